@@ -1,0 +1,44 @@
+/**
+ * Who may connect, and what a connection may carry.
+ *
+ * Statements decide who is a member; `main.ts` fills the port. Two kinds of peer that are no
+ * members get past the gate, each to one protocol: anyone to the join protocol while this node
+ * has an open invitation, and the recovery key of an owner to the recovery protocol.
+ */
+import type { MeshId, PeerKey, SiteId } from "../../protocol/ids.ts";
+
+/** What the mesh asks the state. Answers may change at any time; see `Mesh.membershipChanged`. */
+export interface Membership {
+  /** Whether the key is a site of this mesh now. */
+  isMember(key: PeerKey): boolean;
+  /** Whether the key is the recovery key of an owner of this mesh. */
+  isRecoveryKey(key: PeerKey): boolean;
+  /** Whether somebody who is no member may speak the join protocol now. */
+  joinOpen(): boolean;
+  /** Undefined before the first GENESIS is known; no link comes up until then. */
+  meshId(): MeshId | undefined;
+}
+
+/** A member to keep a link with. */
+export interface RosterEntry {
+  readonly siteId: SiteId;
+  /** Multiaddrs, with or without `/p2p/…` at their end. Ones that cannot be read are passed over. */
+  readonly addresses: readonly string[];
+}
+
+/** The protocols that a peer who is no member can reach, each under its own condition. */
+export type OutsiderProtocol = "/pleach/join/1" | "/pleach/recover/1";
+
+/** What a connection may carry: everything, one protocol that the peer opens, or nothing. */
+export type Admission = "member" | "recovery" | "joiner" | "refused";
+
+/**
+ * What a peer that has proven `key` on a connection of its own may do.
+ *
+ * A recovery key stays one while an invitation is open, so that it never reaches the join protocol.
+ */
+export function admissionOf(membership: Membership, key: PeerKey): Admission {
+  if (membership.isMember(key)) return "member";
+  if (membership.isRecoveryKey(key)) return "recovery";
+  return membership.joinOpen() ? "joiner" : "refused";
+}
