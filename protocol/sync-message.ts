@@ -1,0 +1,211 @@
+/**
+ * The messages of `/pleach/state/1`, by which two members make their state equal.
+ *
+ * A channel serves one use, named in the HELLO that both sides begin with:
+ *
+ * - `round`: the opener asks, the other side answers. Statements come first, to a fixpoint; then
+ *   the digests of all classes, the vectors of the buckets that differ, and the envelopes that
+ *   the opener lacks. Long answers come in several frames; all but the last say `more`.
+ * - `push`: the opener sends what is new, the other side says of each item what became of it.
+ *
+ * Statements and envelopes travel as the bytes that were signed. Unknown fields of a message are
+ * ignored, so that a later version may add some.
+ */
+import { z } from "zod";
+import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
+import { PleachError } from "./error.ts";
+import {
+  fromHex,
+  idBytes,
+  idOf,
+  toHex,
+  type AnyId,
+  type LogId,
+  type MeshId,
+  type SiteId,
+  type StatementId,
+} from "./ids.ts";
+
+/** A longer frame of this protocol is refused before it is decoded. */
+export const MAX_SYNC_FRAME_BYTES = 256 * 1024;
+/** The versions of the exchange that this code speaks. */
+export const SYNC_VERSIONS = { oldest: 1, newest: 1 } as const;
+/** Buckets of each class; see `bucketOf` in envelope.ts. */
+export const BUCKETS_PER_CLASS = 16;
+/** No signed item is longer: a payload of 64 KiB with its header, or a statement. */
+export const MAX_SYNC_ITEM_BYTES = 80 * 1024;
+
+export class SyncMessageError extends PleachError<"E-SYNC-FORM"> {}
+
+const bytes = (sizeBytes: number) =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === sizeBytes);
+
+const id = <Id extends AnyId>(sizeBytes: 16 | 32) =>
+  z.codec(bytes(sizeBytes), z.custom<Id>(), {
+    decode: (value) => idOf<Id>(value),
+    encode: (value) => idBytes(value),
+  });
+
+/** A SHA-256 that stands for a set: hexadecimal in memory, bytes on the wire. */
+const digest = z.codec(bytes(32), z.string(), { decode: toHex, encode: fromHex });
+
+const count = z.int().min(0);
+const item = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.length <= MAX_SYNC_ITEM_BYTES,
+);
+/** Classes of later versions are named, too; nobody here asks for their buckets. */
+const recordClass = z.string().regex(/^[a-z]{1,16}$/);
+const more = z.boolean();
+
+const hello = z.object({
+  v: z.literal(1),
+  kind: z.literal("hello"),
+  use: z.enum(["round", "push"]),
+  mesh: id<MeshId>(32),
+  /** The oldest and the newest version of this exchange that the sender speaks. */
+  oldest: count,
+  newest: count,
+  features: z.array(z.string().max(64)).max(64),
+  /** Digest of all statements, and of the heads of all logs, as the sender holds them. */
+  statements: digest,
+  state: digest,
+});
+
+const statementIdsWanted = z.object({ v: z.literal(1), kind: z.literal("statement-ids-wanted") });
+
+const statementIds = z.object({
+  v: z.literal(1),
+  kind: z.literal("statement-ids"),
+  ids: z.array(id<StatementId>(32)).max(4096),
+  more,
+});
+
+const statementsWanted = z.object({
+  v: z.literal(1),
+  kind: z.literal("statements-wanted"),
+  ids: z.array(id<StatementId>(32)).max(4096),
+});
+
+const statements = z.object({
+  v: z.literal(1),
+  kind: z.literal("statements"),
+  items: z.array(item).max(4096),
+  more,
+});
+
+const digestsWanted = z.object({ v: z.literal(1), kind: z.literal("digests-wanted") });
+
+const digests = z.object({
+  v: z.literal(1),
+  kind: z.literal("digests"),
+  /** Per class the digests of its 16 buckets, in order. */
+  classes: z.record(recordClass, z.array(digest).length(BUCKETS_PER_CLASS)),
+});
+
+const vectorsWanted = z.object({
+  v: z.literal(1),
+  kind: z.literal("vectors-wanted"),
+  class: recordClass,
+  buckets: z.array(z.int().min(0).max(15)).max(BUCKETS_PER_CLASS),
+});
+
+const vectors = z.object({
+  v: z.literal(1),
+  kind: z.literal("vectors"),
+  logs: z
+    .array(
+      z.object({
+        log: id<LogId>(16),
+        author: id<SiteId>(32),
+        part: z.int().min(0).max(255),
+        /** The newest entry that the sender holds, and the digest of its header. */
+        seq: count,
+        head: bytes(32),
+        /** The newest snapshot that the sender can start the log from. */
+        snapSeq: count,
+      }),
+    )
+    .max(4096),
+  more,
+});
+
+const envelopesWanted = z.object({
+  v: z.literal(1),
+  kind: z.literal("envelopes-wanted"),
+  /** Entries behind `after`; from a snapshot on where those are no longer kept. */
+  logs: z.array(z.object({ log: id<LogId>(16), after: z.int().min(-1) })).max(4096),
+});
+
+const envelopes = z.object({
+  v: z.literal(1),
+  kind: z.literal("envelopes"),
+  items: z.array(item).max(4096),
+  more,
+});
+
+/** The opener of a round has stored these durably. No answer. */
+const stored = z.object({
+  v: z.literal(1),
+  kind: z.literal("stored"),
+  logs: z.array(z.object({ log: id<LogId>(16), seq: count })).max(4096),
+});
+
+const push = z.object({
+  v: z.literal(1),
+  kind: z.literal("push"),
+  statements: z.array(item).max(1024),
+  envelopes: z.array(item).max(1024),
+});
+
+/** What became of the statements and then the envelopes of a push, in their order. */
+const pushed = z.object({
+  v: z.literal(1),
+  kind: z.literal("pushed"),
+  /** `stored`: durably, now or before. `kept`: in memory, until what it needs has come. */
+  results: z.array(z.enum(["stored", "kept", "refused"])).max(2048),
+});
+
+/** The last word of a side that will not go on. */
+const refusal = z.object({
+  v: z.literal(1),
+  kind: z.literal("refusal"),
+  code: z.enum(["mesh", "version", "busy", "form"]),
+});
+
+const message = z.discriminatedUnion("kind", [
+  hello,
+  statementIdsWanted,
+  statementIds,
+  statementsWanted,
+  statements,
+  digestsWanted,
+  digests,
+  vectorsWanted,
+  vectors,
+  envelopesWanted,
+  envelopes,
+  stored,
+  push,
+  pushed,
+  refusal,
+]);
+
+export type SyncMessage = z.output<typeof message>;
+export type SyncMessageKind = SyncMessage["kind"];
+export type SyncMessageOf<Kind extends SyncMessageKind> = Extract<SyncMessage, { kind: Kind }>;
+export type SyncHello = SyncMessageOf<"hello">;
+
+export function encodeSyncMessage(value: SyncMessage): Uint8Array {
+  return encodeCbor(z.encode(message, value) as CborValue);
+}
+
+/** @throws SyncMessageError when the bytes are not exactly one message of this version. */
+export function decodeSyncMessage(frame: Uint8Array): SyncMessage {
+  try {
+    return message.parse(decodeCbor(frame, MAX_SYNC_FRAME_BYTES));
+  } catch (cause) {
+    throw new SyncMessageError("E-SYNC-FORM", "The peer sent no message of /pleach/state/1.", {
+      cause,
+    });
+  }
+}
