@@ -42,7 +42,7 @@ for (const part of PROGRAM) {
 const { packages } = Lock.parse(JSON.parse(readFileSync(join(from, "package-lock.json"), "utf8")));
 for (const [path, { dev, optional }] of Object.entries(packages)) {
   if (path === "" || dev === true) continue;
-  if (/^node_modules\/node-linux-/.test(path) && !path.endsWith(`-${arch}`)) continue;
+  if (path.startsWith("node_modules/node-linux-") && !path.endsWith(`-${arch}`)) continue;
   const source = join(from, path);
   if (!existsSync(source)) {
     if (optional === true) continue;
