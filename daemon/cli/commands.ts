@@ -1,0 +1,21 @@
+/**
+ * All commands, loaded one at a time: a command that is not asked for costs nothing.
+ *
+ * A new command adds a line here. The summary is what `pleach help` prints.
+ */
+import type { Command } from "commander";
+import type { CliContext } from "./context.ts";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<(context: CliContext) => Command>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "config",
+    summary: "check the configuration",
+    load: async () => (await import("./config.ts")).configCommand,
+  },
+];

@@ -1,0 +1,148 @@
+/**
+ * The configuration with its defaults: what all files say together.
+ */
+import { ConfigError } from "./error.ts";
+import type { SocketAddress } from "./quantities.ts";
+import type { FileContent } from "./schema.ts";
+
+export interface BackupConfig {
+  /** A DNS label; also the name of its key file. */
+  readonly name: string;
+  /** Absolute, one or more. */
+  readonly paths: readonly string[];
+  /** Patterns of what is left out. */
+  readonly exclude: readonly string[];
+  /** Absolute path of a program that runs before each backup; its failure fails the run. */
+  readonly before: string | undefined;
+  /** How often it should run, and the age above which `status` warns of it. Default: 24 h. */
+  readonly everyMs: number;
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly transport: "tcp" | "udp";
+}
+
+export interface ServiceConfig {
+  /** A DNS label. */
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly ServicePort[];
+  readonly maintainers: readonly string[];
+  /** Zones that carry its names; undefined = every zone of the mesh. */
+  readonly zones: readonly string[] | undefined;
+}
+
+export interface Config {
+  /** The file that was read first. */
+  readonly file: string;
+  /** Name of this site: what `init` and `join` take when `--site` is not given. */
+  readonly site: string | undefined;
+  /** Directory of the daemon: site key, state, shards. Default: /var/lib/pleach. */
+  readonly data: string;
+  /** Control socket. Default: /run/pleach/pleach.sock. */
+  readonly socket: string;
+  /** Directory of the backup keys, which the daemon cannot open. Default: /etc/pleach/keys. */
+  readonly keys: string;
+  readonly mesh: {
+    /** Default: 0.0.0.0:7411 and [::]:7411. */
+    readonly listen: readonly SocketAddress[];
+    /** What other sites dial, when it is not what we listen on. Names are allowed. */
+    readonly announce: readonly SocketAddress[];
+    /** Whether holders are also announced through kad-dht. Default: true. */
+    readonly dht: boolean;
+  };
+  /** Addresses that answer DNS over UDP and TCP. Default: none. */
+  readonly dns: { readonly listen: readonly SocketAddress[] };
+  /** What is lent to others. Default: 0 bytes. */
+  readonly give: { readonly spaceBytes: number };
+  readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
+  readonly backups: readonly BackupConfig[];
+  readonly services: readonly ServiceConfig[];
+}
+
+/** Default of [mesh] listen. */
+const MESH_PORT = 7411;
+const DAY_MS = 86_400_000;
+
+/** One checked file. */
+export interface ConfigPart {
+  readonly file: string;
+  readonly content: FileContent;
+}
+
+/**
+ * Joins the parts. Lists of tables grow; any other key may be set in one file only.
+ *
+ * @throws ConfigError when two files set one key, or two sets or services have one name.
+ */
+export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
+  const from = new Map<string, string>();
+  for (const part of parts) {
+    for (const key of settings(part.content)) claim(from, key, part.file);
+    for (const { name } of part.content.backup ?? []) claim(from, `backup "${name}"`, part.file);
+    for (const { name } of part.content.service ?? []) claim(from, `service "${name}"`, part.file);
+  }
+  const all = <K extends keyof FileContent>(key: K): NonNullable<FileContent[K]>[] =>
+    parts.flatMap(({ content }) => {
+      const value = content[key];
+      return value === undefined ? [] : [value];
+    });
+  const one = <K extends keyof FileContent>(key: K): FileContent[K] => all(key)[0];
+  const mesh = Object.assign({}, ...all("mesh")) as NonNullable<FileContent["mesh"]>;
+  return {
+    file,
+    site: one("site"),
+    data: one("data") ?? "/var/lib/pleach",
+    socket: one("socket") ?? "/run/pleach/pleach.sock",
+    keys: one("keys") ?? "/etc/pleach/keys",
+    mesh: {
+      listen: mesh.listen ?? ["0.0.0.0", "::"].map((address) => ({ address, port: MESH_PORT })),
+      announce: mesh.announce ?? [],
+      dht: mesh.dht ?? true,
+    },
+    dns: { listen: one("dns")?.listen ?? [] },
+    give: { spaceBytes: one("give")?.space ?? 0 },
+    log: { level: one("log")?.level ?? "info" },
+    backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),
+    services: parts.flatMap(({ content }) => content.service ?? []).map(serviceOf),
+  };
+}
+
+function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConfig {
+  const { name, paths, exclude = [], before, every = DAY_MS } = given;
+  return { name, paths, exclude, before, everyMs: every };
+}
+
+function serviceOf(given: NonNullable<FileContent["service"]>[number]): ServiceConfig {
+  const { name, address, addresses, ports = [], maintainers = [], zones } = given;
+  return {
+    name,
+    addresses: addresses ?? (address === undefined ? [] : [address]),
+    ports: ports.map((port) => ({ ...port, transport: port.transport ?? "tcp" })),
+    maintainers,
+    zones,
+  };
+}
+
+/** Every key that is set, tables as `mesh.listen`; lists of tables are left out. */
+function settings(content: FileContent): string[] {
+  return Object.entries(content).flatMap(([key, value]) => {
+    if (Array.isArray(value)) return [];
+    if (typeof value === "object") return Object.keys(value).map((inner) => `${key}.${inner}`);
+    return [key];
+  });
+}
+
+function claim(from: Map<string, string>, what: string, file: string): void {
+  const before = from.get(what);
+  if (before !== undefined) {
+    const where = before === file ? `twice in ${file}` : `in ${before} and in ${file}`;
+    throw new ConfigError("E-CONFIG-TWICE", `${what} is set ${where}.`, {
+      hint: "Remove one of them.",
+      exit: 2,
+    });
+  }
+  from.set(what, file);
+}

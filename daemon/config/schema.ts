@@ -1,0 +1,99 @@
+/**
+ * What may stand in one configuration file.
+ *
+ * Everything is optional here, because a file of `conf.d` holds only a part; defaults and what
+ * concerns all files together is in `config.ts`. Every option does something. Descriptions are
+ * printed by `pleach config check` beside a wrong value.
+ */
+import { isIP } from "node:net";
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+import { parseDuration, parseSize, parseSocketAddress } from "./quantities.ts";
+
+/** A DNS label: names of sites, services and data sets are parts of host names or files. */
+const label = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "must be 1 to 63 of a-z, 0-9 and -");
+const path = z.string().refine(isAbsolute, "must be an absolute path");
+const size = parsed(parseSize, 'must be a size such as "500 GiB"');
+const duration = parsed(parseDuration, 'must be a time such as "24h" or "7 days"');
+const hostPort = parsed(parseSocketAddress, 'must be such as "0.0.0.0:7411" or "[::]:7411"');
+const ipPort = hostPort.refine(({ address }) => isIP(address) > 0, "must begin with an IP address");
+const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]+$/, "must be a lower-case name");
+
+const backup = z.strictObject({
+  name: label,
+  paths: z.array(path).min(1, "must name one path or more"),
+  exclude: z.array(z.string().min(1)).optional(),
+  before: path.optional(),
+  every: duration.optional(),
+});
+
+const port = z.strictObject({
+  name: label,
+  port: z.int().min(1).max(65_535),
+  transport: z.enum(["tcp", "udp"]).optional(),
+});
+
+const service = z
+  .strictObject({
+    name: label,
+    address: ip.optional(),
+    addresses: z.array(ip).optional(),
+    ports: z.array(port).max(32).optional(),
+    maintainers: z.array(z.string().min(1).max(254)).max(16).optional(),
+    zones: z.array(domain).max(16).optional(),
+  })
+  .refine(({ address, addresses }) => address === undefined || addresses === undefined, {
+    message: "has both address and addresses; keep one",
+  });
+
+export const fileShape = z.strictObject({
+  site: label.optional(),
+  data: path.optional(),
+  socket: path.optional(),
+  keys: path.optional(),
+  mesh: z
+    .strictObject({
+      listen: z.array(ipPort).max(8).optional(),
+      announce: z.array(hostPort).max(8).optional(),
+      dht: z.boolean().optional(),
+    })
+    .optional(),
+  dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
+  give: z.strictObject({ space: size.optional() }).optional(),
+  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).optional() }).optional(),
+  backup: z.array(backup).max(64).optional(),
+  service: z.array(service).max(256).optional(),
+});
+export type FileContent = z.infer<typeof fileShape>;
+
+/** The names that may stand at a place, for the nearest one to a name that may not. */
+export function namesAt(at: readonly PropertyKey[]): readonly string[] {
+  let here: z.ZodType | undefined = fileShape;
+  for (const step of at) {
+    here = plain(here);
+    if (here instanceof z.ZodArray) here = here.element as z.ZodType;
+    else if (here instanceof z.ZodObject) here = here.shape[String(step)] as z.ZodType | undefined;
+    else return [];
+  }
+  here = plain(here);
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+function plain(shape: z.ZodType | undefined): z.ZodType | undefined {
+  return shape instanceof z.ZodOptional ? (shape.unwrap() as z.ZodType) : shape;
+}
+
+function parsed<T>(parse: (text: string) => T | undefined, message: string) {
+  return z.string(message).transform((text, context) => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}

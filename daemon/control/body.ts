@@ -1,0 +1,67 @@
+/**
+ * Reads request bodies within limits: the declared length is checked before a byte is kept.
+ */
+import type { Context } from "hono";
+import type { z } from "zod";
+import { PleachError } from "../../protocol/error.ts";
+
+export class RequestError extends PleachError<
+  | "E-REQUEST" // the request has a form that this route does not take
+  | "E-REQUEST-SIZE" // the body is too long, or shorter than declared
+  | "E-NOT-FOUND" // no such route or thing
+> {}
+
+/** Enough for any edit by hand; a route with longer lists says so. */
+const DEFAULT_JSON_BYTES = 256 * 1024;
+
+/**
+ * The checked JSON body of a request.
+ *
+ * @param shape - Make it strict (`z.strictObject`), so that a misspelt field is refused.
+ * @throws RequestError (400) naming the field that is wrong.
+ */
+export async function readJson<T>(
+  context: Context,
+  shape: z.ZodType<T>,
+  maxBytes = DEFAULT_JSON_BYTES,
+): Promise<T> {
+  const bytes = await readOctets(context, maxBytes);
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (cause) {
+    throw new RequestError("E-REQUEST", "The body is not JSON.", { exit: 2, cause });
+  }
+  const checked = shape.safeParse(value);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const where = issue === undefined || issue.path.length === 0 ? "body" : issue.path.join(".");
+  const message = `${where}: ${issue?.message ?? "not valid"}.`;
+  throw new RequestError("E-REQUEST", message, { exit: 2, cause: checked.error });
+}
+
+/** The bytes of a body. Content-Length is required and has to be true. */
+export async function readOctets(context: Context, maxBytes: number): Promise<Uint8Array> {
+  const declared = Number(context.req.header("content-length") ?? Number.NaN);
+  if (!Number.isSafeInteger(declared) || declared < 0) {
+    throw new RequestError("E-REQUEST-SIZE", "The request has no Content-Length.", { exit: 2 });
+  }
+  if (declared > maxBytes) {
+    const message = `The body has ${declared} bytes, at most ${maxBytes} are taken.`;
+    throw new RequestError("E-REQUEST-SIZE", message, { exit: 2 });
+  }
+  const body = context.req.raw.body;
+  const bytes = new Uint8Array(declared);
+  let size = 0;
+  if (body !== null) {
+    for await (const part of body) {
+      if (size + part.length > declared) break;
+      bytes.set(part, size);
+      size += part.length;
+    }
+  }
+  if (size !== declared) {
+    throw new RequestError("E-REQUEST-SIZE", "The body is not as long as declared.", { exit: 2 });
+  }
+  return bytes;
+}
