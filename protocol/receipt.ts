@@ -1,0 +1,96 @@
+/**
+ * A receipt: a holder's signed word that it stores a shard, or a list, durably.
+ *
+ * The content says all and nothing that changes, so a holder that lost a receipt signs the same
+ * bytes again. It counts only as long as the holder's store has the same identifier.
+ */
+import * as z from "zod";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { PleachError } from "./error.ts";
+import { countField, idField } from "./head.ts";
+import {
+  idBytes,
+  type ListId,
+  type MeshId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+  type SiteId,
+  type StoreId,
+} from "./ids.ts";
+import { sign, verify, type SigningKey } from "./signature.ts";
+
+const DOMAIN = "pleach/receipt/1";
+const MAX_RECEIPT_BYTES = 512;
+
+export interface Receipt {
+  readonly mesh: MeshId;
+  readonly holder: SiteId;
+  /** Which store of the holder: a new one has another identifier. */
+  readonly store: StoreId;
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  readonly kind: "shard" | "list";
+  readonly id: ShardId | ListId;
+  readonly sizeBytes: number;
+  /** How long it is kept after the last list that names it, in days of the holder's running time. */
+  readonly lockDays: number;
+}
+
+export interface SignedReceipt {
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export class ReceiptError extends PleachError<"E-RECEIPT-FORM" | "E-RECEIPT-SIGNATURE"> {}
+
+const shape = z.strictObject({
+  v: z.literal(1),
+  mesh: idField<MeshId>(32),
+  holder: idField<SiteId>(32),
+  store: idField<StoreId>(16),
+  owner: idField<OwnerId>(32),
+  set: idField<SetId>(16),
+  kind: z.enum(["shard", "list"]),
+  id: idField<ShardId | ListId>(32),
+  size: countField,
+  lock: countField,
+});
+
+/** Signs with the holder's site key. */
+export function signReceipt(key: SigningKey, receipt: Omit<Receipt, "holder">): SignedReceipt {
+  const bytes = encodeCbor({
+    v: 1,
+    mesh: idBytes(receipt.mesh),
+    holder: key.publicKey,
+    store: idBytes(receipt.store),
+    owner: idBytes(receipt.owner),
+    set: idBytes(receipt.set),
+    kind: receipt.kind,
+    id: idBytes(receipt.id),
+    size: receipt.sizeBytes,
+    lock: receipt.lockDays,
+  });
+  return { bytes, signature: sign(key, DOMAIN, bytes) };
+}
+
+/**
+ * Reads a receipt that the holder named in it has signed.
+ *
+ * @throws ReceiptError when the bytes are no receipt, or the signature is wrong.
+ */
+export function openReceipt(signed: SignedReceipt): Receipt {
+  let decoded: unknown;
+  try {
+    decoded = decodeCbor(signed.bytes, MAX_RECEIPT_BYTES);
+  } catch (cause) {
+    throw new ReceiptError("E-RECEIPT-FORM", "A receipt is not readable.", { cause });
+  }
+  const parsed = shape.safeParse(decoded);
+  if (!parsed.success) throw new ReceiptError("E-RECEIPT-FORM", "A receipt has a wrong form.");
+  const { v: _version, size, lock, ...rest } = parsed.data;
+  if (!verify(idBytes(rest.holder), DOMAIN, signed.bytes, signed.signature)) {
+    throw new ReceiptError("E-RECEIPT-SIGNATURE", "The signature of a receipt is wrong.");
+  }
+  return { ...rest, sizeBytes: size, lockDays: lock };
+}
