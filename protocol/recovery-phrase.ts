@@ -8,8 +8,8 @@
  * Source: BIP 39, https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki.
  */
 import { entropyToMnemonic, mnemonicToEntropy } from "@scure/bip39";
-import { wordlist } from "@scure/bip39/wordlists/english.js";
 import { PleachError } from "./error.ts";
+import { isListed, nearestWords, splitWords, WORDS } from "./word-list.ts";
 
 /** Words in a phrase. */
 export const PHRASE_WORDS = 24;
@@ -20,7 +20,7 @@ export const ROOT_BYTES = 32;
 /** No phrase is longer; a file that is, is not one. */
 const MAX_PHRASE_CHARACTERS = 4096;
 
-const KNOWN_WORDS: ReadonlySet<string> = new Set(wordlist);
+const LIST: string[] = [...WORDS];
 
 export class PhraseError extends PleachError<
   "E-PHRASE-COUNT" | "E-PHRASE-WORD" | "E-PHRASE-CHECKSUM"
@@ -33,7 +33,7 @@ export class PhraseError extends PleachError<
  */
 export function phraseOf(root: Uint8Array): string {
   if (root.length !== ROOT_BYTES) throw new RangeError(`root of ${root.length} bytes`);
-  return entropyToMnemonic(root, wordlist);
+  return entropyToMnemonic(root, LIST);
 }
 
 /**
@@ -43,13 +43,12 @@ export function phraseOf(root: Uint8Array): string {
  *   or the checksum is wrong.
  */
 export function parsePhrase(text: string): Uint8Array {
-  const words = text.slice(0, MAX_PHRASE_CHARACTERS).normalize("NFKD").toLowerCase().trim();
-  return parseWords(words === "" ? [] : words.split(/\s+/));
+  return parseWords(splitWords(text.slice(0, MAX_PHRASE_CHARACTERS)));
 }
 
 function parseWords(words: readonly string[]): Uint8Array {
   for (const [index, word] of words.slice(0, PHRASE_WORDS).entries()) {
-    if (KNOWN_WORDS.has(word)) continue;
+    if (isListed(word)) continue;
     const near = nearestWords(word);
     throw new PhraseError(
       "E-PHRASE-WORD",
@@ -70,7 +69,7 @@ function parseWords(words: readonly string[]): Uint8Array {
     );
   }
   try {
-    return mnemonicToEntropy(words.join(" "), wordlist);
+    return mnemonicToEntropy(words.join(" "), LIST);
   } catch (cause) {
     throw new PhraseError(
       "E-PHRASE-CHECKSUM",
@@ -79,29 +78,4 @@ function parseWords(words: readonly string[]): Uint8Array {
       { hint: "Compare each word, and the order, with the sheet.", cause },
     );
   }
-}
-
-/** At most three words that are one or two slips of the hand away. */
-function nearestWords(word: string): readonly string[] {
-  if (word.length > 16) return [];
-  return wordlist
-    .map((known) => ({ known, slips: slips(word, known) }))
-    .filter((candidate) => candidate.slips <= 2)
-    .toSorted((a, b) => a.slips - b.slips || (a.known < b.known ? -1 : 1))
-    .slice(0, 3)
-    .map((candidate) => candidate.known);
-}
-
-/** Levenshtein distance: letters added, left out or changed. */
-function slips(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
