@@ -1,0 +1,105 @@
+/** Routes of backups: the client's door to the local store, to the lists, and to recovery. */
+import { Hono } from "hono";
+import type { z } from "zod";
+import { parseId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { readJson, readOctets, RequestError } from "./body.ts";
+import {
+  commitRequestShape,
+  recoverRequestShape,
+  type commitAnswerShape,
+  type CommitRequest,
+  type copiesShape,
+  type recoverStatusShape,
+  type RecoverRequest,
+  type setDetailShape,
+  type setSummaryShape,
+} from "./shapes-backup.ts";
+
+/** Filled in `main.ts` with the network side of backups. */
+export interface BackupPort {
+  sets(): Promise<z.infer<typeof setSummaryShape>[]>;
+  set(set: SetId): Promise<z.infer<typeof setDetailShape>>;
+  putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
+  getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
+  commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
+  copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
+}
+
+/** Filled in `main.ts` with the recovery sessions. */
+export interface RecoverPort {
+  start(request: RecoverRequest): Promise<string>;
+  status(session: string): z.infer<typeof recoverStatusShape>;
+  shard(session: string, set: SetId, shard: ShardId): Promise<Uint8Array>;
+  end(session: string): Promise<void>;
+}
+
+/** No shard is longer. */
+const MAX_SHARD_BYTES = 4 * 1024 * 1024;
+/** Some 400,000 entries: what a run of 1.6 TB adds. */
+const MAX_COMMIT_BYTES = 32 * 1024 * 1024;
+
+export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
+  const app = new Hono();
+  app.get("/backup/sets", async (context) => context.json({ sets: await port.sets() }));
+  app.get("/backup/sets/:set", async (context) =>
+    context.json(await port.set(setIn(context.req.param("set")))),
+  );
+  app.put("/backup/sets/:set/shards/:shard", async (context) => {
+    const set = setIn(context.req.param("set"));
+    const shard = shardIn(context.req.param("shard"));
+    const outcome = await port.putShard(set, shard, await readOctets(context, MAX_SHARD_BYTES));
+    return context.json({ shard, stored: outcome }, outcome === "stored" ? 201 : 200);
+  });
+  app.get("/backup/sets/:set/shards/:shard", async (context) => {
+    const set = setIn(context.req.param("set"));
+    return octets(await port.getShard(set, shardIn(context.req.param("shard"))));
+  });
+  app.post("/backup/sets/:set/commit", async (context) => {
+    const set = setIn(context.req.param("set"));
+    const request = await readJson(context, commitRequestShape, MAX_COMMIT_BYTES);
+    return context.json(await port.commit(set, request));
+  });
+  app.get("/backup/sets/:set/copies", async (context) => {
+    const set = setIn(context.req.param("set"));
+    return context.json(await port.copies(set, context.req.query("detail") === "1"));
+  });
+  app.post("/recover", async (context) => {
+    const request = await readJson(context, recoverRequestShape);
+    return context.json({ session: await recovery.start(request) }, 201);
+  });
+  app.get("/recover/:session", (context) =>
+    context.json(recovery.status(context.req.param("session"))),
+  );
+  app.get("/recover/:session/sets/:set/shards/:shard", async (context) => {
+    const set = setIn(context.req.param("set"));
+    const shard = shardIn(context.req.param("shard"));
+    return octets(await recovery.shard(context.req.param("session"), set, shard));
+  });
+  app.delete("/recover/:session", async (context) => {
+    await recovery.end(context.req.param("session"));
+    return context.json({ ended: true });
+  });
+  return app;
+}
+
+function octets(bytes: Uint8Array): Response {
+  const body = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  return new Response(body, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-length": String(bytes.length),
+    },
+  });
+}
+
+function setIn(text: string): SetId {
+  const set = parseId<SetId>(text, 16);
+  if (set !== undefined) return set;
+  throw new RequestError("E-REQUEST", `"${text}" is not a data set identifier.`, { exit: 2 });
+}
+
+function shardIn(text: string): ShardId {
+  const shard = parseId<ShardId>(text);
+  if (shard !== undefined) return shard;
+  throw new RequestError("E-REQUEST", `"${text}" is not a shard identifier.`, { exit: 2 });
+}

@@ -1,0 +1,154 @@
+/**
+ * What goes over the control socket about backups: sealed shards, signed lists and receipts.
+ *
+ * Nothing here is plaintext; names of data sets are sealed by the client. Identifiers are text.
+ */
+import { z } from "zod";
+
+const count = z.int().min(0);
+const shardId = z.string().regex(/^[0-9a-f]{64}$/, "is not a shard identifier");
+const base64 = z.base64();
+
+export const headShape = z.object({
+  chain: z.string().regex(/^[0-9a-f]{32}$/, "is not a chain identifier"),
+  number: z.int().min(1),
+  previous: shardId.nullable(),
+  root: shardId,
+  atMs: count,
+});
+
+/** A shard and its size in bytes. */
+const entry = z.tuple([shardId, z.int().min(1)]);
+
+/** Body of `POST /v1/backup/sets/:set/commit`. */
+export const commitRequestShape = z.strictObject({
+  owner: z.string().regex(/^[0-9a-f]{64}$/, "is not an owner identifier"),
+  sealedName: base64,
+  keyEpoch: count,
+  /** How many remote sites are wanted. */
+  copies: z.int().min(1).max(16),
+  /** Null, or the head that is there, for shards that come before the run ends. */
+  head: headShape.strict().nullable(),
+  add: z.array(entry),
+  remove: z.array(shardId),
+});
+export type CommitRequest = z.infer<typeof commitRequestShape>;
+
+export const commitAnswerShape = z.object({
+  /** The highest generation of the lists that were signed. */
+  generation: count,
+  groups: count,
+  shards: count,
+  bytes: count,
+});
+
+const summary = {
+  setId: z.string(),
+  owner: z.string(),
+  sealedName: z.string(),
+  keyEpoch: count,
+  head: headShape.nullable(),
+  shards: count,
+  bytes: count,
+  copies: z.object({
+    wanted: count,
+    /** The fewest distinct remote sites that signed for any one shard or list. */
+    min: count,
+    safe: z.boolean(),
+    /** Copies for which there is no site yet. */
+    missing: count,
+  }),
+  /** Whether this site writes the data set. */
+  mine: z.boolean(),
+};
+export const setSummaryShape = z.object(summary);
+export const setsShape = z.object({ sets: z.array(setSummaryShape) });
+
+export const setDetailShape = z.object({
+  ...summary,
+  groups: z.array(
+    z.object({
+      group: count,
+      generation: count,
+      list: z.string(),
+      targets: z.array(z.string()),
+      entries: z.array(entry),
+    }),
+  ),
+  newestHead: z.object({
+    head: headShape.nullable(),
+    /** Other members that have confirmed the record with this head, durably. */
+    confirmedBy: count,
+    /** Other members that there are. */
+    witnesses: count,
+  }),
+});
+
+export const copiesShape = z.object({
+  wanted: count,
+  /** Shards and lists together. */
+  shards: count,
+  minReceipts: count,
+  safe: z.boolean(),
+  /** Shard bytes that this site handed to the network for this data set, ever. */
+  ownerSentBytes: count,
+  /** Such as "2 of 3"; null when safe. */
+  atRisk: z.string().nullable(),
+  /** What stands in the way, as sentences for a person. */
+  reasons: z.array(z.string()),
+  perShard: z
+    .array(
+      z.object({
+        shard: z.string(),
+        size: count,
+        kind: z.enum(["shard", "list"]),
+        receipts: z.array(z.object({ bytes: base64, signature: base64, holder: z.string() })),
+      }),
+    )
+    .optional(),
+});
+
+/** Body of `POST /v1/recover`. */
+export const recoverRequestShape = z.strictObject({
+  meshId: z.string().regex(/^[0-9a-f]{64}$/, "is not a mesh identifier"),
+  /** Multiaddrs of members, with `/p2p/…` at their end. */
+  members: z.array(z.string().min(1).max(512)).min(1).max(64),
+  /** 32 bytes: the seed of the recovery PeerId, which opens links and nothing else. */
+  recoverySeed: base64,
+  via: z.enum(["state", "dht", "any"]).default("any"),
+});
+export type RecoverRequest = z.infer<typeof recoverRequestShape>;
+
+export const recoverStartedShape = z.object({ session: z.string() });
+
+export const recoverStatusShape = z.object({
+  state: z.enum(["asking", "ready", "failed"]),
+  /** Members that answered. */
+  asked: count,
+  /** Why it failed, or what was skipped, as sentences for a person. */
+  problems: z.array(z.string()),
+  sets: z.array(
+    z.object({
+      ...summary,
+      groups: z.array(
+        z.object({
+          group: count,
+          generation: count,
+          list: z.string(),
+          targets: z.array(z.string()),
+          entries: z.array(entry),
+        }),
+      ),
+    }),
+  ),
+  heads: z.array(
+    z.object({
+      set: z.string(),
+      head: headShape,
+      confirmedBy: count,
+      witnesses: count,
+      /** Whether a signed list with this head is at hand. */
+      available: z.boolean(),
+    }),
+  ),
+});
