@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it } from "node:test";
 import { needlesOf, searchTree } from "./search.ts";
 
 describe("searchTree", () => {
   const secret = Buffer.from("the canary sings at dawn");
   const needles = needlesOf([{ name: "song", bytes: secret }]);
   let folder = "";
-  before(() => {
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "pleach-canary-"));
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const forms: readonly (readonly [string, Buffer])[] = [
     ["raw", secret],
@@ -39,7 +39,6 @@ describe("searchTree", () => {
   it("finds it in a file name", () => {
     writeFileSync(join(folder, secret.toString()), "");
     assert.equal(searchTree(folder, needles)[0]?.form, "raw");
-    rmSync(join(folder, secret.toString()));
   });
 
   it("finds nothing where there is nothing", () => {
