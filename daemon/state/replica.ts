@@ -1,0 +1,72 @@
+/**
+ * The port through which replication reads and feeds the state of this node.
+ *
+ * Heads are compared by hash, never by Yjs state vectors: two documents with equal vectors can
+ * differ. All digests cover only what is durable here.
+ */
+import type { EnvelopeId, LogId, SiteId, StatementId } from "../../protocol/ids.ts";
+import type { RecordClass } from "../../protocol/record-class.ts";
+
+/** How many buckets the logs of a class are sorted into, by the first hex digit of the log id. */
+export const BUCKETS = 16;
+
+/** How far this node has one log. */
+export interface LogPosition {
+  readonly log: LogId;
+  readonly author: SiteId;
+  readonly part: number;
+  /** The last entry held. */
+  readonly seq: number;
+  readonly head: EnvelopeId;
+  /** The newest snapshot held: entries from here on are always there to be sent. */
+  readonly snapSeq: number;
+}
+
+/**
+ * What became of something that a peer sent.
+ *
+ * - `accepted`: durable here, and it counts.
+ * - `known`: it was here before.
+ * - `parked`: durable here and passed on, but its author has no right to it (yet).
+ * - `waiting`: kept in bounded memory until what it depends on arrives; ask for that.
+ * - `refused`: dropped; the code says why, and the peer is to blame unless it is `E-STATE-FULL`.
+ */
+export type Reception = "accepted" | "known" | "parked" | "waiting" | { readonly refused: string };
+
+/** Something that became durable here. */
+export interface NewItem {
+  readonly kind: "statement" | "envelope";
+  /** What travels, as received. */
+  readonly bytes: Uint8Array;
+  readonly id: StatementId | EnvelopeId;
+  /** The peer it came from; undefined for what this site made itself. */
+  readonly from: SiteId | undefined;
+  /** For an envelope: its place, to be confirmed by `noteConfirmed`. */
+  readonly at?: { readonly log: LogId; readonly seq: number };
+}
+
+export interface Replica {
+  /** Hexadecimal hash of the sorted ids of all statements. */
+  statementDigest(): string;
+  /** Hexadecimal hash of the digests of all classes. */
+  stateDigest(): string;
+  /** One hexadecimal hash a bucket, over the positions of its logs. */
+  classDigest(recordClass: RecordClass): readonly string[];
+  statementIds(): readonly StatementId[];
+  /** The bytes that travel. */
+  statement(id: StatementId): Uint8Array | undefined;
+  /** All logs of a bucket (0 to 15), sorted by id. */
+  vector(recordClass: RecordClass, bucket: number): readonly LogPosition[];
+  /**
+   * The entries of a log after `afterSeq`, in order, as bytes that travel. When those right after
+   * it are pruned, it starts with the oldest snapshot held.
+   */
+  envelopesFrom(log: LogId, afterSeq: number): AsyncIterable<Uint8Array>;
+  receiveStatement(bytes: Uint8Array, from: SiteId): Promise<Reception>;
+  /** Resolves after the entry is durable, so an acceptance may be confirmed to the sender. */
+  receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception>;
+  /** Tells of everything that becomes durable, from now on. Returns what ends the telling. */
+  onNew(listener: (item: NewItem) => void): () => void;
+  /** A site has said that it holds a log durably up to `seq`. */
+  noteConfirmed(log: LogId, seq: number, by: SiteId): void;
+}

@@ -1,0 +1,192 @@
+/**
+ * Envelopes: the signed entries of a log.
+ *
+ * A log has one author and one Y.Doc. Its id is a hash of who writes what in it, so an entry
+ * cannot be put into another author's log. `id = sha256(header)`; the signature covers the header,
+ * which names the hash of the payload, so headers outlive pruned payloads.
+ */
+import { z } from "zod";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { PleachError } from "./error.ts";
+import {
+  idBytes,
+  idOf,
+  sha256,
+  toHex,
+  type EnvelopeId,
+  type LogId,
+  type MeshId,
+  type SiteId,
+  type StatementId,
+} from "./ids.ts";
+import { RECORD_CLASSES } from "./record-class.ts";
+import { MAX_LAMPORT } from "./record-version.ts";
+import { sign, verify, type SigningKey } from "./signature.ts";
+import { bytesField, countField, idField } from "./wire-field.ts";
+
+/** The payload of an update. */
+export const MAX_UPDATE_BYTES = 64 * 1024;
+/** The payload of a snapshot; what a document may hold always fits (see document-limits.ts). */
+export const MAX_SNAPSHOT_BYTES = 256 * 1024;
+const MAX_HEADER_BYTES = 4096;
+/** A whole envelope; fits one frame. */
+export const MAX_ENVELOPE_BYTES = MAX_SNAPSHOT_BYTES + MAX_HEADER_BYTES + 256;
+/** The highest number of a part of a class. */
+export const MAX_PART = 255;
+
+const DOMAIN = "pleach/envelope/1";
+
+export class EnvelopeError extends PleachError<
+  "E-ENVELOPE-SIZE" | "E-ENVELOPE-FORM" | "E-ENVELOPE-PAYLOAD" | "E-ENVELOPE-SIGNATURE"
+> {}
+
+const retirement = z.object({
+  log: idField<LogId>(16),
+  /** The last entry whose effect the snapshot holds. */
+  seq: countField(1),
+  head: idField<EnvelopeId>(),
+});
+/** A log that a snapshot takes up, and up to where. */
+export type Retirement = z.output<typeof retirement>;
+
+const headerSchema = z.object({
+  v: z.literal(1),
+  mesh: idField<MeshId>(),
+  class: z.enum(RECORD_CLASSES),
+  author: idField<SiteId>(),
+  part: countField(0, MAX_PART),
+  /** 128 random bits; with class, author and part they make the {@link LogId}. */
+  salt: bytesField(16, 16),
+  /** Place in the log; the first is 1 and a snapshot. */
+  seq: countField(1),
+  prev: idField<EnvelopeId>().nullable(),
+  kind: z.enum(["UPD", "SNAP"]),
+  /** SNAP: the snapshot before it in this log. */
+  prevSnap: idField<EnvelopeId>().nullable(),
+  /** SNAP: the logs whose state it holds. */
+  retires: z.array(retirement).max(16),
+  /** The epoch that the author acted under: GENESIS, until there is another. */
+  authority: idField<StatementId | MeshId>(),
+  /** The highest number that the author had seen, and one. */
+  lamport: countField(1, MAX_LAMPORT),
+  /** The author's Yjs clock before and after the payload. */
+  clockBefore: countField(0),
+  clockAfter: countField(0),
+  payloadBytes: countField(0, MAX_SNAPSHOT_BYTES),
+  payloadHash: bytesField(32, 32),
+  /** Milliseconds since 1970 by the author's clock: advice only. */
+  wallMs: countField(0),
+});
+export type EnvelopeHeader = z.output<typeof headerSchema>;
+
+const frame = z.strictObject({
+  v: z.literal(1),
+  header: bytesField(1, MAX_HEADER_BYTES),
+  signature: bytesField(64, 64),
+  payload: bytesField(0, MAX_SNAPSHOT_BYTES),
+});
+
+/** An entry whose form, signature and payload hash are right. Made by this file only. */
+export interface Envelope {
+  readonly id: EnvelopeId;
+  readonly log: LogId;
+  readonly header: EnvelopeHeader;
+  readonly payload: Uint8Array;
+  /** As it came: what is stored and passed on. */
+  readonly bytes: Uint8Array;
+}
+
+/** The log that (mesh, class, author, part, salt) stand for. */
+export function logIdOf(
+  header: Pick<EnvelopeHeader, "mesh" | "class" | "author" | "part" | "salt">,
+): LogId {
+  const { mesh, class: recordClass, author, part, salt } = header;
+  const named = encodeCbor([idBytes(mesh), recordClass, idBytes(author), part, salt]);
+  return idOf<LogId>(sha256("pleach/log/1\0", named).subarray(0, 16));
+}
+
+/** The Yjs client id of the document that starts at the snapshot `seq` of a log: 53 bits. */
+export function clientIdOf(log: LogId, snapshotSeq: number): number {
+  const hash = sha256("pleach/client/1\0", encodeCbor([idBytes(log), snapshotSeq]));
+  return Number(BigInt(`0x${toHex(hash.subarray(0, 8))}`) >> 11n);
+}
+
+/**
+ * Signs an entry.
+ *
+ * @throws EnvelopeError when {@link decodeEnvelope} would refuse it.
+ */
+export function signEnvelope(
+  key: SigningKey,
+  fields: Omit<EnvelopeHeader, "v" | "payloadBytes" | "payloadHash">,
+  payload: Uint8Array,
+): Envelope {
+  const header = encodeCbor(
+    z.encode(headerSchema, {
+      v: 1,
+      ...fields,
+      payloadBytes: payload.length,
+      payloadHash: sha256(payload),
+    }) as never,
+  );
+  return decodeEnvelope(
+    encodeCbor({ v: 1, header, signature: sign(key, DOMAIN, header), payload }),
+  );
+}
+
+/**
+ * Reads an entry from outside and checks all that it says about itself.
+ *
+ * @throws EnvelopeError with the reason; nothing else.
+ */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  if (bytes.length > MAX_ENVELOPE_BYTES) {
+    throw new EnvelopeError("E-ENVELOPE-SIZE", `An envelope of ${bytes.length} bytes.`);
+  }
+  const { header: headerBytes, signature, payload } = read(frame, bytes, MAX_ENVELOPE_BYTES);
+  const header = read(headerSchema, headerBytes, MAX_HEADER_BYTES);
+  checkKind(header);
+  if (payload.length !== header.payloadBytes || !sameBytes(sha256(payload), header.payloadHash)) {
+    throw new EnvelopeError("E-ENVELOPE-PAYLOAD", "The payload is not the one that was signed.");
+  }
+  if (!verify(idBytes(header.author), DOMAIN, headerBytes, signature)) {
+    throw new EnvelopeError("E-ENVELOPE-SIGNATURE", "The author did not sign this.");
+  }
+  const id = idOf<EnvelopeId>(sha256(headerBytes));
+  return { id, log: logIdOf(header), header, payload, bytes };
+}
+
+function checkKind(header: EnvelopeHeader): void {
+  const snapshot = header.kind === "SNAP";
+  const sound =
+    (header.seq === 1) === (header.prev === null) &&
+    (header.seq > 1 || snapshot) &&
+    (snapshot
+      ? header.clockBefore === 0 && (header.seq === 1) === (header.prevSnap === null)
+      : header.prevSnap === null &&
+        header.retires.length === 0 &&
+        header.payloadBytes <= MAX_UPDATE_BYTES) &&
+    header.clockAfter >= header.clockBefore;
+  if (!sound) throw new EnvelopeError("E-ENVELOPE-FORM", "The header contradicts itself.");
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function read<Schema extends z.ZodType>(
+  schema: Schema,
+  bytes: Uint8Array,
+  maxBytes: number,
+): z.output<Schema> {
+  let result;
+  try {
+    result = schema.safeParse(decodeCbor(bytes, maxBytes));
+  } catch (cause) {
+    throw new EnvelopeError("E-ENVELOPE-FORM", "Not canonical CBOR.", { cause });
+  }
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.map(String).join(".") ?? "";
+  throw new EnvelopeError("E-ENVELOPE-FORM", `${where}: ${issue?.message ?? "wrong form"}`);
+}

@@ -1,0 +1,70 @@
+/**
+ * One version of a record, as it stands in its author's document.
+ *
+ * A version names those that it replaces, so that the shown value does not depend on the order
+ * of arrival, and so that what only a revoked author had replaced comes back when it goes.
+ * `id = sha256(author, class, key, value)`: it survives snapshots and new logs.
+ */
+import { encodeCbor } from "./cbor.ts";
+import { idBytes, idOf, parseId, sha256, type SiteId, type VersionId } from "./ids.ts";
+import { encodeJson, isJsonValue, type JsonValue } from "./json-value.ts";
+import type { RecordClass } from "./record-class.ts";
+
+/** The most that one value may have, encoded. */
+export const MAX_VALUE_BYTES = 8192;
+/** The most that a key may have in UTF-8. */
+export const MAX_KEY_BYTES = 400;
+/** More versions of one key than there are sites in a large mesh. */
+export const MAX_SUPERSEDED = 64;
+/** Saturates here; beyond, ties are settled by the author's key. */
+export const MAX_LAMPORT = 2 ** 48;
+
+export interface RecordVersion {
+  /** One more than the highest number that the author had seen anywhere. */
+  readonly lamport: number;
+  /** The versions that this one replaces, of any author. */
+  readonly supersedes: readonly VersionId[];
+  /** Undefined: the record was deleted. */
+  readonly value: JsonValue | undefined;
+}
+
+/** The JSON that stands in the document: `l`, `s`, and `x` unless it is a deletion. */
+export function packVersion(version: RecordVersion): JsonValue {
+  const packed = { l: version.lamport, s: version.supersedes };
+  return version.value === undefined ? packed : { ...packed, x: version.value };
+}
+
+/** The version that a document's value stands for, or undefined when it stands for none. */
+export function unpackVersion(packed: unknown): RecordVersion | undefined {
+  if (typeof packed !== "object" || packed === null || Array.isArray(packed)) return undefined;
+  const { l, s, x, ...rest } = packed as Record<string, unknown>;
+  if (Object.keys(rest).length > 0 || (x === undefined && "x" in packed)) return undefined;
+  if (typeof l !== "number" || !Number.isSafeInteger(l) || l < 1 || l > MAX_LAMPORT)
+    return undefined;
+  if (!Array.isArray(s) || s.length > MAX_SUPERSEDED) return undefined;
+  const supersedes: VersionId[] = [];
+  for (const item of s) {
+    const id = parseId<VersionId>(item);
+    if (typeof item !== "string" || id === undefined) return undefined;
+    supersedes.push(id);
+  }
+  if (x === undefined) return { lamport: l, supersedes, value: undefined };
+  if (!isJsonValue(x) || encodeJson(x).length > MAX_VALUE_BYTES) return undefined;
+  return { lamport: l, supersedes, value: x };
+}
+
+export function versionId(
+  author: SiteId,
+  recordClass: RecordClass,
+  key: string,
+  version: RecordVersion,
+): VersionId {
+  const named = encodeCbor([idBytes(author), recordClass, key, packVersion(version)]);
+  return idOf<VersionId>(sha256("pleach/version/1\0", named));
+}
+
+/** Whether a text can be the key of a record: 1 to {@link MAX_KEY_BYTES} of printable text. */
+export function isRecordKey(key: string): boolean {
+  const bytes = Buffer.byteLength(key);
+  return bytes >= 1 && bytes <= MAX_KEY_BYTES && key.isWellFormed() && !/\p{Cc}/u.test(key);
+}

@@ -1,0 +1,115 @@
+/**
+ * The shapes of the values in the classes that more than one part of a node reads.
+ *
+ * Values are JSON, identifiers in it hexadecimal text. A reader checks a value with these before
+ * it uses it: the author may be hacked. Unknown fields are kept, never refused. The records of
+ * class `zone` are described in zone-record.ts.
+ */
+import { z } from "zod";
+import {
+  parseId,
+  type AnyId,
+  type ChainId,
+  type ListId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+  type SiteId,
+  type StoreId,
+} from "./ids.ts";
+import { textField } from "./wire-field.ts";
+
+function hexId<Id extends AnyId>(sizeBytes: 16 | 32 = 32) {
+  return z.custom<Id>(
+    (value) => typeof value === "string" && parseId(value, sizeBytes) !== undefined,
+    { error: `is not an id of ${sizeBytes} bytes` },
+  );
+}
+
+const count = z.int().min(0);
+const port = z.int().min(1).max(65_535);
+const ipAddress = z.union([z.ipv4(), z.ipv6()]);
+
+/** Class `site`, key `node`: how to reach the node and where it answers DNS. */
+export const nodeRecord = z.object({
+  /** Multiaddrs, best first. */
+  addresses: z.array(textField(200, 1)).max(16),
+  version: textField(32),
+  dns: z.array(z.object({ address: ipAddress, port })).max(8),
+});
+export type NodeRecord = z.output<typeof nodeRecord>;
+
+/** Class `site`, key `service/NAME`: something that runs for people at this site. */
+export const serviceRecord = z.object({
+  name: textField(63, 1),
+  addresses: z.array(ipAddress).max(16),
+  ports: z
+    .array(z.object({ name: textField(32), port, transport: z.enum(["tcp", "udp"]) }))
+    .max(32),
+  maintainers: z.array(textField(128, 1)).max(16),
+  /** The zones that name it; all zones of the mesh when left out. */
+  zones: z.array(textField(253, 1)).max(16).optional(),
+});
+export type ServiceRecord = z.output<typeof serviceRecord>;
+
+/** Class `offer`, key `offer`: what a site lends to others. */
+export const offerRecord = z.object({
+  spaceBytes: count,
+  usedBytes: count,
+  storeId: hexId<StoreId>(16),
+  /** To whom; every owner of the mesh. */
+  to: z.literal("all"),
+});
+export type OfferRecord = z.output<typeof offerRecord>;
+
+/** The newest snapshot of a set. */
+export const snapshotHead = z.object({
+  chain: hexId<ChainId>(16),
+  number: count,
+  /** Root of the snapshot before it; null for the first of a chain. */
+  previous: hexId<ShardId>().nullable(),
+  /** The shard that holds the snapshot record. */
+  root: hexId<ShardId>(),
+  atMs: count,
+});
+export type SnapshotHead = z.output<typeof snapshotHead>;
+
+/** Class `place`, key `SETID`: where the site wants the shards of a set of its owner. */
+export const placeRecord = z.object({
+  owner: hexId<OwnerId>(),
+  /** Sealed by the client, base64: only the owner reads it. */
+  name: z.string().max(1024),
+  keyEpoch: count,
+  /** Remote copies wanted. */
+  copies: z.int().min(1).max(16),
+  head: snapshotHead.nullable(),
+  groups: z
+    .array(
+      z.object({
+        targets: z.array(hexId<SiteId>()).max(16),
+        generation: count,
+        list: hexId<ListId>(),
+        shards: count,
+        bytes: count,
+      }),
+    )
+    .max(128),
+});
+export type PlaceRecord = z.output<typeof placeRecord>;
+
+/** The key of a `place` record. */
+export function placeKey(set: SetId): string {
+  return set;
+}
+
+/** Class `hold`, key `OWNER/SETID`: the newest lists that a holder has in full. */
+export const holdRecord = z.object({
+  storeId: hexId<StoreId>(16),
+  groups: z.array(z.object({ group: count, generation: count, list: hexId<ListId>() })).max(128),
+});
+export type HoldRecord = z.output<typeof holdRecord>;
+
+/** The key of a `hold` record. */
+export function holdKey(owner: OwnerId, set: SetId): string {
+  return `${owner}/${set}`;
+}
