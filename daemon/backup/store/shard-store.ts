@@ -1,0 +1,264 @@
+/**
+ * Shards as files: whole, verified and durable under their final name, or not there.
+ *
+ * `shards/OWNER/SET/xx/SHARD`, written as `incoming/RANDOM.tmp`, verified, fsynced, renamed, the
+ * directory fsynced. What a crash leaves in `incoming` is removed at the next start. The files are
+ * the only truth about what is held; no index can contradict them.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  idOf,
+  parseId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+  type StoreId,
+} from "../../../protocol/ids.ts";
+import { isShardSize, shardIdOf, SHARD_BYTES } from "../../../protocol/shard-id.ts";
+import { DirectorySync } from "./directory-sync.ts";
+import { BackupError } from "./error.ts";
+
+/** Never filled with shards: the state of the daemon must be able to grow on. */
+const RESERVED_BYTES = 64 * 1024 * 1024;
+
+/** A shard in its data set. The identifier covers all three, so one file never serves two sets. */
+export interface ShardName {
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  readonly shard: ShardId;
+}
+
+export class ShardStore {
+  /** New with the directory, so that an emptied store is seen by everybody. */
+  readonly storeId: StoreId;
+  readonly #directory: string;
+  readonly #sync = new DirectorySync();
+  readonly #madeDirectories = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, Promise<"stored" | "there">>();
+
+  private constructor(directory: string, storeId: StoreId) {
+    this.#directory = directory;
+    this.storeId = storeId;
+  }
+
+  /**
+   * Opens or makes the store and removes what a crash left half done.
+   *
+   * @throws BackupError when the directory cannot be used.
+   */
+  static async open(directory: string): Promise<ShardStore> {
+    try {
+      await mkdir(join(directory, "shards"), { recursive: true, mode: 0o700 });
+      await rm(join(directory, "incoming"), { recursive: true, force: true });
+      await mkdir(join(directory, "incoming"), { mode: 0o700 });
+      return new ShardStore(directory, await openStoreId(directory));
+    } catch (cause) {
+      if (cause instanceof BackupError) throw cause;
+      throw diskError(`The shard store ${directory} cannot be opened`, cause);
+    }
+  }
+
+  /**
+   * Keeps a shard. Resolves only when it would survive a power cut.
+   *
+   * @throws BackupError when the bytes are not that shard, or there is no room.
+   */
+  async put(name: ShardName, bytes: Uint8Array): Promise<"stored" | "there"> {
+    if (!isShardSize(bytes.length) || shardIdOf(name.owner, name.set, bytes) !== name.shard) {
+      throw new BackupError(
+        "E-BACKUP-SHARD",
+        `The ${bytes.length} bytes are not the shard ${name.shard}.`,
+        { exit: 2 },
+      );
+    }
+    // Two writers of one shard would race for its name; the second waits for the first.
+    const before = this.#underWay.get(name.shard);
+    if (before !== undefined) {
+      await before;
+      return "there";
+    }
+    const work = this.#putVerified(name, bytes);
+    this.#underWay.set(name.shard, work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(name.shard);
+    }
+  }
+
+  async #putVerified(name: ShardName, bytes: Uint8Array): Promise<"stored" | "there"> {
+    await this.#makeDirectory(name);
+    if ((await this.sizeOf(name)) === bytes.length) return "there";
+    if ((await this.freeBytes()) < bytes.length) throw noRoom();
+    const path = this.#pathOf(name);
+    const directory = join(path, "..");
+    const temporary = join(this.#directory, "incoming", `${randomBytes(12).toString("hex")}.tmp`);
+    try {
+      const handle = await open(temporary, "wx", 0o600);
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, path);
+      await this.#sync.sync(directory);
+    } catch (cause) {
+      await rm(temporary, { force: true }).catch(() => {});
+      if (isNoSpace(cause)) throw noRoom(cause);
+      throw diskError("A shard cannot be written", cause);
+    }
+    return "stored";
+  }
+
+  /** Size in bytes of a shard that is here, else undefined. */
+  async sizeOf(name: ShardName): Promise<number | undefined> {
+    try {
+      const { size } = await stat(this.#pathOf(name));
+      return size;
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw diskError("The shard store cannot be read", cause);
+    }
+  }
+
+  /**
+   * The verified bytes of a shard, or undefined if it is not here.
+   *
+   * @throws BackupError when the file is damaged: another holder has to give the shard.
+   */
+  async read(name: ShardName): Promise<Uint8Array | undefined> {
+    let bytes: Uint8Array;
+    try {
+      if (((await this.sizeOf(name)) ?? 0) > SHARD_BYTES) throw damaged(name);
+      bytes = await readFile(this.#pathOf(name));
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw cause instanceof BackupError ? cause : diskError("A shard cannot be read", cause);
+    }
+    if (!isShardSize(bytes.length) || shardIdOf(name.owner, name.set, bytes) !== name.shard) {
+      throw damaged(name);
+    }
+    return bytes;
+  }
+
+  /** Takes a damaged shard out of the way, so that a good copy can come in its place. */
+  async discard(name: ShardName): Promise<void> {
+    await rm(this.#pathOf(name), { force: true });
+  }
+
+  /** What this store may still take from the disk, in bytes; not below 0. */
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    return Math.max(0, bavail * bsize - RESERVED_BYTES);
+  }
+
+  /** Bytes on the disk for each data set: what quotas count. Reads every directory. */
+  async *usage(): AsyncGenerator<{ owner: OwnerId; set: SetId; bytes: number; shards: number }> {
+    const root = join(this.#directory, "shards");
+    for (const ownerName of await readdir(root)) {
+      const owner = parseId<OwnerId>(ownerName);
+      if (owner === undefined) continue;
+      for (const setName of await readdir(join(root, ownerName))) {
+        const set = parseId<SetId>(setName, 16);
+        if (set !== undefined) {
+          yield { owner, set, ...(await countFiles(join(root, ownerName, setName))) };
+        }
+      }
+    }
+  }
+
+  #pathOf({ owner, set, shard }: ShardName): string {
+    return join(this.#directory, "shards", owner, set, shard.slice(0, 2), shard);
+  }
+
+  /**
+   * Makes the directory of a shard, durable up to the root of the store. Once in each process its
+   * names are synced as well: a crash may have come between a rename and its fsync.
+   */
+  #makeDirectory({ owner, set, shard }: ShardName): Promise<void> {
+    const levels = [owner, set, shard.slice(0, 2)];
+    const key = levels.join("/");
+    const made = this.#madeDirectories.get(key);
+    if (made !== undefined) return made;
+    const work = (async () => {
+      const parent = join(this.#directory, "shards");
+      await mkdir(join(parent, ...levels), { recursive: true, mode: 0o700 });
+      for (let depth = 0; depth <= levels.length; depth++) {
+        await this.#sync.sync(join(parent, ...levels.slice(0, depth)));
+      }
+    })();
+    this.#madeDirectories.set(key, work);
+    work.catch(() => this.#madeDirectories.delete(key));
+    return work;
+  }
+}
+
+async function countFiles(directory: string): Promise<{ bytes: number; shards: number }> {
+  let bytes = 0;
+  let shards = 0;
+  for (const prefix of await readdir(directory)) {
+    const names = await readdir(join(directory, prefix));
+    const sizes = await Promise.all(
+      names.map(async (name) => (await stat(join(directory, prefix, name))).size),
+    );
+    bytes += sizes.reduce((sum, size) => sum + size, 0);
+    shards += names.length;
+  }
+  return { bytes, shards };
+}
+
+async function openStoreId(directory: string): Promise<StoreId> {
+  const path = join(directory, "store-id");
+  try {
+    const found = parseId<StoreId>((await readFile(path, "utf8")).trim(), 16);
+    if (found !== undefined) return found;
+    throw new BackupError("E-BACKUP-DISK", `${path} is damaged.`, {
+      hint: "Remove it: the store gets a new identity, and owners send again what is missing.",
+    });
+  } catch (cause) {
+    if (!isAbsent(cause)) throw cause;
+  }
+  const bytes = randomBytes(16);
+  const temporary = join(directory, "incoming", "store-id.tmp");
+  const handle = await open(temporary, "w", 0o600);
+  try {
+    await handle.writeFile(`${bytes.toString("hex")}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  await new DirectorySync().sync(directory);
+  return idOf<StoreId>(bytes);
+}
+
+function isAbsent(cause: unknown): boolean {
+  return errorCode(cause) === "ENOENT";
+}
+
+function isNoSpace(cause: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(errorCode(cause) ?? "");
+}
+
+function errorCode(cause: unknown): string | undefined {
+  return cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+}
+
+function noRoom(cause?: unknown): BackupError {
+  return new BackupError("E-BACKUP-SPACE", "The disk of the shard store is full.", {
+    hint: "Free some space, or move the data directory to a larger disk.",
+    cause,
+  });
+}
+
+function damaged({ shard }: ShardName): BackupError {
+  return new BackupError("E-BACKUP-DISK", `The stored shard ${shard} is damaged.`);
+}
+
+function diskError(what: string, cause: unknown): BackupError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BackupError("E-BACKUP-DISK", `${what} (${why}).`, { cause });
+}
