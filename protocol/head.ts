@@ -4,8 +4,9 @@
  * It stands in the signed lists and in the `place` record of its owner's site, so every holder
  * and every member is a witness of it.
  */
-import * as z from "zod";
-import { parseId, type AnyId, type ChainId, type ShardId } from "./ids.ts";
+import { z } from "zod";
+import type { ChainId, ShardId } from "./ids.ts";
+import { countField, idField } from "./wire-field.ts";
 
 export interface Head {
   /** Random, and new after a recovery, a rollback or a lost head. */
@@ -20,26 +21,13 @@ export interface Head {
   readonly atMs: number;
 }
 
-/** An identifier as hexadecimal text or as bytes; the outcome is always text. */
-export function idField<Id extends AnyId>(sizeBytes: 16 | 32): z.ZodType<Id> {
-  return z.unknown().transform((value, context): Id => {
-    const id = parseId<Id>(value, sizeBytes);
-    if (id !== undefined) return id;
-    context.addIssue({ code: "custom", message: `not an identifier of ${sizeBytes} bytes` });
-    return z.NEVER;
-  });
-}
-
-/** A count that JavaScript can hold exactly. */
-export const countField = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-
-/** Takes a head from CBOR (identifiers as bytes) and from JSON (as text). */
-export const headField: z.ZodType<Head> = z.strictObject({
+/** The head in signed lists: identifiers as bytes on the wire. In records it is JSON. */
+export const headField = z.strictObject({
   chain: idField<ChainId>(16),
-  number: countField.min(1),
-  previous: z.union([z.null(), idField<ShardId>(32)]),
-  root: idField<ShardId>(32),
-  atMs: countField,
+  number: countField(1),
+  previous: idField<ShardId>().nullable(),
+  root: idField<ShardId>(),
+  atMs: countField(0),
 });
 
 /** Whether `next` may follow `current`: the next one of its chain, or the first of a new chain. */

@@ -6,10 +6,10 @@
  * can travel as a difference and still be verified. Generations of a group form a chain by the
  * hash of the header before.
  */
-import * as z from "zod";
+import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { PleachError } from "./error.ts";
-import { countField, headField, idField, type Head } from "./head.ts";
+import { headField, type Head } from "./head.ts";
 import {
   idBytes,
   idOf,
@@ -22,6 +22,7 @@ import {
   type SiteId,
 } from "./ids.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
+import { bytesField, countField, idField } from "./wire-field.ts";
 
 const DOMAIN = "pleach/list/1";
 
@@ -84,21 +85,21 @@ export class ListError extends PleachError<
 const headerShape = z
   .strictObject({
     v: z.literal(1),
-    mesh: idField<MeshId>(32),
-    owner: idField<OwnerId>(32),
+    mesh: idField<MeshId>(),
+    owner: idField<OwnerId>(),
     set: idField<SetId>(16),
-    by: idField<SiteId>(32),
-    group: countField,
-    groups: countField.min(1).max(MAX_GROUPS),
-    generation: countField.min(1),
-    previous: z.union([z.null(), idField<ListId>(32)]),
-    name: z.instanceof(Uint8Array).refine((name) => name.length <= MAX_SEALED_NAME_BYTES),
-    keyEpoch: countField,
-    copies: countField.min(1).max(MAX_COPIES),
-    head: z.union([z.null(), headField]),
-    shards: countField.max(MAX_LIST_ENTRIES),
-    bytes: countField,
-    entries: z.instanceof(Uint8Array).refine((hash) => hash.length === 32),
+    by: idField<SiteId>(),
+    group: countField(0),
+    groups: countField(1, MAX_GROUPS),
+    generation: countField(1),
+    previous: idField<ListId>().nullable(),
+    sealedName: bytesField(0, MAX_SEALED_NAME_BYTES),
+    keyEpoch: countField(0),
+    copies: countField(1, MAX_COPIES),
+    head: headField.nullable(),
+    shards: countField(0, MAX_LIST_ENTRIES),
+    bytes: countField(0),
+    entriesHash: bytesField(32, 32),
   })
   .refine(({ group, groups }) => group < groups && (groups & (groups - 1)) === 0);
 
@@ -114,34 +115,16 @@ export function signList(
   entries: readonly ListEntry[],
 ): SignedList {
   const packed = packEntries(entries);
-  const { head } = fields;
-  const header = encodeCbor({
-    v: 1,
-    mesh: idBytes(fields.mesh),
-    owner: idBytes(fields.owner),
-    set: idBytes(fields.set),
-    by: key.publicKey,
-    group: fields.group,
-    groups: fields.groups,
-    generation: fields.generation,
-    previous: fields.previous === null ? null : idBytes(fields.previous),
-    name: fields.sealedName,
-    keyEpoch: fields.keyEpoch,
-    copies: fields.copies,
-    head:
-      head === null
-        ? null
-        : {
-            chain: idBytes(head.chain),
-            number: head.number,
-            previous: head.previous === null ? null : idBytes(head.previous),
-            root: idBytes(head.root),
-            atMs: head.atMs,
-          },
-    shards: entries.length,
-    bytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    entries: sha256(packed),
-  });
+  const header = encodeCbor(
+    z.encode(headerShape, {
+      v: 1,
+      ...fields,
+      by: idOf<SiteId>(key.publicKey),
+      shards: entries.length,
+      bytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      entriesHash: sha256(packed),
+    }),
+  );
   return { header, signature: sign(key, DOMAIN, header), entries: packed };
 }
 
@@ -167,11 +150,11 @@ export function openListHeader(header: Uint8Array, signature: Uint8Array): ListH
   if (!parsed.success) {
     throw new ListError("E-LIST-FORM", "The header of a list has a wrong form.");
   }
-  const { v: _version, name, entries, ...rest } = parsed.data;
-  if (!verify(idBytes(rest.by), DOMAIN, header, signature)) {
+  const { v: _version, ...fields } = parsed.data;
+  if (!verify(idBytes(fields.by), DOMAIN, header, signature)) {
     throw new ListError("E-LIST-SIGNATURE", "The signature of a list is wrong.");
   }
-  return { ...rest, sealedName: name, entriesHash: entries };
+  return fields;
 }
 
 /**

@@ -4,12 +4,12 @@
  * The content says all and nothing that changes, so a holder that lost a receipt signs the same
  * bytes again. It counts only as long as the holder's store has the same identifier.
  */
-import * as z from "zod";
+import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { PleachError } from "./error.ts";
-import { countField, idField } from "./head.ts";
 import {
   idBytes,
+  idOf,
   type ListId,
   type MeshId,
   type OwnerId,
@@ -19,6 +19,7 @@ import {
   type StoreId,
 } from "./ids.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
+import { countField, idField } from "./wire-field.ts";
 
 const DOMAIN = "pleach/receipt/1";
 const MAX_RECEIPT_BYTES = 512;
@@ -46,31 +47,21 @@ export class ReceiptError extends PleachError<"E-RECEIPT-FORM" | "E-RECEIPT-SIGN
 
 const shape = z.strictObject({
   v: z.literal(1),
-  mesh: idField<MeshId>(32),
-  holder: idField<SiteId>(32),
+  mesh: idField<MeshId>(),
+  holder: idField<SiteId>(),
   store: idField<StoreId>(16),
-  owner: idField<OwnerId>(32),
+  owner: idField<OwnerId>(),
   set: idField<SetId>(16),
   kind: z.enum(["shard", "list"]),
-  id: idField<ShardId | ListId>(32),
-  size: countField,
-  lock: countField,
+  id: idField<ShardId | ListId>(),
+  sizeBytes: countField(1),
+  lockDays: countField(0),
 });
 
 /** Signs with the holder's site key. */
 export function signReceipt(key: SigningKey, receipt: Omit<Receipt, "holder">): SignedReceipt {
-  const bytes = encodeCbor({
-    v: 1,
-    mesh: idBytes(receipt.mesh),
-    holder: key.publicKey,
-    store: idBytes(receipt.store),
-    owner: idBytes(receipt.owner),
-    set: idBytes(receipt.set),
-    kind: receipt.kind,
-    id: idBytes(receipt.id),
-    size: receipt.sizeBytes,
-    lock: receipt.lockDays,
-  });
+  const holder = idOf<SiteId>(key.publicKey);
+  const bytes = encodeCbor(z.encode(shape, { v: 1, ...receipt, holder }));
   return { bytes, signature: sign(key, DOMAIN, bytes) };
 }
 
@@ -88,9 +79,9 @@ export function openReceipt(signed: SignedReceipt): Receipt {
   }
   const parsed = shape.safeParse(decoded);
   if (!parsed.success) throw new ReceiptError("E-RECEIPT-FORM", "A receipt has a wrong form.");
-  const { v: _version, size, lock, ...rest } = parsed.data;
-  if (!verify(idBytes(rest.holder), DOMAIN, signed.bytes, signed.signature)) {
+  const { v: _version, ...fields } = parsed.data;
+  if (!verify(idBytes(fields.holder), DOMAIN, signed.bytes, signed.signature)) {
     throw new ReceiptError("E-RECEIPT-SIGNATURE", "The signature of a receipt is wrong.");
   }
-  return { ...rest, sizeBytes: size, lockDays: lock };
+  return fields;
 }

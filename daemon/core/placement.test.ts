@@ -2,16 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { idOf, sha256, type SetId, type SiteId } from "../../protocol/ids.ts";
+import type { FailureDomains } from "../../protocol/site-statement.ts";
 import { placeGroup, type Candidate, type PlacementRequest } from "./placement.ts";
 
 const SET = "00112233445566778899aabbccddeeff" as SetId;
+
+function domains(facts: Partial<FailureDomains> = {}): FailureDomains {
+  return { building: "", power: "", uplink: "", country: "", ...facts };
+}
 
 function site(name: string, facts: Partial<Candidate> = {}): Candidate {
   return {
     siteId: idOf<SiteId>(sha256(name)),
     spaceBytes: 1000,
     freeBytes: 1000,
-    domains: {},
+    domains: domains(),
     org: `org of ${name}`,
     operator: `operator of ${name}`,
     ...facts,
@@ -24,7 +29,7 @@ function request(candidates: Candidate[], facts: Partial<PlacementRequest> = {})
     group: 0,
     sizeBytes: 100,
     copies: 3,
-    from: { siteId: idOf<SiteId>(sha256("home")), domains: {}, org: "home" },
+    from: { siteId: idOf<SiteId>(sha256("home")), domains: domains(), org: "home" },
     current: [],
     candidates,
     ...facts,
@@ -50,18 +55,26 @@ test("says how many copies have no site", () => {
 });
 
 test("puts no two copies into one building, nor into the owner's", () => {
-  const shared = { domains: { building: "mill" } };
-  const crowd = [site("a", shared), site("b", shared), site("c", { domains: { power: "dam" } })];
-  const home = { siteId: idOf<SiteId>(sha256("home")), domains: { power: "dam" }, org: "home" };
+  const shared = { domains: domains({ building: "mill" }) };
+  const crowd = [
+    site("a", shared),
+    site("b", shared),
+    site("c", { domains: domains({ power: "dam" }) }),
+  ];
+  const home = {
+    siteId: idOf<SiteId>(sha256("home")),
+    domains: domains({ power: "dam" }),
+    org: "home",
+  };
   assert.equal(placeGroup(request(crowd)).targets.length, 2);
   assert.equal(placeGroup(request(crowd, { from: home })).targets.length, 1);
 });
 
 test("finds the distinct three even where the best score blocks two others", () => {
   // m shares something with x and with y; only x, y and z together make three.
-  const m = site("m", { domains: { building: "1", power: "2" } });
-  const x = site("x", { domains: { building: "1" } });
-  const y = site("y", { domains: { power: "2" } });
+  const m = site("m", { domains: domains({ building: "1", power: "2" }) });
+  const x = site("x", { domains: domains({ building: "1" }) });
+  const y = site("y", { domains: domains({ power: "2" }) });
   const all = [m, x, y, site("z")];
   for (let group = 0; group < 16; group++) {
     assert.equal(placeGroup(request(all, { group })).missing, 0);

@@ -13,6 +13,7 @@
  */
 import { createHash } from "node:crypto";
 import type { SetId, SiteId } from "../../protocol/ids.ts";
+import type { FailureDomains } from "../../protocol/site-statement.ts";
 
 /** Keeps this hash apart from every other one; a changed rule takes the next number. */
 const SCORE_DOMAIN = "pleach/placement/1";
@@ -21,13 +22,6 @@ const MEDIAN_TICKETS = 4;
 const MAX_TICKETS = 4 * MEDIAN_TICKETS;
 /** Steps of the search for distinct domains: all combinations of three among 100 sites. */
 const MAX_STEPS = 200_000;
-
-/** What can fail together. A domain that is not given is shared with nobody. */
-export interface FailureDomains {
-  readonly building?: string | undefined;
-  readonly power?: string | undefined;
-  readonly uplink?: string | undefined;
-}
 
 export interface Candidate {
   readonly siteId: SiteId;
@@ -89,7 +83,7 @@ export function placeGroup(request: PlacementRequest): Placement {
   for (const clashes of [clashesFully, clashesInOrganisation, clashesInDomain]) {
     const chosen = choose(ranked, copies, (site, chosenSoFar) => {
       if (clashesInDomain(site, from)) return true;
-      if (clashes !== clashesInDomain && site.org === from.org) return true;
+      if (clashes !== clashesInDomain && sameOrganisation(site.org, from.org)) return true;
       return chosenSoFar.some((other) => clashes(site, other));
     });
     if (chosen.length > best.length) best = chosen;
@@ -160,8 +154,7 @@ function clashesInDomain(
   a: { readonly domains: FailureDomains },
   b: { readonly domains: FailureDomains },
 ): boolean {
-  const same = (x: string | undefined, y: string | undefined): boolean =>
-    x !== undefined && x === y;
+  const same = (x: string, y: string): boolean => x !== "" && x === y;
   return (
     same(a.domains.building, b.domains.building) ||
     same(a.domains.power, b.domains.power) ||
@@ -170,18 +163,23 @@ function clashesInDomain(
 }
 
 function clashesInOrganisation(a: Candidate, b: Candidate): boolean {
-  return clashesInDomain(a, b) || a.org === b.org;
+  return clashesInDomain(a, b) || sameOrganisation(a.org, b.org);
 }
 
 function clashesFully(a: Candidate, b: Candidate): boolean {
   return clashesInOrganisation(a, b) || a.operator === b.operator;
 }
 
+/** An organisation that is not given is like nobody else's. */
+function sameOrganisation(a: string, b: string): boolean {
+  return a !== "" && a === b;
+}
+
 function concernsOf(chosen: readonly Candidate[], ownOrg: string): readonly PlacementConcern[] {
   const operators = new Set(chosen.map(({ operator }) => operator));
-  const orgs = new Set([ownOrg, ...chosen.map(({ org }) => org)]);
+  const given = [ownOrg, ...chosen.map(({ org }) => org)].filter((org) => org !== "");
   return [
     ...(operators.size < chosen.length ? (["same-operator"] as const) : []),
-    ...(orgs.size < chosen.length + 1 ? (["same-organisation"] as const) : []),
+    ...(new Set(given).size < given.length ? (["same-organisation"] as const) : []),
   ];
 }
