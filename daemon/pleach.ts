@@ -1,7 +1,25 @@
 /**
  * The program `pleach`: `daemon` runs the node, everything else is a client of its socket.
  */
+import { Command } from "commander";
+import type { CommandEntry } from "./cli/commands.ts";
+import { help, type CliContext } from "./cli/context.ts";
 import { runProgram } from "./cli/program.ts";
 
-process.on("SIGINT", () => process.exit(130));
-process.exitCode = await runProgram(process.argv.slice(2));
+const daemon: CommandEntry = {
+  name: "daemon",
+  summary: "run the node in the foreground",
+  load: async () => {
+    const { runDaemon } = await import("./main.ts");
+    return (context: CliContext) =>
+      help(new Command("daemon"), "Runs the node in the foreground, until SIGTERM or SIGINT.", [
+        ["pleach daemon --config /etc/pleach/pleach.toml", "what the service starts"],
+      ]).action(() => runDaemon(context.config));
+  },
+};
+
+const args = process.argv.slice(2);
+// A node ends by its own rules; a command that is interrupted ends at once.
+if (!args.includes(daemon.name)) process.on("SIGINT", () => process.exit(130));
+const exit = await runProgram(args, [daemon]);
+process.exitCode = exit;

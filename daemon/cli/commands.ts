@@ -18,4 +18,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "check the configuration",
     load: async () => (await import("./config.ts")).configCommand,
   },
+  {
+    name: "events",
+    summary: "what happens, as it happens",
+    load: async () => (await import("./events.ts")).eventsCommand,
+  },
 ];

@@ -45,14 +45,19 @@ export class Output {
    */
   result(fields: JsonFields, text: string | (() => string)): void {
     this.#progress.clear();
-    if (this.json) return this.#line({ schemaVersion: 1, ...fields });
+    if (this.json) return this.#object({ schemaVersion: 1, ...fields });
     const words = typeof text === "string" ? text : text();
     if (words !== "") this.#sinks.stdout(words.endsWith("\n") ? words : `${words}\n`);
   }
 
   /** One line of a long work, with `--json` only: `{"schemaVersion":1,"type":…,…}`. */
   event(type: string, fields: JsonFields): void {
-    if (this.json) this.#line({ schemaVersion: 1, type, ...fields });
+    if (this.json) this.#object({ schemaVersion: 1, type, ...fields });
+  }
+
+  /** One line of a result that has no end, such as events; silent with `--json`. */
+  line(text: string): void {
+    if (!this.json) this.#sinks.stdout(`${text}\n`);
   }
 
   /** Words for a person on standard error; silent with `--json`. */
@@ -81,7 +86,7 @@ export class Output {
   error(thrown: unknown): void {
     this.#progress.clear();
     const report = reportOf(thrown);
-    if (this.json) return this.#line(report);
+    if (this.json) return this.#object(report);
     const { code, message, changed, hint } = report.error;
     const lines = [`${this.tint("red", `error ${code}:`)} ${message}`, changed];
     if (hint !== null) lines.push(hint);
@@ -94,7 +99,7 @@ export class Output {
     return this.#sinks.color ? `\u001b[${TINTS[tint]}m${text}\u001b[0m` : text;
   }
 
-  #line(value: object): void {
+  #object(value: object): void {
     this.#sinks.stdout(`${JSON.stringify(value)}\n`);
   }
 }

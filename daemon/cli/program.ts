@@ -3,7 +3,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { CliContext, DEFAULT_CONFIG_FILE, type GlobalOptions } from "./context.ts";
-import { COMMANDS } from "./commands.ts";
+import { COMMANDS, type CommandEntry } from "./commands.ts";
 import { nearestName } from "../config/locate.ts";
 import { reportOf, UsageError, type ProcessExit } from "./exit.ts";
 
@@ -13,13 +13,18 @@ const VALUE_OPTIONS = new Set(["--config"]);
  * Runs one command line.
  *
  * @param given - Without the program's name. `help NAME` is read as `NAME --help`.
+ * @param more - Commands beside those that are clients of the daemon.
  * @returns How the process should end; everything is printed already.
  */
-export async function runProgram(given: readonly string[]): Promise<ProcessExit> {
+export async function runProgram(
+  given: readonly string[],
+  more: readonly CommandEntry[] = [],
+): Promise<ProcessExit> {
   const args = given[0] === "help" ? [...given.slice(1), "--help"] : given;
   const context = new CliContext(globalOptions(args));
   try {
-    await (await program(args, context)).parseAsync([...args], { from: "user" });
+    const root = await program(args, context, [...COMMANDS, ...more]);
+    await root.parseAsync([...args], { from: "user" });
     return context.exit;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
@@ -30,7 +35,11 @@ export async function runProgram(given: readonly string[]): Promise<ProcessExit>
   }
 }
 
-async function program(args: readonly string[], context: CliContext): Promise<Command> {
+async function program(
+  args: readonly string[],
+  context: CliContext,
+  commands: readonly CommandEntry[],
+): Promise<Command> {
   const chosen = commandName(args);
   const root = new Command("pleach")
     .description("A mesh of small servers that back each other up and answer DNS together.")
@@ -38,18 +47,18 @@ async function program(args: readonly string[], context: CliContext): Promise<Co
     .option("--config <file>", "configuration (or PLEACH_CONFIG)", DEFAULT_CONFIG_FILE)
     .option("--yes", "ask nothing")
     .addHelpText("before", chosen === undefined ? COMMON : "");
-  const entry = COMMANDS.find(({ name }) => name === chosen);
+  const entry = commands.find(({ name }) => name === chosen);
   if (entry !== undefined) {
     root.addCommand((await entry.load())(context));
   } else if (chosen !== undefined) {
     const near = nearestName(
       chosen,
-      COMMANDS.map(({ name }) => name),
+      commands.map(({ name }) => name),
     );
     const hint = near === undefined ? "All commands:  pleach help" : `Did you mean "${near}"?`;
     throw new UsageError(`There is no command "${chosen}".`, hint);
   } else {
-    for (const { name, summary } of COMMANDS) root.addCommand(new Command(name).summary(summary));
+    for (const { name, summary } of commands) root.addCommand(new Command(name).summary(summary));
     root.action(() => root.outputHelp());
   }
   quiet(root);

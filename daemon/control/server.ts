@@ -43,12 +43,11 @@ export class ControlServer {
   }
 
   /**
-   * Listens, replacing a socket that nobody listens on.
+   * Listens. Call {@link makeWay} before, at best before anything else of the daemon starts.
    *
-   * @throws SocketError when a daemon is already there, or the path cannot be used.
+   * @throws SocketError when the path cannot be used.
    */
   static async start({ socketPath, routes, log }: ControlServerOptions): Promise<ControlServer> {
-    await makeWay(socketPath);
     const app = controlApp(routes, log);
     const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer((request, response) => void answer(request, response));
@@ -118,8 +117,12 @@ function statusOf(error: PleachError): 400 | 403 | 404 | 409 | 503 | 507 {
   return 409;
 }
 
-/** Removes a socket that its daemon left behind, and nothing else. */
-async function makeWay(socketPath: string): Promise<void> {
+/**
+ * Removes a socket that its daemon left behind, and nothing else.
+ *
+ * @throws SocketError when a daemon listens there, or the path cannot be used.
+ */
+export async function makeWay(socketPath: string): Promise<void> {
   if (Buffer.byteLength(socketPath) > MAX_PATH_BYTES) {
     const message = `The path of the control socket is longer than ${MAX_PATH_BYTES} bytes.`;
     throw new SocketError("E-SOCKET-PATH", message, { hint: `Shorten socket = "${socketPath}"` });

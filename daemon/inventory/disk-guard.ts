@@ -77,7 +77,9 @@ export class DiskGuard {
     if (!this.#full && this.#freeBytes - sizeBytes >= this.#lowWaterBytes()) return;
     const free = Math.floor(this.#freeBytes / 2 ** 20);
     const message = `There is no space left: ${free} MiB are free where ${this.#options.directory} lies.`;
-    throw new SpaceError("E-NO-SPACE", message, { hint: "Make room; nothing has to be restarted." });
+    throw new SpaceError("E-NO-SPACE", message, {
+      hint: "Make room; nothing has to be restarted.",
+    });
   }
 
   /** Before the store is closed: room for what closing writes. */
@@ -109,7 +111,7 @@ export class DiskGuard {
 
   #schedule(): void {
     this.#cancel = this.#options.clock.after(CHECK_EVERY_MS, () => {
-      this.#round().then(
+      this.#look().then(
         () => this.#schedule(),
         (error: Error) => {
           this.#options.log.error("the disk cannot be looked at", { error: error.message });
@@ -118,10 +120,6 @@ export class DiskGuard {
       );
     });
     if (!this.#held && !this.#full) void this.#take();
-  }
-
-  async #round(): Promise<void> {
-    await this.#look();
   }
 
   /** Writes the ballast, durable and under a temporary name first. */

@@ -1,0 +1,198 @@
+/** One real site of a test: its directory, its configuration, its daemon, its command line. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { openSync, closeSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ControlClient } from "../daemon/control/client.ts";
+import { aboutShape } from "../daemon/control/shapes.ts";
+import { runProcess, type RunOptions, type RunResult } from "./run-process.ts";
+import { waitFor } from "./wait.ts";
+
+export interface SiteOptions {
+  /** What it lends. Default: "4 GiB". */
+  readonly give?: string;
+  /** Whether it answers DNS. Default: true. */
+  readonly dns?: boolean;
+  /** Whether kad-dht is on. Default: true. */
+  readonly dht?: boolean;
+  /** More TOML at the end, such as `[[backup]]` tables. */
+  readonly toml?: string;
+  /** Environment of its daemon and its commands, beside that of the test. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+
+const PROGRAM = new URL("../daemon/pleach.ts", import.meta.url).pathname;
+const NODE_ARGS = ["--disable-warning=ExperimentalWarning", PROGRAM];
+const MESH_PORT = 7411;
+const DNS_PORT = 5300;
+const START_TIMEOUT_MS = 30_000;
+/** A clean stop has 10 s. */
+const STOP_TIMEOUT_MS = 12_000;
+
+interface SitePlan {
+  readonly name: string;
+  readonly directory: string;
+  readonly address: string;
+  readonly options: SiteOptions;
+}
+
+export class TestSite {
+  readonly name: string;
+  readonly directory: string;
+  readonly address: string;
+  readonly configFile: string;
+  readonly dataDirectory: string;
+  readonly keysDirectory: string;
+  readonly logFile: string;
+  readonly meshPort = MESH_PORT;
+  readonly dnsPort = DNS_PORT;
+  readonly client: ControlClient;
+  readonly #env: Readonly<Record<string, string>>;
+  #daemon: ChildProcess | undefined;
+
+  private constructor({ name, directory, address, options }: SitePlan) {
+    this.name = name;
+    this.directory = directory;
+    this.address = address;
+    this.configFile = join(directory, "pleach.toml");
+    this.dataDirectory = join(directory, "data");
+    this.keysDirectory = join(directory, "keys");
+    this.logFile = join(directory, "daemon.log");
+    this.client = new ControlClient(join(directory, "socket"));
+    this.#env = options.env ?? {};
+  }
+
+  static async create(plan: SitePlan): Promise<TestSite> {
+    const site = new TestSite(plan);
+    await mkdir(site.keysDirectory, { mode: 0o700 });
+    await site.configure(plan.options);
+    return site;
+  }
+
+  /** Writes the configuration; a running daemon has to be restarted or reloaded. */
+  async configure(options: SiteOptions): Promise<void> {
+    const dns = options.dns === false ? [] : [`${this.address}:${DNS_PORT}`];
+    const lines = [
+      `site = ${JSON.stringify(this.name)}`,
+      `data = ${JSON.stringify(this.dataDirectory)}`,
+      `socket = ${JSON.stringify(this.client.socketPath)}`,
+      `keys = ${JSON.stringify(this.keysDirectory)}`,
+      "[mesh]",
+      `listen = ["${this.address}:${MESH_PORT}"]`,
+      `dht = ${options.dht ?? true}`,
+      "[dns]",
+      `listen = ${JSON.stringify(dns)}`,
+      "[give]",
+      `space = ${JSON.stringify(options.give ?? "4 GiB")}`,
+      options.toml ?? "",
+    ];
+    await writeFile(this.configFile, `${lines.join("\n")}\n`);
+  }
+
+  /** Starts the daemon and waits until it answers. */
+  async start(): Promise<void> {
+    if (this.#daemon !== undefined) throw new Error(`${this.name} runs already`);
+    const log = openSync(this.logFile, "a");
+    const daemon = spawn(process.execPath, [...NODE_ARGS, "daemon", "--config", this.configFile], {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...this.#env },
+    });
+    closeSync(log);
+    this.#daemon = daemon;
+    let ended = false;
+    daemon.once("exit", () => (ended = true));
+    await waitFor(`the daemon of ${this.name}`, START_TIMEOUT_MS, async () => {
+      if (ended) return "ended" as const;
+      await this.client.get("/v1/about", aboutShape, { timeoutMs: 2000 });
+      return "up" as const;
+    }).then((how) => {
+      if (how === "up") return;
+      this.#daemon = undefined;
+      throw new Error(`the daemon of ${this.name} ended with ${daemon.exitCode}: ${this.logFile}`);
+    });
+  }
+
+  get running(): boolean {
+    return this.#daemon !== undefined && this.#daemon.exitCode === null;
+  }
+
+  /** Process id of the daemon. @throws Error when it does not run. */
+  get pid(): number {
+    const pid = this.#daemon?.pid;
+    if (pid === undefined) throw new Error(`${this.name} does not run`);
+    return pid;
+  }
+
+  /** SIGTERM. @returns The exit code. @throws Error when it takes longer than a clean stop may. */
+  async stop(): Promise<number | null> {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return 0;
+    const exit = exited(daemon);
+    daemon.kill("SIGTERM");
+    const result = await Promise.race([
+      exit,
+      sleep(STOP_TIMEOUT_MS, "late" as const, { ref: false }),
+    ]);
+    if (result === "late") {
+      await this.kill();
+      throw new Error(`${this.name} did not stop within ${STOP_TIMEOUT_MS} ms`);
+    }
+    this.#daemon = undefined;
+    return result;
+  }
+
+  /** SIGKILL, as a power cut of the process. */
+  async kill(): Promise<void> {
+    const daemon = this.#daemon;
+    this.client.close();
+    if (daemon === undefined) return;
+    const exit = exited(daemon);
+    daemon.kill("SIGKILL");
+    await exit;
+    this.#daemon = undefined;
+  }
+
+  /** Runs a command of this site, whatever its exit code. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return runProcess(process.execPath, [...NODE_ARGS, "--config", this.configFile, ...args], {
+      ...options,
+      env: { ...this.#env, ...options.env },
+    });
+  }
+
+  /**
+   * Runs a command with `--json`.
+   *
+   * @returns Its last line.
+   * @throws Error with what it printed when it ends with another code than 0.
+   */
+  async pleach(...args: readonly string[]): Promise<Json> {
+    const result = await this.run(["--json", ...args]);
+    if (result.exit !== 0) {
+      throw new Error(
+        `${this.name}: pleach ${args.join(" ")}: exit ${result.exit}\n${result.stdout}${result.stderr}`,
+      );
+    }
+    return lastLine(result.stdout);
+  }
+
+  /** Runs a command with `--json` that has to fail. @returns Its code and the error it printed. */
+  async refused(...args: readonly string[]): Promise<{ exit: number | null; error: Json }> {
+    const result = await this.run(["--json", ...args]);
+    if (result.exit === 0) throw new Error(`pleach ${args.join(" ")} did not fail`);
+    return { exit: result.exit, error: (lastLine(result.stdout)["error"] ?? {}) as Json };
+  }
+}
+
+function lastLine(text: string): Json {
+  const line = text.trimEnd().split("\n").at(-1) ?? "";
+  return JSON.parse(line) as Json;
+}
+
+function exited(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+}
