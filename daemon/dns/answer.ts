@@ -1,0 +1,152 @@
+/**
+ * The answer to one question, from the zones of one tree: sections of record sets, no bytes yet.
+ *
+ * Follows aliases through all zones served here and stops where another server has to be asked.
+ * Source: RFC 1034 section 4.3.2, RFC 2308, RFC 6672, RFC 6604 (the code is that of the last name).
+ */
+import {
+  countLabels,
+  MAX_NAME_BYTES,
+  nameKey,
+  parentName,
+  readDnsName,
+  type DnsName,
+} from "../../protocol/dns-name.ts";
+import { TYPE } from "../../protocol/dns-type.ts";
+import type { RRset } from "../core/zone.ts";
+import { addressesFor } from "./additional.ts";
+import { RCODE, type Answer, type AnswerSet } from "./answer-sections.ts";
+import { searchZone } from "./zone-search.ts";
+import { pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tree.ts";
+
+/** Enough for any chain that a person made; a longer one is cut off and its start returned. */
+const MAX_ALIASES = 16;
+
+interface Draft {
+  readonly answer: AnswerSet[];
+  readonly authority: AnswerSet[];
+  /** Record sets whose targets' addresses may follow. */
+  readonly targets: {
+    readonly rrset: RRset;
+    readonly served: ServedZone;
+    readonly referral: boolean;
+  }[];
+  authoritative: boolean;
+  rcode: number;
+  synthesized: boolean;
+}
+
+export function answerQuestion(tree: ZoneTree, name: DnsName, type: number): Answer {
+  const path = pathOf(name);
+  const zone = responsible(tree, path, type);
+  const draft: Draft = {
+    answer: [],
+    authority: [],
+    targets: [],
+    authoritative: true,
+    rcode: RCODE.NOERROR,
+    synthesized: false,
+  };
+  if (zone === undefined) {
+    draft.rcode = RCODE.REFUSED;
+    draft.authoritative = false;
+  } else follow(tree, draft, name, type);
+  return {
+    rcode: draft.rcode,
+    authoritative: draft.authoritative,
+    answer: draft.answer,
+    authority: draft.authority,
+    additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority]),
+    zone,
+    synthesized: draft.synthesized,
+  };
+}
+
+/** The zone that answers: the deepest, but for DS of an apex the one above it. */
+function responsible(tree: ZoneTree, path: NamePath, type: number): ServedZone | undefined {
+  const served = tree.zoneOf(path);
+  if (served === undefined || type !== TYPE.DS || served.depth !== path.length) return served;
+  return served.parent ?? served;
+}
+
+function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): void {
+  const seen = new Set<string>();
+  let name: DnsName | undefined = asked;
+  while (name !== undefined) {
+    const path = pathOf(name);
+    const served = responsible(tree, path, type);
+    if (served === undefined) return;
+    seen.add(nameKey(name));
+    name = step(draft, served, name, path, type);
+    if (name !== undefined && (seen.has(nameKey(name)) || seen.size > MAX_ALIASES)) return;
+  }
+}
+
+/** Adds what one zone says; returns the name to go on with, if there is one. */
+function step(
+  draft: Draft,
+  served: ServedZone,
+  name: DnsName,
+  path: NamePath,
+  type: number,
+): DnsName | undefined {
+  const finding = searchZone(served, path, type);
+  if (draft.answer.length === 0) draft.synthesized = finding.synthesized;
+  switch (finding.kind) {
+    case "records":
+      for (const rrset of finding.rrsets) {
+        draft.answer.push({ owner: name, rrset });
+        draft.targets.push({ rrset, served, referral: false });
+      }
+      addApexNs(draft, served);
+      return undefined;
+    case "cname":
+      draft.answer.push({ owner: name, rrset: finding.rrset });
+      return targetOf(finding.rrset);
+    case "dname":
+      return redirect(draft, finding.rrset, name, type);
+    case "referral":
+      // The AA bit is about the first name (RFC 1035 section 4.1.1).
+      if (draft.answer.length === 0) draft.authoritative = false;
+      draft.authority.push({ owner: finding.ns.owner, rrset: finding.ns });
+      draft.targets.push({ rrset: finding.ns, served, referral: true });
+      return undefined;
+    case "no-data":
+    case "no-name":
+      if (finding.kind === "no-name") draft.rcode = RCODE.NXDOMAIN;
+      draft.authority.push({ owner: served.zone.apex, rrset: served.negativeSoa });
+      return undefined;
+  }
+}
+
+/** The name servers of the zone, unless they are the answer. */
+function addApexNs(draft: Draft, served: ServedZone): void {
+  const ns = served.apexNs;
+  if (ns === undefined || draft.answer.some(({ rrset }) => rrset === ns)) return;
+  draft.authority.push({ owner: ns.owner, rrset: ns });
+  draft.targets.push({ rrset: ns, served, referral: false });
+}
+
+/** RFC 6672 section 2.2: the DNAME itself, and a CNAME made of it for the asked name. */
+function redirect(draft: Draft, rrset: RRset, name: DnsName, type: number): DnsName | undefined {
+  draft.answer.push({ owner: rrset.owner, rrset });
+  const target = targetOf(rrset);
+  if (target === undefined) return undefined;
+  const prefixSize =
+    name.length - parentName(name, countLabels(name) - countLabels(rrset.owner)).length;
+  if (prefixSize + target.length > MAX_NAME_BYTES) {
+    draft.rcode = RCODE.YXDOMAIN;
+    return undefined;
+  }
+  const made = new Uint8Array(prefixSize + target.length) as DnsName;
+  made.set(name.subarray(0, prefixSize));
+  made.set(target, prefixSize);
+  const cname: RRset = { owner: name, type: TYPE.CNAME, ttl: rrset.ttl, rdata: [made] };
+  draft.answer.push({ owner: name, rrset: cname });
+  return type === TYPE.CNAME ? undefined : made;
+}
+
+function targetOf(rrset: RRset): DnsName | undefined {
+  const rdata = rrset.rdata[0];
+  return rdata === undefined ? undefined : readDnsName(rdata, 0);
+}

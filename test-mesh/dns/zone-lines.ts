@@ -1,0 +1,47 @@
+/**
+ * Zones for tests from lines of a zone file: `owner ttl IN type data`, one record a line, absolute
+ * names. The serial is the one of the SOA record, as for a zone that was just imported.
+ */
+import { parseDnsName, nameKey } from "../../protocol/dns-name.ts";
+import { parseType, TYPE } from "../../protocol/dns-type.ts";
+import { parseRdata } from "../../protocol/rdata.ts";
+import type { RRset, Zone, ZoneLine } from "../../daemon/core/zone.ts";
+
+export function zoneOfLines(text: string): Zone {
+  const lines = text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map(readLine);
+  const soaLine = lines.find(({ type }) => type === TYPE.SOA);
+  if (soaLine === undefined) throw new Error("a zone needs a SOA record");
+  const sets = new Map<string, RRset & { rdata: Uint8Array[] }>();
+  for (const { owner, type, ttl, rdata } of lines) {
+    const key = `${type} ${nameKey(owner)}`;
+    const set = sets.get(key) ?? { owner, type, ttl, rdata: [] };
+    if (!set.rdata.some((known) => Buffer.compare(known, rdata) === 0)) set.rdata.push(rdata);
+    sets.set(key, set);
+  }
+  const soa = { owner: soaLine.owner, type: TYPE.SOA, ttl: soaLine.ttl, rdata: [soaLine.rdata] };
+  const serial = Buffer.from(soaLine.rdata).readUInt32BE(soaLine.rdata.length - 20);
+  return {
+    apex: soaLine.owner,
+    serial,
+    soa,
+    rrsets: [...sets.values()],
+    lines,
+    warnings: [],
+  };
+}
+
+function readLine(line: string): ZoneLine {
+  const [owner = "", ttl = "", , typeName = ""] = line.trim().split(/\s+/);
+  const data = /^\S+\s+\S+\s+\S+\s+\S+\s+(.*)$/.exec(line.trim())?.[1] ?? "";
+  const type = parseType(typeName);
+  return {
+    owner: parseDnsName(owner),
+    type,
+    ttl: Number(ttl),
+    rdata: parseRdata(type, data.trim()),
+    origin: { kind: "default" },
+  };
+}
