@@ -10,7 +10,7 @@
  * delay; without a cap they waited for more than 15 s.
  */
 import type { Clock } from "../core/clock.ts";
-import { MeshError } from "./error.ts";
+import type { MeshError } from "./error.ts";
 
 /** A frame of bulk is handed over in pieces of this size, so that others' words fit between. */
 export const PIECE_BYTES = 16 * 1024;
