@@ -23,4 +23,29 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "what happens, as it happens",
     load: async () => (await import("./events.ts")).eventsCommand,
   },
+  {
+    name: "facts",
+    summary: "what is known about machines",
+    load: async () => (await import("./facts.ts")).factsCommand,
+  },
+  {
+    name: "peers",
+    summary: "the other sites",
+    load: async () => (await import("./peers.ts")).peersCommand,
+  },
+  {
+    name: "service",
+    summary: "what runs for people, and where",
+    load: async () => (await import("./service.ts")).serviceCommand,
+  },
+  {
+    name: "status",
+    summary: "what is well and what needs a person",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
+  {
+    name: "wait",
+    summary: "until the node is ready",
+    load: async () => (await import("./wait.ts")).waitCommand,
+  },
 ];

@@ -20,6 +20,7 @@ export class UsageError extends PleachError<"E-USAGE"> {
 export class CommandError extends PleachError<
   | "E-CONFIRM" // a dangerous act was not confirmed
   | "E-FILE" // a file given to a command cannot be read or written
+  | "E-UNKNOWN" // there is nothing of this name
   | "E-TIMEOUT" // what was waited for did not come about
   | "E-CRITICAL" // a report whose verdict is critical
 > {}

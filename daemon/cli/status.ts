@@ -1,0 +1,68 @@
+/** `pleach status`: the verdict, a line for each area, what to do, and what this node could do alone. */
+import { Command } from "commander";
+import { statusShape, type Status } from "../control/shapes-status.ts";
+import { help, type CliContext } from "./context.ts";
+import type { Output, Tint } from "./output.ts";
+import { formatDuration } from "./quantities.ts";
+
+const TINTS: Readonly<Record<Status["areas"][number]["state"], Tint>> = {
+  NONE: "dim",
+  OK: "green",
+  WARNING: "yellow",
+  CRITICAL: "red",
+};
+const WIDTH = 78;
+
+export function statusCommand(context: CliContext): Command {
+  const status = new Command("status").action(async () => {
+    const report = await context.client.get("/v1/status", statusShape);
+    context.out.result(report, () => statusText(report, context.out));
+    if (report.verdict === "CRITICAL") context.exit = 1;
+  });
+  return help(status, "Says what is well and what needs a person. Ends with 1 when critical.", [
+    ["pleach status", "look first here"],
+    ["pleach status --json", "for scripts"],
+  ]);
+}
+
+/** The report in words, at most 80 columns wide. */
+export function statusText(report: Status, out: Pick<Output, "tint">): string {
+  const { mesh, site, version, upMs, sites, verdict, areas, todo, alone } = report;
+  const head = [mesh ?? "no mesh", site === null ? "no site name" : `site ${site}`];
+  head.push(`${version}, up ${formatDuration(upMs)}`);
+  if (mesh !== null) head.push(`${sites.up} of ${sites.all} sites up`);
+  const needs = todo.length === 1 ? "1 thing needs" : `${todo.length} things need`;
+  const word = todo.length === 0 ? "nothing needs a person" : `${needs} a person`;
+  const lines = [head.join("    "), "", `${out.tint(TINTS[verdict], verdict)}  ${word}`, ""];
+  for (const { name, state, text } of areas) {
+    const shown = state === "NONE" ? "-" : state;
+    const [first = "", ...rest] = wrap(text, WIDTH - 22);
+    lines.push(`  ${name.padEnd(10)}${out.tint(TINTS[state], shown.padEnd(10))}${first}`);
+    for (const line of rest) lines.push(`${" ".repeat(22)}${line}`);
+  }
+  if (todo.length > 0) lines.push("", "To do");
+  todo.forEach(({ text, command }, i) => {
+    const number = `${i + 1}.`.padStart(4);
+    wrap(text, WIDTH - 5).forEach((line, j) => lines.push(`${j === 0 ? number : "    "} ${line}`));
+    lines.push(`     Look:  ${command}`);
+  });
+  if (alone !== "") {
+    const sentence = `If every other site vanished now, ${site ?? "this node"} alone could: ${alone}.`;
+    lines.push("", ...wrap(sentence, WIDTH));
+  }
+  return lines.join("\n");
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
