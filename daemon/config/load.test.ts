@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Config } from "./config.ts";
+import { ConfigError } from "./error.ts";
+import { loadConfig } from "./load.ts";
+
+/** Loads `pleach.toml` of these files. */
+async function load(files: Readonly<Record<string, string>>): Promise<Config> {
+  const directory = await mkdtemp(join(tmpdir(), "pl-config-"));
+  try {
+    await mkdir(join(directory, "conf.d"));
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+    return loadConfig(join(directory, "pleach.toml"));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** The message of the refusal, without the directory, and its hint. */
+async function refusal(text: string, more: Readonly<Record<string, string>> = {}) {
+  const error: unknown = await load({ "pleach.toml": text, ...more }).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof ConfigError, "was not refused");
+  assert.equal(error.exit, 2);
+  return { code: error.code, message: error.message.replace(/\/\S*\//g, ""), hint: error.hint };
+}
+
+test("an empty file is the defaults", async () => {
+  const config = await load({ "pleach.toml": "" });
+  assert.equal(config.data, "/var/lib/pleach");
+  assert.equal(config.mesh.dht, true);
+  assert.equal(config.give.spaceBytes, 0);
+  assert.deepEqual(config.dns.listen, []);
+});
+
+test("sizes, times and addresses are read, files of conf.d are joined", async () => {
+  const config = await load({
+    "pleach.toml": 'site = "quimper"\n[give]\nspace = "1.5 GiB"\n[dns]\nlisten = ["[::1]:53"]',
+    "conf.d/b.toml": '[[backup]]\nname = "mail"\npaths = ["/srv/mail"]\nevery = "6h"',
+    "conf.d/a.toml": '[[service]]\nname = "agenda"\naddress = "192.0.2.14"',
+    "conf.d/c.toml.off": "nonsense",
+  });
+  assert.equal(config.give.spaceBytes, 1.5 * 2 ** 30);
+  assert.deepEqual(config.dns.listen, [{ address: "::1", port: 53 }]);
+  assert.equal(config.backups[0]?.everyMs, 6 * 3_600_000);
+  assert.deepEqual(config.services[0]?.addresses, ["192.0.2.14"]);
+});
+
+test("an unknown key is named with its line and the nearest name", async () => {
+  assert.deepEqual(await refusal('site = "a"\n\n[give]\n# room\nspcae = "1 GiB"\n'), {
+    code: "E-CONFIG-KEY",
+    message: 'pleach.toml:5: unknown key "spcae" in [give].',
+    hint: 'Did you mean "space"?',
+  });
+});
+
+test("the line is right inside lists of tables and after values of many lines", async () => {
+  const text = [
+    "[[backup]]",
+    'name = "a"',
+    "paths = [",
+    '  "/srv/a",',
+    "]",
+    "[[backup]]",
+    'name = "b"',
+    'paths = ["/srv/b"]',
+    'evry = "24h"',
+  ].join("\n");
+  const { message, hint } = await refusal(text);
+  assert.equal(message, 'pleach.toml:9: unknown key "evry" in [[backup]].');
+  assert.equal(hint, 'Did you mean "every"?');
+});
+
+test("a name near to none gives the known ones", async () => {
+  const { hint } = await refusal("[log]\nverbosity = 3");
+  assert.equal(hint, "Known here: level.");
+});
+
+test("wrong values say what they should be", async () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['[give]\nspace = "lots"', 'pleach.toml:2: give.space must be a size such as "500 GiB".'],
+    ["[give]\nspace = 5", 'pleach.toml:2: give.space must be a size such as "500 GiB".'],
+    ['data = "relative"', "pleach.toml:1: data must be an absolute path."],
+    [
+      '[dns]\nlisten = ["localhost:53"]',
+      "pleach.toml:2: dns.listen must begin with an IP address.",
+    ],
+    [
+      '[dns]\nlisten = ["127.0.0.1:70000"]',
+      'pleach.toml:2: dns.listen must be such as "0.0.0.0:7411" or "[::]:7411".',
+    ],
+    ['[[backup]]\nname = "a"', "pleach.toml:1: backup.paths is missing."],
+    ['site = "Quimper"', "pleach.toml:1: site must be 1 to 63 of a-z, 0-9 and -."],
+    ["[mesh]\ndht = 1", "pleach.toml:2: mesh.dht is not right: expected boolean, received number."],
+  ];
+  for (const [text, message] of cases) assert.equal((await refusal(text)).message, message);
+});
+
+test("text that is not TOML is told with its line", async () => {
+  const { code, message } = await refusal('site = "a"\nsite = \n');
+  assert.equal(code, "E-CONFIG-TOML");
+  assert.match(message, /^pleach\.toml:2: is not TOML: /);
+});
+
+test("one key in two files, and one name for two sets, are refused", async () => {
+  const first = await refusal('site = "a"', { "conf.d/x.toml": 'site = "b"' });
+  assert.equal(first.code, "E-CONFIG-TWICE");
+  const set = '[[backup]]\nname = "a"\npaths = ["/srv"]\n';
+  assert.equal((await refusal(set + set)).code, "E-CONFIG-TWICE");
+});
+
+test("a file that is not there is told as such", () => {
+  assert.throws(() => loadConfig("/nowhere/pleach.toml"), {
+    code: "E-CONFIG-FILE",
+    message: "The configuration /nowhere/pleach.toml is not there.",
+  });
+});
