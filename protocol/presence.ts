@@ -1,0 +1,157 @@
+/**
+ * Presence: a node's signed, unstored word about itself, on `/pleach/presence/1`.
+ *
+ * A frame is `{v, body, signature}`; the signature of the site key covers the body with the domain
+ * `pleach/presence/1`. The boot id tells one start from the next; the counter rises by one with each
+ * word and begins anywhere, so that an echo of it proves a word that was heard lately.
+ */
+import { z } from "zod";
+import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
+import { PleachError } from "./error.ts";
+import { fromHex, idBytes, idOf, toHex, type MeshId, type SiteId } from "./ids.ts";
+import { sign, verify, type SigningKey } from "./signature.ts";
+
+/** A longer frame is refused before it is decoded. */
+export const MAX_PRESENCE_BYTES = 1024;
+/** Echoes that find room; a mesh beyond 50 sites links each to eight others only. */
+export const MAX_ECHOES = 64;
+
+const PRESENCE_DOMAIN = "pleach/presence/1";
+const MAX_COUNTER = 2 ** 32 - 1;
+/** Four bytes of a site and four of a counter. */
+const ECHO_BYTES = 8;
+
+export class PresenceError extends PleachError<"E-PRESENCE-FORM" | "E-PRESENCE-SIZE"> {}
+
+/** A counter that the sender heard from a site; the site is named by its first four bytes. */
+export interface Echo {
+  readonly sitePrefix: string;
+  readonly counter: number;
+}
+
+export interface Presence {
+  readonly mesh: MeshId;
+  readonly site: SiteId;
+  /** 16 random bytes in hexadecimal, new at each start. */
+  readonly bootId: string;
+  /** Integer below 2^32, one more with each word of this boot. */
+  readonly counter: number;
+  /** Whom the sender heard itself, over a link of its own. */
+  readonly heard: readonly Echo[];
+  /** Digest of the heads of all logs that the sender holds. */
+  readonly stateDigest: string;
+  /** Of the daemon, for example `0.1.0`. */
+  readonly version: string;
+  /** SOA serials of the zones that found room. */
+  readonly zoneSerials?: Readonly<Record<string, number>> | undefined;
+}
+
+const bytes = (least: number, most = least) =>
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length >= least && value.length <= most,
+  );
+
+const frameSchema = z.object({
+  v: z.literal(1),
+  body: bytes(1, MAX_PRESENCE_BYTES),
+  signature: bytes(64),
+});
+
+const counter = z.int().min(0).max(MAX_COUNTER);
+
+const bodySchema = z.object({
+  v: z.literal(1),
+  mesh: bytes(32),
+  site: bytes(32),
+  boot: bytes(16),
+  counter,
+  heard: bytes(0, MAX_ECHOES * ECHO_BYTES).refine((value) => value.length % ECHO_BYTES === 0),
+  state: bytes(32),
+  version: z.string().min(1).max(32),
+  zones: z.record(z.string().max(255), counter).optional(),
+});
+
+/**
+ * The signed frame of a word. Zones are left out, last names first, where it would be too long.
+ *
+ * @throws PresenceError when it is too long without any zone.
+ */
+export function encodePresence(presence: Presence, key: SigningKey): Uint8Array {
+  const zones = Object.entries(presence.zoneSerials ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (;;) {
+    const frame = encodeWith(presence, zones, key);
+    if (frame.length <= MAX_PRESENCE_BYTES) return frame;
+    if (zones.length === 0) {
+      throw new PresenceError("E-PRESENCE-SIZE", `The presence would take ${frame.length} bytes.`);
+    }
+    zones.splice(Math.floor(zones.length * 0.75));
+  }
+}
+
+function encodeWith(
+  presence: Presence,
+  zones: readonly (readonly [string, number])[],
+  key: SigningKey,
+): Uint8Array {
+  const body: Record<string, CborValue> = {
+    v: 1,
+    mesh: idBytes(presence.mesh),
+    site: idBytes(presence.site),
+    boot: fromHex(presence.bootId),
+    counter: presence.counter,
+    heard: packEchoes(presence.heard),
+    state: fromHex(presence.stateDigest),
+    version: presence.version.slice(0, 32),
+  };
+  if (zones.length > 0) body["zones"] = Object.fromEntries(zones);
+  const signed = encodeCbor(body);
+  return encodeCbor({ v: 1, body: signed, signature: sign(key, PRESENCE_DOMAIN, signed) });
+}
+
+/**
+ * What a frame says, once its signature by the site that it names is checked.
+ *
+ * @throws PresenceError for anything else.
+ */
+export function decodePresence(frame: Uint8Array): Presence {
+  try {
+    const { body, signature } = frameSchema.parse(decodeCbor(frame, MAX_PRESENCE_BYTES));
+    const word = bodySchema.parse(decodeCbor(body, MAX_PRESENCE_BYTES));
+    if (!verify(word.site, PRESENCE_DOMAIN, body, signature)) throw new RangeError("signature");
+    return {
+      mesh: idOf<MeshId>(word.mesh),
+      site: idOf<SiteId>(word.site),
+      bootId: toHex(word.boot),
+      counter: word.counter,
+      heard: unpackEchoes(word.heard),
+      stateDigest: toHex(word.state),
+      version: word.version,
+      zoneSerials: word.zones,
+    };
+  } catch (cause) {
+    throw new PresenceError("E-PRESENCE-FORM", "The frame is no sound presence.", { cause });
+  }
+}
+
+/** How an echo names a site. Of two sites that share it, neither is taken to be echoed. */
+export function echoPrefix(site: SiteId): string {
+  return site.slice(0, 8);
+}
+
+function packEchoes(heard: readonly Echo[]): Uint8Array {
+  const packed = new Uint8Array(Math.min(heard.length, MAX_ECHOES) * ECHO_BYTES);
+  const numbers = new DataView(packed.buffer);
+  for (const [index, echo] of heard.slice(0, MAX_ECHOES).entries()) {
+    packed.set(fromHex(echo.sitePrefix), index * ECHO_BYTES);
+    numbers.setUint32(index * ECHO_BYTES + 4, echo.counter);
+  }
+  return packed;
+}
+
+function unpackEchoes(packed: Uint8Array): Echo[] {
+  const numbers = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  return Array.from({ length: packed.length / ECHO_BYTES }, (_, index) => ({
+    sitePrefix: toHex(packed.subarray(index * ECHO_BYTES, index * ECHO_BYTES + 4)),
+    counter: numbers.getUint32(index * ECHO_BYTES + 4),
+  }));
+}
