@@ -5,6 +5,7 @@ import { idOf, sha256, toHex, type MeshId, type SiteId } from "./ids.ts";
 import {
   decodePresence,
   encodePresence,
+  MAX_COUNTER,
   MAX_ECHOES,
   MAX_PRESENCE_BYTES,
   PresenceError,
@@ -17,8 +18,11 @@ const word: Presence = {
   mesh: idOf<MeshId>(sha256("mesh")),
   site: idOf<SiteId>(key.publicKey),
   bootId: toHex(sha256("boot").subarray(0, 16)),
-  counter: 2 ** 32 - 1,
-  heard: [{ sitePrefix: "00ff00ff", counter: 77 }],
+  counter: MAX_COUNTER,
+  heard: [
+    { sitePrefix: "00ff00ff", counter: 77, direct: true },
+    { sitePrefix: "ffffffff", counter: MAX_COUNTER, direct: false },
+  ],
   stateDigest: toHex(sha256("state")),
   version: "0.1.0",
   zoneSerials: { "hedge.example.": 42 },
@@ -46,6 +50,7 @@ test("a mesh of 64 sites with 100 zones fits in one frame, with as many zones as
     ...word,
     heard: Array.from({ length: MAX_ECHOES }, (_, counter) => ({
       sitePrefix: "01020304",
+      direct: true,
       counter,
     })),
     zoneSerials: Object.fromEntries(

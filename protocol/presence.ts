@@ -8,8 +8,9 @@
 import { z } from "zod";
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import { PleachError } from "./error.ts";
-import { fromHex, idBytes, idOf, toHex, type MeshId, type SiteId } from "./ids.ts";
+import { fromHex, idBytes, toHex, type MeshId, type SiteId } from "./ids.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
+import { bytesField, countField, idField } from "./wire-field.ts";
 
 /** A longer frame is refused before it is decoded. */
 export const MAX_PRESENCE_BYTES = 1024;
@@ -17,9 +18,11 @@ export const MAX_PRESENCE_BYTES = 1024;
 export const MAX_ECHOES = 64;
 
 const PRESENCE_DOMAIN = "pleach/presence/1";
-const MAX_COUNTER = 2 ** 32 - 1;
-/** Four bytes of a site and four of a counter. */
+/** Counters have 31 bits, so that one is left in an echo. */
+export const MAX_COUNTER = 2 ** 31 - 1;
+/** Four bytes of a site and four of a counter, whose highest bit says `direct`. */
 const ECHO_BYTES = 8;
+const DIRECT_BIT = 2 ** 31;
 
 export class PresenceError extends PleachError<"E-PRESENCE-FORM" | "E-PRESENCE-SIZE"> {}
 
@@ -27,6 +30,8 @@ export class PresenceError extends PleachError<"E-PRESENCE-FORM" | "E-PRESENCE-S
 export interface Echo {
   readonly sitePrefix: string;
   readonly counter: number;
+  /** Heard over a link of the sender's own, not by way of another site. */
+  readonly direct: boolean;
 }
 
 export interface Presence {
@@ -34,9 +39,9 @@ export interface Presence {
   readonly site: SiteId;
   /** 16 random bytes in hexadecimal, new at each start. */
   readonly bootId: string;
-  /** Integer below 2^32, one more with each word of this boot. */
+  /** Integer up to {@link MAX_COUNTER}, one more with each word of this boot. */
   readonly counter: number;
-  /** Whom the sender heard itself, over a link of its own. */
+  /** Whom the sender heard lately. */
   readonly heard: readonly Echo[];
   /** Digest of the heads of all logs that the sender holds. */
   readonly stateDigest: string;
@@ -46,29 +51,27 @@ export interface Presence {
   readonly zoneSerials?: Readonly<Record<string, number>> | undefined;
 }
 
-const bytes = (least: number, most = least) =>
-  z.custom<Uint8Array>(
-    (value) => value instanceof Uint8Array && value.length >= least && value.length <= most,
-  );
+/** SOA serials have 32 bits (RFC 1035 section 3.3.13). */
+const MAX_SERIAL = 2 ** 32 - 1;
 
 const frameSchema = z.object({
   v: z.literal(1),
-  body: bytes(1, MAX_PRESENCE_BYTES),
-  signature: bytes(64),
+  body: bytesField(1, MAX_PRESENCE_BYTES),
+  signature: bytesField(64, 64),
 });
 
-const counter = z.int().min(0).max(MAX_COUNTER);
+const counter = countField(0, MAX_COUNTER);
 
 const bodySchema = z.object({
   v: z.literal(1),
-  mesh: bytes(32),
-  site: bytes(32),
-  boot: bytes(16),
+  mesh: idField<MeshId>(),
+  site: idField<SiteId>(),
+  boot: bytesField(16, 16),
   counter,
-  heard: bytes(0, MAX_ECHOES * ECHO_BYTES).refine((value) => value.length % ECHO_BYTES === 0),
-  state: bytes(32),
+  heard: bytesField(0, MAX_ECHOES * ECHO_BYTES).refine((value) => value.length % ECHO_BYTES === 0),
+  state: bytesField(32, 32),
   version: z.string().min(1).max(32),
-  zones: z.record(z.string().max(255), counter).optional(),
+  zones: z.record(z.string().max(255), countField(0, MAX_SERIAL)).optional(),
 });
 
 /**
@@ -117,10 +120,11 @@ export function decodePresence(frame: Uint8Array): Presence {
   try {
     const { body, signature } = frameSchema.parse(decodeCbor(frame, MAX_PRESENCE_BYTES));
     const word = bodySchema.parse(decodeCbor(body, MAX_PRESENCE_BYTES));
-    if (!verify(word.site, PRESENCE_DOMAIN, body, signature)) throw new RangeError("signature");
+    if (!verify(idBytes(word.site), PRESENCE_DOMAIN, body, signature))
+      throw new RangeError("signature");
     return {
-      mesh: idOf<MeshId>(word.mesh),
-      site: idOf<SiteId>(word.site),
+      mesh: word.mesh,
+      site: word.site,
       bootId: toHex(word.boot),
       counter: word.counter,
       heard: unpackEchoes(word.heard),
@@ -143,15 +147,17 @@ function packEchoes(heard: readonly Echo[]): Uint8Array {
   const numbers = new DataView(packed.buffer);
   for (const [index, echo] of heard.slice(0, MAX_ECHOES).entries()) {
     packed.set(fromHex(echo.sitePrefix), index * ECHO_BYTES);
-    numbers.setUint32(index * ECHO_BYTES + 4, echo.counter);
+    numbers.setUint32(index * ECHO_BYTES + 4, echo.counter + (echo.direct ? DIRECT_BIT : 0));
   }
   return packed;
 }
 
 function unpackEchoes(packed: Uint8Array): Echo[] {
   const numbers = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  return Array.from({ length: packed.length / ECHO_BYTES }, (_, index) => ({
-    sitePrefix: toHex(packed.subarray(index * ECHO_BYTES, index * ECHO_BYTES + 4)),
-    counter: numbers.getUint32(index * ECHO_BYTES + 4),
-  }));
+  return Array.from({ length: packed.length / ECHO_BYTES }, (_, index) => {
+    const word = numbers.getUint32(index * ECHO_BYTES + 4);
+    const direct = word >= DIRECT_BIT;
+    const sitePrefix = toHex(packed.subarray(index * ECHO_BYTES, index * ECHO_BYTES + 4));
+    return { sitePrefix, counter: direct ? word - DIRECT_BIT : word, direct };
+  });
 }
