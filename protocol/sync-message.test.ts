@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeCbor } from "./cbor.ts";
-import { idOf, sha256, type LogId, type MeshId, type SiteId } from "./ids.ts";
+import { idOf, sha256, type EnvelopeId, type LogId, type MeshId, type SiteId } from "./ids.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
@@ -34,7 +34,7 @@ test("every message comes back as it was", () => {
     {
       v: 1,
       kind: "vectors",
-      logs: [{ log, author, part: 255, seq: 7, head: hash, snapSeq: 0 }],
+      logs: [{ log, author, part: 255, seq: 7, head: idOf<EnvelopeId>(hash), snapSeq: 0 }],
       more: true,
     },
     { v: 1, kind: "envelopes-wanted", logs: [{ log, after: -1 }] },

@@ -1,9 +1,9 @@
 /**
  * The messages of `/pleach/state/1`, by which two members make their state equal.
  *
- * A channel serves one use, named in the HELLO that both sides begin with:
+ * A channel serves one use, named in the HELLO that its opener begins with:
  *
- * - `round`: the opener asks, the other side answers. Statements come first, to a fixpoint; then
+ * - `round`: the other side says HELLO, too; then the opener asks and it answers. Statements come first, to a fixpoint; then
  *   the digests of all classes, the vectors of the buckets that differ, and the envelopes that
  *   the opener lacks. Long answers come in several frames; all but the last say `more`.
  * - `push`: the opener sends what is new, the other side says of each item what became of it.
@@ -16,15 +16,14 @@ import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import { PleachError } from "./error.ts";
 import {
   fromHex,
-  idBytes,
-  idOf,
   toHex,
-  type AnyId,
+  type EnvelopeId,
   type LogId,
   type MeshId,
   type SiteId,
   type StatementId,
 } from "./ids.ts";
+import { bytesField, countField, idField } from "./wire-field.ts";
 
 /** A longer frame of this protocol is refused before it is decoded. */
 export const MAX_SYNC_FRAME_BYTES = 256 * 1024;
@@ -37,22 +36,11 @@ export const MAX_SYNC_ITEM_BYTES = 80 * 1024;
 
 export class SyncMessageError extends PleachError<"E-SYNC-FORM"> {}
 
-const bytes = (sizeBytes: number) =>
-  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === sizeBytes);
-
-const id = <Id extends AnyId>(sizeBytes: 16 | 32) =>
-  z.codec(bytes(sizeBytes), z.custom<Id>(), {
-    decode: (value) => idOf<Id>(value),
-    encode: (value) => idBytes(value),
-  });
-
 /** A SHA-256 that stands for a set: hexadecimal in memory, bytes on the wire. */
-const digest = z.codec(bytes(32), z.string(), { decode: toHex, encode: fromHex });
+const digest = z.codec(bytesField(32, 32), z.string(), { decode: toHex, encode: fromHex });
 
-const count = z.int().min(0);
-const item = z.custom<Uint8Array>(
-  (value) => value instanceof Uint8Array && value.length <= MAX_SYNC_ITEM_BYTES,
-);
+const count = countField(0);
+const item = bytesField(1, MAX_SYNC_ITEM_BYTES);
 /** Classes of later versions are named, too; nobody here asks for their buckets. */
 const recordClass = z.string().regex(/^[a-z]{1,16}$/);
 const more = z.boolean();
@@ -61,7 +49,7 @@ const hello = z.object({
   v: z.literal(1),
   kind: z.literal("hello"),
   use: z.enum(["round", "push"]),
-  mesh: id<MeshId>(32),
+  mesh: idField<MeshId>(32),
   /** The oldest and the newest version of this exchange that the sender speaks. */
   oldest: count,
   newest: count,
@@ -76,14 +64,14 @@ const statementIdsWanted = z.object({ v: z.literal(1), kind: z.literal("statemen
 const statementIds = z.object({
   v: z.literal(1),
   kind: z.literal("statement-ids"),
-  ids: z.array(id<StatementId>(32)).max(4096),
+  ids: z.array(idField<StatementId>(32)).max(4096),
   more,
 });
 
 const statementsWanted = z.object({
   v: z.literal(1),
   kind: z.literal("statements-wanted"),
-  ids: z.array(id<StatementId>(32)).max(4096),
+  ids: z.array(idField<StatementId>(32)).max(4096),
 });
 
 const statements = z.object({
@@ -115,12 +103,12 @@ const vectors = z.object({
   logs: z
     .array(
       z.object({
-        log: id<LogId>(16),
-        author: id<SiteId>(32),
+        log: idField<LogId>(16),
+        author: idField<SiteId>(32),
         part: z.int().min(0).max(255),
         /** The newest entry that the sender holds, and the digest of its header. */
         seq: count,
-        head: bytes(32),
+        head: idField<EnvelopeId>(32),
         /** The newest snapshot that the sender can start the log from. */
         snapSeq: count,
       }),
@@ -133,7 +121,7 @@ const envelopesWanted = z.object({
   v: z.literal(1),
   kind: z.literal("envelopes-wanted"),
   /** Entries behind `after`; from a snapshot on where those are no longer kept. */
-  logs: z.array(z.object({ log: id<LogId>(16), after: z.int().min(-1) })).max(4096),
+  logs: z.array(z.object({ log: idField<LogId>(16), after: z.int().min(-1) })).max(4096),
 });
 
 const envelopes = z.object({
@@ -147,7 +135,7 @@ const envelopes = z.object({
 const stored = z.object({
   v: z.literal(1),
   kind: z.literal("stored"),
-  logs: z.array(z.object({ log: id<LogId>(16), seq: count })).max(4096),
+  logs: z.array(z.object({ log: idField<LogId>(16), seq: count })).max(4096),
 });
 
 const push = z.object({

@@ -1,0 +1,95 @@
+/** The answering side of a round: it tells what it holds and sends what it is asked for. */
+import { BUCKETS_PER_CLASS, type SyncMessageOf } from "../../../protocol/sync-message.ts";
+import { RECORD_CLASSES, type RecordClass } from "../../../protocol/record-class.ts";
+import type { Replica } from "../replica.ts";
+import { inFrames, type Conversation } from "./conversation.ts";
+import { SyncError } from "./sync-error.ts";
+
+/** Entries of a list in one frame: at 120 bytes each, well below the largest frame. */
+const LIST_FILL = 1024;
+
+/** Answers until the peer ends. Rejects when it leaves the order of the exchange. */
+export async function answerRound(talk: Conversation, replica: Replica): Promise<void> {
+  for (;;) {
+    const message = await talk.hearAny();
+    if (message === undefined) break;
+    switch (message.kind) {
+      case "statement-ids-wanted":
+        for (const { list, more } of pages(replica.statementIds())) {
+          await talk.say({ v: 1, kind: "statement-ids", ids: [...list], more });
+        }
+        break;
+      case "statements-wanted":
+        for await (const { items, more } of inFrames(statements(replica, message.ids))) {
+          await talk.say({ v: 1, kind: "statements", items: [...items], more });
+        }
+        break;
+      case "digests-wanted":
+        await talk.say({ v: 1, kind: "digests", classes: allDigests(replica) });
+        break;
+      case "vectors-wanted":
+        for (const { list, more } of pages(positions(replica, message))) {
+          await talk.say({ v: 1, kind: "vectors", logs: [...list], more });
+        }
+        break;
+      case "envelopes-wanted":
+        for await (const { items, more } of inFrames(envelopes(replica, message))) {
+          await talk.say({ v: 1, kind: "envelopes", items: [...items], more });
+        }
+        break;
+      case "stored":
+        for (const { log, seq } of message.logs) replica.noteConfirmed(log, seq, talk.peer);
+        break;
+      case "hello":
+      case "statement-ids":
+      case "statements":
+      case "digests":
+      case "vectors":
+      case "envelopes":
+      case "push":
+      case "pushed":
+      case "refusal":
+        throw new SyncError("E-SYNC-ORDER", `${message.kind} is no question of a round.`);
+    }
+  }
+  await talk.end();
+}
+
+function* statements(
+  replica: Replica,
+  ids: SyncMessageOf<"statements-wanted">["ids"],
+): Generator<Uint8Array> {
+  for (const id of ids) {
+    const bytes = replica.statement(id);
+    if (bytes !== undefined) yield bytes;
+  }
+}
+
+async function* envelopes(
+  replica: Replica,
+  { logs }: SyncMessageOf<"envelopes-wanted">,
+): AsyncGenerator<Uint8Array> {
+  for (const { log, after } of logs) yield* replica.envelopesFrom(log, after);
+}
+
+function allDigests(replica: Replica): Record<string, string[]> {
+  return Object.fromEntries(RECORD_CLASSES.map((name) => [name, [...replica.classDigest(name)]]));
+}
+
+function positions(replica: Replica, asked: SyncMessageOf<"vectors-wanted">) {
+  const known = RECORD_CLASSES.find((name): name is RecordClass => name === asked.class);
+  if (known === undefined) return [];
+  const buckets = new Set(asked.buckets.filter((bucket) => bucket < BUCKETS_PER_CLASS));
+  return [...buckets].flatMap((bucket) => [...replica.vector(known, bucket)]);
+}
+
+function* pages<Entry>(
+  all: readonly Entry[],
+): Generator<{ readonly list: readonly Entry[]; readonly more: boolean }> {
+  let from = 0;
+  do {
+    const list = all.slice(from, from + LIST_FILL);
+    from += LIST_FILL;
+    yield { list, more: from < all.length };
+  } while (from < all.length);
+}

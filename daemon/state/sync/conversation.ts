@@ -1,0 +1,141 @@
+/**
+ * One channel of `/pleach/state/1`, spoken in messages: each wait bounded, each frame paced and
+ * checked, each answer of the kind that was asked for.
+ */
+import type { MeshId, SiteId } from "../../../protocol/ids.ts";
+import {
+  decodeSyncMessage,
+  encodeSyncMessage,
+  SYNC_VERSIONS,
+  type SyncHello,
+  type SyncMessage,
+  type SyncMessageKind,
+  type SyncMessageOf,
+} from "../../../protocol/sync-message.ts";
+import type { Channel, ProtocolName } from "../../core/transport.ts";
+import type { Replica } from "../replica.ts";
+import type { Pace } from "./pace.ts";
+import { SyncError } from "./sync-error.ts";
+
+export const STATE_PROTOCOL: ProtocolName = "/pleach/state/1";
+
+/** For an answer. The peer may have to sync a full frame of entries to a slow disk first. */
+export const ANSWER_TIMEOUT_MS = 60_000;
+
+/**
+ * Bytes of items that one frame is filled with: small enough that its reader is done with it long
+ * before the transport takes it for dead.
+ */
+const FRAME_FILL_BYTES = 64 * 1024;
+/** And items, because syncing costs by the item. */
+const FRAME_FILL_ITEMS = 256;
+
+export class Conversation {
+  readonly #channel: Channel;
+  readonly #pace: Pace;
+
+  /** @param pace - Pays for what the peer sends on all its channels. */
+  constructor(channel: Channel, pace: Pace) {
+    this.#channel = channel;
+    this.#pace = pace;
+  }
+
+  get peer(): SiteId {
+    return this.#channel.peer;
+  }
+
+  say(message: SyncMessage): Promise<void> {
+    return this.#channel.send(encodeSyncMessage(message));
+  }
+
+  /**
+   * The next message, or undefined after the peer's end.
+   *
+   * @throws SyncError when the peer refuses to go on; SyncMessageError for bytes that are none.
+   */
+  async hearAny(): Promise<SyncMessage | undefined> {
+    const frame = await this.#channel.receive(ANSWER_TIMEOUT_MS);
+    if (frame === undefined) return undefined;
+    await this.#pace.take(1 + frame.length / 4096);
+    const message = decodeSyncMessage(frame);
+    if (message.kind === "refusal") throw refused(message.code);
+    return message;
+  }
+
+  /** @throws SyncError, too, when the next message is of another kind, or there is none. */
+  async hear<Kind extends SyncMessageKind>(kind: Kind): Promise<SyncMessageOf<Kind>> {
+    const message = await this.hearAny();
+    if (message?.kind !== kind) {
+      throw new SyncError("E-SYNC-ORDER", `Not ${kind} but ${message?.kind ?? "the end"} came.`);
+    }
+    return message as SyncMessageOf<Kind>;
+  }
+
+  /** Pays for the work on one item. */
+  async payFor(item: Uint8Array): Promise<void> {
+    await this.#pace.take(1 + item.length / 4096);
+  }
+
+  end(): Promise<void> {
+    return this.#channel.end();
+  }
+}
+
+/** The HELLO of this node, as its state is at this moment. */
+export function makeHello(use: SyncHello["use"], mesh: MeshId, replica: Replica): SyncHello {
+  return {
+    v: 1,
+    kind: "hello",
+    use,
+    mesh,
+    ...SYNC_VERSIONS,
+    features: [],
+    statements: replica.statementDigest(),
+    state: replica.stateDigest(),
+  };
+}
+
+/**
+ * Why this node will not talk to the sender of a HELLO, if so.
+ *
+ * Both sides take the newest version that both speak; with today's single one there is no choice.
+ */
+export function objection(hello: SyncHello, mesh: MeshId | undefined): "mesh" | "version" | null {
+  if (hello.mesh !== mesh) return "mesh";
+  const newest = Math.min(hello.newest, SYNC_VERSIONS.newest);
+  return newest < Math.max(hello.oldest, SYNC_VERSIONS.oldest) ? "version" : null;
+}
+
+/** Cuts items into frames, each with at least one. The last is told apart; there always is one. */
+export async function* inFrames(
+  items: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<{ readonly items: readonly Uint8Array[]; readonly more: boolean }> {
+  let frame: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const item of items) {
+    const full = sizeBytes + item.length > FRAME_FILL_BYTES || frame.length >= FRAME_FILL_ITEMS;
+    if (full && frame.length > 0) {
+      yield { items: frame, more: true };
+      frame = [];
+      sizeBytes = 0;
+    }
+    frame.push(item);
+    sizeBytes += item.length;
+  }
+  yield { items: frame, more: false };
+}
+
+function refused(code: SyncMessageOf<"refusal">["code"]): SyncError {
+  switch (code) {
+    case "mesh":
+      return new SyncError("E-SYNC-MESH", "The peer belongs to another mesh.");
+    case "version":
+      return new SyncError("E-SYNC-VERSION", "The peer speaks no version of ours.", {
+        hint: "Upgrade the older of the two sites.",
+      });
+    case "busy":
+      return new SyncError("E-SYNC-BUSY", "The peer has enough exchanges with us under way.");
+    case "form":
+      return new SyncError("E-SYNC-ORDER", "The peer did not understand us.");
+  }
+}

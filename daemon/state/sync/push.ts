@@ -1,0 +1,143 @@
+/**
+ * Push: what is new goes to each linked peer at once, and the peer says what became of it.
+ *
+ * One exchange with a peer at a time; what comes up meanwhile goes into the next one, so a slow
+ * peer gets larger pushes and never a queue that grows.
+ */
+import type { LogId } from "../../../protocol/ids.ts";
+import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { Reception, Replica } from "../replica.ts";
+import type { Conversation } from "./conversation.ts";
+import type { RecentItem, RecentItems } from "./recent-items.ts";
+import { SyncError } from "./sync-error.ts";
+
+/** What waits for one peer; beyond it the peer is told to come for the rest in a round. */
+const MAX_QUEUE_BYTES = 1024 * 1024;
+/** Of items in one frame; one of the largest goes alone. */
+const FRAME_FILL_BYTES = 64 * 1024;
+const FRAME_FILL_ITEMS = 128;
+
+export interface PushItem {
+  readonly kind: "statement" | "envelope";
+  readonly bytes: Uint8Array;
+  /** Place of an envelope. */
+  readonly at: { readonly log: LogId; readonly seq: number } | undefined;
+  readonly recent: RecentItem;
+}
+
+/** What waits to be pushed to one peer. */
+export class PushQueue {
+  #items: PushItem[] = [];
+  #sizeBytes = 0;
+
+  /** False when the queue is full: it is emptied, and only a round can bring the peer up to date. */
+  add(item: PushItem): boolean {
+    this.#items.push(item);
+    this.#sizeBytes += item.bytes.length;
+    if (this.#sizeBytes <= MAX_QUEUE_BYTES) return true;
+    this.clear();
+    return false;
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#sizeBytes = 0;
+  }
+
+  /** The next frame's items, without those that the peer is known to hold by now. */
+  take(holds: (item: PushItem) => boolean): PushItem[] {
+    const taken: PushItem[] = [];
+    let sizeBytes = 0;
+    let used = 0;
+    for (const item of this.#items) {
+      const full = sizeBytes + item.bytes.length > FRAME_FILL_BYTES;
+      if (taken.length >= FRAME_FILL_ITEMS || (full && taken.length > 0)) break;
+      used++;
+      this.#sizeBytes -= item.bytes.length;
+      if (holds(item)) continue;
+      taken.push(item);
+      sizeBytes += item.bytes.length;
+    }
+    this.#items = this.#items.slice(used);
+    return taken;
+  }
+}
+
+/** Sends one frame's items and notes what the peer says it has stored. */
+export async function sendPush(
+  talk: Conversation,
+  replica: Replica,
+  items: readonly PushItem[],
+): Promise<void> {
+  const statements = items.filter(({ kind }) => kind === "statement");
+  const envelopes = items.filter(({ kind }) => kind === "envelope");
+  await talk.say({
+    v: 1,
+    kind: "push",
+    statements: statements.map(({ bytes }) => bytes),
+    envelopes: envelopes.map(({ bytes }) => bytes),
+  });
+  const { results } = await talk.hear("pushed");
+  if (results.length !== items.length) {
+    throw new SyncError("E-SYNC-ORDER", `${results.length} results for ${items.length} items.`);
+  }
+  for (const [index, item] of [...statements, ...envelopes].entries()) {
+    if (results[index] !== "stored") continue;
+    item.recent.holders.add(talk.peer);
+    if (item.at !== undefined) replica.noteConfirmed(item.at.log, item.at.seq, talk.peer);
+  }
+}
+
+/**
+ * Takes pushes until the peer ends.
+ *
+ * @returns whether something came that needs more than was pushed, so that a round is due.
+ */
+export async function answerPush(
+  talk: Conversation,
+  replica: Replica,
+  recentItems: RecentItems,
+): Promise<{ readonly roundIsDue: boolean; readonly refused: number }> {
+  let roundIsDue = false;
+  let refused = 0;
+  for (;;) {
+    const message = await talk.hearAny();
+    if (message === undefined) break;
+    if (message.kind !== "push") {
+      throw new SyncError("E-SYNC-ORDER", `${message.kind} is no part of a push.`);
+    }
+    const results: SyncMessageOf<"pushed">["results"] = [];
+    const take = async (
+      bytes: Uint8Array,
+      receive: (bytes: Uint8Array) => Promise<Reception>,
+    ): Promise<void> => {
+      await talk.payFor(bytes);
+      const recent = recentItems.of(bytes);
+      recent.holders.add(talk.peer);
+      recent.pushed = true;
+      const result = recent.stored ? "stored" : resultOf(await receive(bytes));
+      if (result === "stored") recent.stored = true;
+      if (result === "kept") roundIsDue = true;
+      if (result === "refused") refused++;
+      results.push(result);
+    };
+    for (const bytes of message.statements) {
+      await take(bytes, (own) => replica.receiveStatement(own, talk.peer));
+    }
+    for (const bytes of message.envelopes) {
+      await take(bytes, (own) => replica.receiveEnvelope(own, talk.peer));
+    }
+    await talk.say({ v: 1, kind: "pushed", results });
+  }
+  await talk.end();
+  return { roundIsDue, refused };
+}
+
+function resultOf(reception: Reception): SyncMessageOf<"pushed">["results"][number] {
+  if (typeof reception === "object") return "refused";
+  return reception === "waiting" ? "kept" : "stored";
+}
