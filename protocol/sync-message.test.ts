@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeCbor } from "./cbor.ts";
+import { MAX_ENVELOPE_BYTES } from "./envelope.ts";
 import { idOf, sha256, type EnvelopeId, type LogId, type MeshId, type SiteId } from "./ids.ts";
 import {
   decodeSyncMessage,
@@ -37,7 +38,7 @@ test("every message comes back as it was", () => {
       logs: [{ log, author, part: 255, seq: 7, head: idOf<EnvelopeId>(hash), snapSeq: 0 }],
       more: true,
     },
-    { v: 1, kind: "envelopes-wanted", logs: [{ log, after: -1 }] },
+    { v: 1, kind: "envelopes-wanted", logs: [{ log, after: 0 }] },
     { v: 1, kind: "push", statements: [hash], envelopes: [hash, hash] },
     { v: 1, kind: "pushed", results: ["stored", "kept", "refused"] },
     { v: 1, kind: "refusal", code: "busy" },
@@ -52,13 +53,26 @@ test("a field of a later version is ignored", () => {
   assert.deepEqual(decodeSyncMessage(wire), { v: 1, kind: "digests-wanted" });
 });
 
+test("a largest envelope fits into a frame", () => {
+  const items = [new Uint8Array(MAX_ENVELOPE_BYTES)];
+  const frame = encodeSyncMessage({ v: 1, kind: "envelopes", items, more: false });
+  assert.equal(decodeSyncMessage(frame).kind, "envelopes");
+  const push = encodeSyncMessage({ v: 1, kind: "push", statements: [], envelopes: items });
+  assert.equal(decodeSyncMessage(push).kind, "push");
+});
+
 test("a wrong size, an unknown kind, a bucket that is none and another version are refused", () => {
   const bad = [
     encodeCbor({ v: 1, kind: "statements-wanted", ids: [new Uint8Array(31)] }),
     encodeCbor({ v: 1, kind: "gossip" }),
     encodeCbor({ v: 1, kind: "vectors-wanted", class: "site", buckets: [16] }),
     encodeCbor({ v: 2, kind: "digests-wanted" }),
-    encodeCbor({ v: 1, kind: "push", statements: [], envelopes: [new Uint8Array(81 * 1024)] }),
+    encodeCbor({
+      v: 1,
+      kind: "push",
+      statements: [],
+      envelopes: [new Uint8Array(MAX_ENVELOPE_BYTES + 1)],
+    }),
     new Uint8Array(MAX_SYNC_FRAME_BYTES + 1),
   ];
   for (const frame of bad) assert.throws(() => decodeSyncMessage(frame), SyncMessageError);

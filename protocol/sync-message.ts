@@ -13,6 +13,7 @@
  */
 import { z } from "zod";
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
+import { MAX_ENVELOPE_BYTES } from "./envelope.ts";
 import { PleachError } from "./error.ts";
 import {
   fromHex,
@@ -25,22 +26,19 @@ import {
 } from "./ids.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
 
-/** A longer frame of this protocol is refused before it is decoded. */
-export const MAX_SYNC_FRAME_BYTES = 256 * 1024;
+/** A longer frame of this protocol is refused before it is decoded. Room for a largest envelope. */
+export const MAX_SYNC_FRAME_BYTES = MAX_ENVELOPE_BYTES + 4096;
 /** The versions of the exchange that this code speaks. */
 export const SYNC_VERSIONS = { oldest: 1, newest: 1 } as const;
 /** Buckets of each class; see `bucketOf` in envelope.ts. */
 export const BUCKETS_PER_CLASS = 16;
-/** No signed item is longer: a payload of 64 KiB with its header, or a statement. */
-export const MAX_SYNC_ITEM_BYTES = 80 * 1024;
-
 export class SyncMessageError extends PleachError<"E-SYNC-FORM"> {}
 
 /** A SHA-256 that stands for a set: hexadecimal in memory, bytes on the wire. */
 const digest = z.codec(bytesField(32, 32), z.string(), { decode: toHex, encode: fromHex });
 
 const count = countField(0);
-const item = bytesField(1, MAX_SYNC_ITEM_BYTES);
+const item = bytesField(1, MAX_ENVELOPE_BYTES);
 /** Classes of later versions are named, too; nobody here asks for their buckets. */
 const recordClass = z.string().regex(/^[a-z]{1,16}$/);
 const more = z.boolean();
@@ -120,8 +118,8 @@ const vectors = z.object({
 const envelopesWanted = z.object({
   v: z.literal(1),
   kind: z.literal("envelopes-wanted"),
-  /** Entries behind `after`; from a snapshot on where those are no longer kept. */
-  logs: z.array(z.object({ log: idField<LogId>(16), after: z.int().min(-1) })).max(4096),
+  /** Entries behind `after`, all with 0; from a snapshot on where those are no longer kept. */
+  logs: z.array(z.object({ log: idField<LogId>(16), after: count })).max(4096),
 });
 
 const envelopes = z.object({

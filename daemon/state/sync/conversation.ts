@@ -71,9 +71,9 @@ export class Conversation {
     return message as SyncMessageOf<Kind>;
   }
 
-  /** Pays for the work on one item. */
-  async payFor(item: Uint8Array): Promise<void> {
-    await this.#pace.take(1 + item.length / 4096);
+  /** Pays for the work on items. What their bytes cost is paid with the frame. */
+  async payFor(items: readonly Uint8Array[]): Promise<void> {
+    await this.#pace.take(items.length);
   }
 
   end(): Promise<void> {

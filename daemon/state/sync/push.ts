@@ -4,7 +4,7 @@
  * One exchange with a peer at a time; what comes up meanwhile goes into the next one, so a slow
  * peer gets larger pushes and never a queue that grows.
  */
-import type { LogId } from "../../../protocol/ids.ts";
+import type { LogId, SiteId } from "../../../protocol/ids.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Reception, Replica } from "../replica.ts";
 import type { Conversation } from "./conversation.ts";
@@ -16,6 +16,8 @@ const MAX_QUEUE_BYTES = 1024 * 1024;
 /** Of items in one frame; one of the largest goes alone. */
 const FRAME_FILL_BYTES = 64 * 1024;
 const FRAME_FILL_ITEMS = 128;
+
+type Result = SyncMessageOf<"pushed">["results"][number];
 
 export interface PushItem {
   readonly kind: "statement" | "envelope";
@@ -110,34 +112,33 @@ export async function answerPush(
     if (message.kind !== "push") {
       throw new SyncError("E-SYNC-ORDER", `${message.kind} is no part of a push.`);
     }
-    const results: SyncMessageOf<"pushed">["results"] = [];
     const take = async (
       bytes: Uint8Array,
-      receive: (bytes: Uint8Array) => Promise<Reception>,
-    ): Promise<void> => {
-      await talk.payFor(bytes);
+      receive: (bytes: Uint8Array, from: SiteId) => Promise<Reception>,
+    ): Promise<Result> => {
       const recent = recentItems.of(bytes);
       recent.holders.add(talk.peer);
       recent.pushed = true;
-      const result = recent.stored ? "stored" : resultOf(await receive(bytes));
+      const result = recent.stored ? "stored" : resultOf(await receive(bytes, talk.peer));
       if (result === "stored") recent.stored = true;
-      if (result === "kept") roundIsDue = true;
-      if (result === "refused") refused++;
-      results.push(result);
+      return result;
     };
-    for (const bytes of message.statements) {
-      await take(bytes, (own) => replica.receiveStatement(own, talk.peer));
-    }
-    for (const bytes of message.envelopes) {
-      await take(bytes, (own) => replica.receiveEnvelope(own, talk.peer));
-    }
+    const { statements, envelopes } = message;
+    await talk.payFor([...statements, ...envelopes]);
+    // All at once and in order: the state syncs what comes together in one write.
+    const results = await Promise.all([
+      ...statements.map((each) => take(each, (own, from) => replica.receiveStatement(own, from))),
+      ...envelopes.map((each) => take(each, (own, from) => replica.receiveEnvelope(own, from))),
+    ]);
+    roundIsDue ||= results.includes("kept");
+    refused += results.filter((result) => result === "refused").length;
     await talk.say({ v: 1, kind: "pushed", results });
   }
   await talk.end();
   return { roundIsDue, refused };
 }
 
-function resultOf(reception: Reception): SyncMessageOf<"pushed">["results"][number] {
+function resultOf(reception: Reception): Result {
   if (typeof reception === "object") return "refused";
   return reception === "waiting" ? "kept" : "stored";
 }

@@ -145,7 +145,7 @@ export class Round {
   }
 
   async #takeLogs(logs: readonly Vector[], ours: ReadonlyMap<LogId, LogPosition>): Promise<void> {
-    const positions = logs.map(({ log }) => ({ log, after: ours.get(log)?.seq ?? -1 }));
+    const positions = logs.map(({ log }) => ({ log, after: ours.get(log)?.seq ?? 0 }));
     await this.#talk.say({ v: 1, kind: "envelopes-wanted", logs: positions });
     await this.#items("envelopes", async (bytes) => {
       const reception = await this.#replica.receiveEnvelope(bytes, this.#talk.peer);
@@ -203,10 +203,9 @@ export class Round {
   ): Promise<void> {
     for (let more = true; more;) {
       const message = await this.#hear(kind);
-      for (const bytes of message.items) {
-        await this.#talk.payFor(bytes);
-        await take(bytes);
-      }
+      await this.#talk.payFor(message.items);
+      // All at once and in order: the state syncs what comes together in one write.
+      await Promise.all(message.items.map(take));
       more = message.more;
     }
   }

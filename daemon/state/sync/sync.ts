@@ -25,6 +25,8 @@ import { SyncError } from "./sync-error.ts";
 const OPEN_TIMEOUT_MS = 20_000;
 /** What came by push waits at most so long before it goes on: often it turns up from all sides. */
 const PASS_ON_MS = 100;
+/** Longer items, which are rare, are not passed on: the others are told, and fetch them once. */
+const PASS_ON_MAX_BYTES = 16 * 1024;
 /** Bounds of the time until the others are told that a round brought news. */
 const TELL_MS = [200, 1_000] as const;
 /** Exchanges of one use that a peer may have open with us: one may be ending as the next begins. */
@@ -122,13 +124,12 @@ export class Sync {
     recent.stored = true;
     const push: PushItem = { kind: item.kind, bytes: item.bytes, at: item.at, recent };
     if (item.from === undefined) this.#pushToAll(push);
-    else if (recent.pushed)
-      this.#clock.after(this.#chance(0, PASS_ON_MS), () => this.#pushToAll(push));
-    else this.#newsFrom.add(item.from);
+    else if (!recent.pushed) this.#newsFrom.add(item.from);
+    else if (item.bytes.length > PASS_ON_MAX_BYTES) this.#tellOthers(item.from);
+    else this.#clock.after(this.#chance(0, PASS_ON_MS), () => this.#pushToAll(push));
   }
 
   #tellOthers(source: SiteId): void {
-    if (!this.#newsFrom.delete(source)) return;
     for (const { id, linked } of this.#peers.values()) {
       if (linked && id !== source) this.#rounds.request(id, this.#chance(...TELL_MS));
     }
@@ -186,7 +187,7 @@ export class Sync {
     } catch (error) {
       this.#note("A round failed", peer, error);
     }
-    this.#tellOthers(peer.id);
+    if (this.#newsFrom.delete(peer.id)) this.#tellOthers(peer.id);
     if (outcome !== undefined) this.#noteRound(peer, outcome);
     return outcome;
   }
