@@ -1,0 +1,12 @@
+import { PleachError } from "../../protocol/error.ts";
+
+export class DnsError extends PleachError<
+  /** A configured address cannot be listened on. */
+  | "E-DNS-LISTEN"
+  /** No zone of this mesh holds the name, or there is one already. */
+  | "E-DNS-ZONE"
+  /** What should be removed is not there. */
+  | "E-DNS-RECORD"
+  /** The record contradicts another one of the name. */
+  | "E-DNS-CONFLICT"
+> {}

@@ -1,0 +1,298 @@
+/**
+ * Edits of zones: what a person asks for, checked, and turned into replicated records.
+ *
+ * A request is checked as a whole before anything is written, and written at once or not at all.
+ */
+import {
+  formatDnsName,
+  formatRelative,
+  parseDnsName,
+  ROOT_NAME,
+  type DnsName,
+} from "../../protocol/dns-name.ts";
+import { formatType, TYPE } from "../../protocol/dns-type.ts";
+import { PleachError } from "../../protocol/error.ts";
+import type { JsonValue } from "../../protocol/json-value.ts";
+import {
+  isSingleType,
+  makeZoneRecord,
+  parseZoneType,
+  readZoneRecord,
+  zoneKeyPrefix,
+  zoneRecordJson,
+  zoneRecordKey,
+  zoneText,
+  type ZoneRecord,
+} from "../../protocol/zone-record.ts";
+import type { View, ViewEntry } from "../core/view.ts";
+import { DnsError } from "./error.ts";
+import { pathOf, ZoneTree } from "./zone-tree.ts";
+import type { Zone } from "../core/zone.ts";
+
+export interface ZoneWriter {
+  /** Writes all changes durably or none; refuses without a grant. Undefined deletes. */
+  write(
+    changes: readonly {
+      readonly class: "zone";
+      readonly key: string;
+      readonly value: JsonValue | undefined;
+    }[],
+  ): Promise<unknown>;
+}
+
+export interface EditorOptions {
+  readonly view: () => View;
+  readonly writer: ZoneWriter;
+  /** The zones as served. */
+  readonly served: () => readonly Zone[];
+  /** Serves what was written. */
+  readonly reload: () => void;
+}
+
+export interface RecordEdit {
+  readonly action: "set" | "add" | "remove";
+  /** Absolute, with or without its final dot. */
+  readonly name: string;
+  /** May be left out for `remove`: all types. */
+  readonly type?: string | undefined;
+  /** May be empty for `remove`: all records of the type. */
+  readonly data: readonly string[];
+  /** Seconds; without it, that of the records that are there, or 300. */
+  readonly ttl?: number | undefined;
+}
+
+export interface EditResult {
+  readonly zone: string;
+  readonly serial: number;
+  readonly written: number;
+  readonly removed: number;
+}
+
+const DEFAULT_TTL_SECONDS = 300;
+/** Secondaries look again within the hour and go on for two weeks; a miss is forgotten in a minute. */
+const SOA_TIMERS = "3600 300 1209600 60";
+
+export class ZoneEditor {
+  readonly #options: EditorOptions;
+
+  constructor(options: EditorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param baseSerial - For a zone that another server has served: its last serial.
+   * @throws DnsError (E-DNS-ZONE) when the mesh has the zone, DnsValueError for a bad name.
+   */
+  async addZone(
+    name: string,
+    mailbox: string | undefined,
+    baseSerial: number,
+  ): Promise<EditResult> {
+    const zone = parseDnsName(name);
+    this.#refuseTopLevel(zone);
+    if (this.#entries(zone).some(({ record }) => record.type === TYPE.SOA)) {
+      throw new DnsError("E-DNS-ZONE", `The zone ${zoneText(zone)} is there already.`, {
+        hint: `See it:  pleach dns list ${zoneText(zone)}`,
+      });
+    }
+    const contact = mailboxName(mailbox ?? `hostmaster@${zoneText(zone)}`);
+    const soa = `. ${contact} ${baseSerial} ${SOA_TIMERS}`;
+    return this.#apply(zone, [makeZoneRecord(zone, zone, TYPE.SOA, 3600, soa)], []);
+  }
+
+  #refuseTopLevel(zone: DnsName): void {
+    const text = zoneText(zone);
+    if (zone.length === 1) throw new DnsError("E-DNS-ZONE", "The root is not a zone of a mesh.");
+    if (text !== "local" && !text.endsWith(".local")) return;
+    throw new DnsError("E-DNS-ZONE", `${text} belongs to multicast DNS (RFC 6762).`, {
+      hint: "Take a subdomain of a domain of yours, or home.arpa.",
+    });
+  }
+
+  /** Takes a zone off the mesh, with every record in it. */
+  async removeZone(name: string): Promise<EditResult> {
+    const zone = parseDnsName(name);
+    const keys = this.#options
+      .view()
+      .entries("zone", zoneKeyPrefix(zone))
+      .map(({ key }) => key);
+    if (keys.length === 0) throw this.#noZone(name);
+    return this.#apply(zone, [], keys);
+  }
+
+  /**
+   * @throws DnsValueError, or DnsError: E-DNS-ZONE when no zone holds the name, E-DNS-RECORD when
+   *   there is nothing to remove, E-DNS-CONFLICT when the name cannot have both.
+   */
+  async edit(request: RecordEdit): Promise<EditResult> {
+    const owner = parseDnsName(request.name);
+    const zone = this.#zoneOf(owner, request.name);
+    const here = this.#entries(zone).filter(({ record }) => sameOwner(record, owner));
+    if (request.action === "remove") return this.#remove(zone, owner, request, here);
+    const type = parseZoneType(request.type ?? "");
+    const same = here.filter(({ record }) => record.type === type);
+    const ttl = request.ttl ?? same[0]?.record.ttl ?? DEFAULT_TTL_SECONDS;
+    const made = request.data.map((data) => makeZoneRecord(zone, owner, type, ttl, data));
+    if (made.length === 0) throw new DnsError("E-DNS-RECORD", "No data are given.", { exit: 2 });
+    if (new Set(made.map(zoneRecordKey)).size < made.length) {
+      const reason = isSingleType(type) ? "has one record only" : "is given twice";
+      throw new DnsError(
+        "E-DNS-CONFLICT",
+        `${formatType(type)} of ${formatDnsName(owner)} ${reason}.`,
+      );
+    }
+    refuseConflict(request.action, owner, type, here);
+    const keys = new Set(made.map(zoneRecordKey));
+    const removed =
+      request.action === "set" ? same.map(({ key }) => key).filter((key) => !keys.has(key)) : [];
+    // RFC 2181 section 5.2: one TTL for all records of a set.
+    const retimed =
+      request.action === "add" && request.ttl !== undefined
+        ? same.filter(({ key }) => !keys.has(key)).map(({ record }) => ({ ...record, ttl }))
+        : [];
+    return this.#apply(zone, [...made, ...retimed], removed);
+  }
+
+  async #remove(
+    zone: DnsName,
+    owner: DnsName,
+    request: RecordEdit,
+    here: readonly Stored[],
+  ): Promise<EditResult> {
+    const type = request.type === undefined ? undefined : parseZoneType(request.type);
+    const wanted =
+      type === undefined
+        ? undefined
+        : request.data.map((data) => zoneRecordKey(makeZoneRecord(zone, owner, type, 0, data)));
+    const matching = here.filter(
+      ({ key, record }) =>
+        (type === undefined ? record.type !== TYPE.SOA : record.type === type) &&
+        (wanted === undefined || wanted.length === 0 || wanted.includes(key)),
+    );
+    if (type === TYPE.SOA) {
+      throw new DnsError("E-DNS-CONFLICT", "A zone cannot be without its SOA record.", {
+        hint: `To take the zone off the mesh:  pleach dns remove-zone ${zoneText(zone)}`,
+      });
+    }
+    const missing = wanted?.findIndex((key) => !matching.some((entry) => entry.key === key)) ?? -1;
+    if (matching.length === 0 || missing >= 0) {
+      const what = `${type === undefined ? "" : `${formatType(type)} `}record`;
+      const data = missing >= 0 ? ` ${request.data[missing]}` : "";
+      throw new DnsError("E-DNS-RECORD", `${formatDnsName(owner)} has no ${what}${data}.`, {
+        hint: `See what is there:  pleach dns list ${zoneText(zone)}. Names of services and sites go with the service or site.`,
+      });
+    }
+    return this.#apply(
+      zone,
+      [],
+      matching.map(({ key }) => key),
+    );
+  }
+
+  async #apply(
+    zone: DnsName,
+    records: readonly ZoneRecord[],
+    removed: readonly string[],
+  ): Promise<EditResult> {
+    const view = this.#options.view();
+    const puts = records
+      .map((record) => ({ key: zoneRecordKey(record), value: zoneRecordJson(record) }))
+      .filter(({ key, value }) => !isSame(view.get("zone", key), value));
+    const changes = [
+      ...puts.map(({ key, value }) => ({ class: "zone" as const, key, value: { ...value } })),
+      ...removed.map((key) => ({ class: "zone" as const, key, value: undefined })),
+    ];
+    if (changes.length > 0) {
+      await this.#options.writer.write(changes);
+      this.#options.reload();
+    }
+    const text = zoneText(zone);
+    const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;
+    return { zone: text, serial, written: puts.length, removed: removed.length };
+  }
+
+  /** The zone that is served for the name. */
+  #zoneOf(owner: DnsName, text: string): DnsName {
+    const served = new ZoneTree(this.#options.served()).zoneOf(pathOf(owner));
+    if (served === undefined) throw this.#noZone(text);
+    return served.zone.apex;
+  }
+
+  #noZone(text: string): DnsError {
+    const zones = this.#options.served().map(({ apex }) => zoneText(apex));
+    const known = zones.length === 0 ? "There is no zone yet." : `Zones: ${zones.join(", ")}.`;
+    return new DnsError("E-DNS-ZONE", `No zone of this mesh holds "${text}". ${known}`, {
+      hint: "A new zone:  pleach dns add-zone NAME",
+    });
+  }
+
+  /** The readable records of a zone with their keys. */
+  #entries(zone: DnsName): Stored[] {
+    return this.#options
+      .view()
+      .entries("zone", zoneKeyPrefix(zone))
+      .flatMap((entry) => {
+        const record = readOrSkip(entry);
+        return record === undefined ? [] : [{ key: entry.key, record }];
+      });
+  }
+}
+
+interface Stored {
+  readonly key: string;
+  readonly record: ZoneRecord;
+}
+
+function readOrSkip(entry: ViewEntry): ZoneRecord | undefined {
+  try {
+    return readZoneRecord(entry.key, entry.value);
+  } catch (error) {
+    if (error instanceof PleachError) return undefined;
+    throw error;
+  }
+}
+
+function sameOwner(record: ZoneRecord, owner: DnsName): boolean {
+  return formatRelative(record.owner, ROOT_NAME) === formatRelative(owner, ROOT_NAME).toLowerCase();
+}
+
+function isSame(entry: ViewEntry | undefined, value: object): boolean {
+  return (
+    entry !== undefined &&
+    entry.conflicts.length === 0 &&
+    JSON.stringify(entry.value) === JSON.stringify(value)
+  );
+}
+
+/** What one person should not write; two at once still can, and zone-build.ts settles it. */
+function refuseConflict(
+  action: "set" | "add",
+  owner: DnsName,
+  type: number,
+  here: readonly Stored[],
+): void {
+  const name = formatDnsName(owner);
+  const other = here.find(({ record }) => (record.type === TYPE.CNAME) !== (type === TYPE.CNAME));
+  if (other !== undefined) {
+    const there = formatType(other.record.type);
+    throw new DnsError("E-DNS-CONFLICT", `${name} has a ${there} record; a CNAME stands alone.`, {
+      hint: `Remove it first:  pleach dns remove ${name} ${there}`,
+    });
+  }
+  if (action === "add" && isSingleType(type) && here.some(({ record }) => record.type === type)) {
+    const what = formatType(type);
+    throw new DnsError("E-DNS-CONFLICT", `${name} has a ${what} record and can have one only.`, {
+      hint: `Replace it:  pleach dns set ${name} ${what} DATA`,
+    });
+  }
+}
+
+/** `web.master@example.net` as a name: the first label may hold a dot (RFC 1035 section 8). */
+function mailboxName(mailbox: string): string {
+  const at = mailbox.lastIndexOf("@");
+  if (at < 1 || at === mailbox.length - 1) {
+    throw new DnsError("E-DNS-RECORD", `"${mailbox}" is not a mail address.`, { exit: 2 });
+  }
+  const local = mailbox.slice(0, at).replace(/[.\\]/g, "\\$&");
+  return `${local}.${mailbox.slice(at + 1).replace(/\.$/, "")}.`;
+}

@@ -1,0 +1,84 @@
+/**
+ * Keeps the zones that are served in step with the state.
+ *
+ * The first change is published at once, further ones are gathered for a while that grows with
+ * the work: a flood of changes costs a small share of the time, a single change no delay.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Zone } from "../core/zone.ts";
+import { buildZones } from "../core/zone-build.ts";
+import { serialOffset } from "../core/zone-serial.ts";
+import type { Logger } from "../observe/log.ts";
+import type { ZoneSource } from "./zone-source.ts";
+import { ZoneTree } from "./zone-tree.ts";
+
+/** Building takes at most one part in so many of the time. */
+const REST_FACTOR = 20;
+const MIN_GATHER_MS = 100;
+const MAX_GATHER_MS = 2000;
+
+export class ZonePublisher {
+  readonly #source: ZoneSource;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #publish: (tree: ZoneTree) => void;
+  readonly #unsubscribe: () => void;
+  #tree = new ZoneTree([]);
+  #nextMs = 0;
+  #cancel: (() => void) | undefined;
+
+  /** @param publish - Called with each new version, the first one before this returns. */
+  constructor(source: ZoneSource, clock: Clock, log: Logger, publish: (tree: ZoneTree) => void) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#log = log;
+    this.#publish = publish;
+    this.#unsubscribe = source.onChange(() => this.#changed());
+    this.reload();
+  }
+
+  get zones(): readonly Zone[] {
+    return this.#tree.zones;
+  }
+
+  get tree(): ZoneTree {
+    return this.#tree;
+  }
+
+  /** Publishes now; what was edited here is served when this returns. */
+  reload(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    const started = this.#clock.monotonicMs();
+    const zones = buildZones({
+      view: this.#source.view(),
+      sites: [...this.#source.authority().sites.values()],
+      serialOffset: serialOffset(this.#source.logHeads(), this.#source.statementIds()),
+    });
+    this.#tree = new ZoneTree(zones);
+    this.#publish(this.#tree);
+    const tookMs = this.#clock.monotonicMs() - started;
+    const restMs = Math.min(Math.max(tookMs * REST_FACTOR, MIN_GATHER_MS), MAX_GATHER_MS);
+    this.#nextMs = this.#clock.monotonicMs() + restMs;
+  }
+
+  #changed(): void {
+    if (this.#cancel !== undefined) return;
+    const waitMs = Math.max(0, this.#nextMs - this.#clock.monotonicMs());
+    // Not within the call that tells of the change: its sender goes on first.
+    this.#cancel = this.#clock.after(waitMs, () => {
+      try {
+        this.reload();
+      } catch (error) {
+        // The last version goes on being served; a zone that cannot be built must not stop it.
+        this.#log.error("zones cannot be built", { error: String(error) });
+      }
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

@@ -1,0 +1,183 @@
+/** What is served, in words: lists, zone files, and why an answer is what it is. */
+import {
+  formatDnsName,
+  formatRelative,
+  nameKey,
+  parseDnsName,
+  type DnsName,
+} from "../../protocol/dns-name.ts";
+import { formatType, parseType } from "../../protocol/dns-type.ts";
+import { toHex, type SiteId } from "../../protocol/ids.ts";
+import { formatRdata } from "../../protocol/rdata.ts";
+import { zoneText } from "../../protocol/zone-record.ts";
+import type { Zone, ZoneLine } from "../core/zone.ts";
+import { answerQuestion } from "./answer.ts";
+import { RCODE, type AnswerSet } from "./answer-sections.ts";
+import { searchZone } from "./zone-search.ts";
+import { pathOf, type ServedZone, type ZoneTree } from "./zone-tree.ts";
+
+export interface ReportPort {
+  siteName(siteId: SiteId): string | undefined;
+  /** The other sites that have confirmed to hold this record; undefined when it is not known. */
+  confirmedBy(key: string): readonly SiteId[] | undefined;
+}
+
+export interface ListedRecord {
+  /** Relative to the zone, `@` for the zone itself. */
+  readonly name: string;
+  readonly type: string;
+  readonly ttl: number;
+  readonly data: string;
+  readonly view: "public";
+  readonly origin: "edit" | "service" | "node" | "default";
+  /** Who wrote it, or whose service or server it is. */
+  readonly site: string | null;
+  readonly service: string | null;
+  /** Written here, and no other site has confirmed it yet. */
+  readonly provisional: boolean;
+}
+
+export function listZone(zone: Zone, port: ReportPort): ListedRecord[] {
+  return zone.lines
+    .map((line) => listed(line, zone.apex, port))
+    .toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+function sortKey({ name, type, data }: ListedRecord): string {
+  const labels = name === "@" ? [] : name.split(".").toReversed();
+  return [...labels, "", type === "SOA" ? "" : type, data].join("\0");
+}
+
+function listed(line: ZoneLine, apex: DnsName, port: ReportPort): ListedRecord {
+  const { origin } = line;
+  const site =
+    origin.kind === "default" ? undefined : origin.kind === "edit" ? origin.author : origin.site;
+  return {
+    name: formatRelative(line.owner, apex),
+    type: formatType(line.type),
+    ttl: line.ttl,
+    data: formatRdata(line.type, line.rdata),
+    view: "public",
+    origin: origin.kind,
+    site: site === undefined ? null : (port.siteName(site) ?? site),
+    service: origin.kind === "service" ? origin.service : null,
+    provisional: origin.kind === "edit" && port.confirmedBy(origin.key)?.length === 0,
+  };
+}
+
+/** A zone file (RFC 1035 section 5) of what is served, the SOA first. */
+export function exportZone(zone: Zone): string {
+  const rows = zone.rrsets.flatMap(({ owner, type, ttl, rdata }) =>
+    rdata.map((bytes) => ({
+      name: formatRelative(owner, zone.apex),
+      text: `${ttl}\tIN\t${formatType(type)}\t${formatRdata(type, bytes)}`,
+      type: formatType(type),
+      data: "",
+    })),
+  );
+  const rank = (row: { type: string; name: string }) =>
+    row.type === "SOA" ? 0 : row.name === "@" ? 1 : 2;
+  const lines = rows
+    .toSorted(
+      (a, b) => rank(a) - rank(b) || (`${a.name} ${a.text}` < `${b.name} ${b.text}` ? -1 : 1),
+    )
+    .map(({ name, text }) => `${name}\t${text}`);
+  return `$ORIGIN ${formatDnsName(zone.apex)}\n${lines.join("\n")}\n`;
+}
+
+export interface Explanation {
+  readonly name: string;
+  readonly type: string;
+  /** Null: no zone of the mesh holds the name. */
+  readonly zone: string | null;
+  readonly serial: number | null;
+  readonly view: "public";
+  readonly rcode: string;
+  readonly authoritative: boolean;
+  readonly why: readonly string[];
+  readonly records: readonly (ListedRecord & { readonly section: string })[];
+}
+
+/** Answers as the server does, and says which rule and which record led there. */
+export function explainName(
+  tree: ZoneTree,
+  nameText: string,
+  typeText: string,
+  port: ReportPort,
+): Explanation {
+  const name = parseDnsName(nameText);
+  const type = parseType(typeText);
+  const answer = answerQuestion(tree, name, type);
+  const sections = [
+    ["answer", answer.answer],
+    ["authority", answer.authority],
+    ["additional", answer.additional],
+  ] as const;
+  const rcode = Object.entries(RCODE).find(([, code]) => code === answer.rcode)?.[0] ?? "SERVFAIL";
+  return {
+    name: formatDnsName(name),
+    type: formatType(type),
+    zone: answer.zone === undefined ? null : zoneText(answer.zone.zone.apex),
+    serial: answer.zone?.zone.serial ?? null,
+    view: "public",
+    rcode,
+    authoritative: answer.authoritative,
+    why: reasons(tree, answer.zone, name, type, answer.answer),
+    records: sections.flatMap(([section, sets]) =>
+      sets.flatMap((set) => describe(tree, set, port).map((record) => ({ ...record, section }))),
+    ),
+  };
+}
+
+function describe(tree: ZoneTree, { owner, rrset }: AnswerSet, port: ReportPort): ListedRecord[] {
+  const zone = tree.zoneOf(pathOf(rrset.owner))?.zone;
+  return rrset.rdata.map((rdata) => {
+    const key = nameKey(rrset.owner);
+    const line = zone?.lines.find(
+      (each) =>
+        each.type === rrset.type &&
+        nameKey(each.owner) === key &&
+        toHex(each.rdata) === toHex(rdata),
+    );
+    const made: ZoneLine = {
+      owner,
+      type: rrset.type,
+      ttl: rrset.ttl,
+      rdata,
+      origin: { kind: "default" },
+    };
+    const record = listed(line ?? made, zone?.apex ?? owner, port);
+    return { ...record, name: formatDnsName(owner), ttl: rrset.ttl };
+  });
+}
+
+function reasons(
+  tree: ZoneTree,
+  served: ServedZone | undefined,
+  name: DnsName,
+  type: number,
+  answer: readonly AnswerSet[],
+): string[] {
+  if (served === undefined) return [`No zone of this mesh holds ${formatDnsName(name)}: refused.`];
+  const finding = searchZone(served, pathOf(name), type);
+  const asked = `${formatDnsName(name)} ${formatType(type)}`;
+  const why: string[] = [];
+  if (
+    finding.synthesized &&
+    (finding.kind === "records" || finding.kind === "cname" || finding.kind === "no-data")
+  ) {
+    why.push(`${formatDnsName(name)} is not in the zone; a wildcard above it answers.`);
+  }
+  if (finding.kind === "records") why.push(`The zone has records for ${asked}.`);
+  if (finding.kind === "cname")
+    why.push(`${formatDnsName(name)} is an alias; ${answer.length} sets of records follow it.`);
+  if (finding.kind === "dname")
+    why.push(`A DNAME at ${formatDnsName(finding.rrset.owner)} moves all names below it.`);
+  if (finding.kind === "referral")
+    why.push(`${formatDnsName(finding.ns.owner)} is delegated to other servers.`);
+  if (finding.kind === "no-data")
+    why.push(`${formatDnsName(name)} exists, but has no ${formatType(type)} record.`);
+  if (finding.kind === "no-name")
+    why.push(`Neither ${formatDnsName(name)} nor a wildcard for it is in the zone.`);
+  return why;
+}
