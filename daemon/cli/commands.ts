@@ -19,6 +19,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./config.ts")).configCommand,
   },
   {
+    name: "dns",
+    summary: "zones and records: add-zone, list, set, add, remove, explain",
+    load: async () => (await import("./dns.ts")).dnsCommand,
+  },
+  {
     name: "events",
     summary: "what happens, as it happens",
     load: async () => (await import("./events.ts")).eventsCommand,

@@ -22,6 +22,7 @@ export class CommandError extends PleachError<
   | "E-FILE" // a file given to a command cannot be read or written
   | "E-UNKNOWN" // there is nothing of this name
   | "E-TIMEOUT" // what was waited for did not come about
+  | "E-DNS-ASK" // a DNS server gave no usable answer
   | "E-CRITICAL" // a report whose verdict is critical
 > {}
 

@@ -80,7 +80,9 @@ function finish(draft: Draft, state: ZoneState): Zone | undefined {
   if (soa === undefined) return undefined;
   dropAliasesBesideData(draft);
   addInventory(draft, state);
-  const servers = draft.lines.filter((line) => isApex(draft, line) && line.type === TYPE.NS);
+  const servers = draft.lines
+    .filter((line) => isApex(draft, line) && line.type === TYPE.NS)
+    .toSorted((a, b) => Buffer.compare(a.rdata, b.rdata));
   if (servers.length === 0) {
     draft.warnings.push("The zone has no name server: no site says where it answers DNS.");
   }

@@ -62,7 +62,10 @@ function isLabel(text: string): boolean {
 }
 
 function wantsZone({ zones }: ServiceRecord, apex: DnsName): boolean {
-  return zones === undefined || zones.some((zone) => zone.toLowerCase() === zoneText(apex));
+  return (
+    zones === undefined ||
+    zones.some((zone) => zone.toLowerCase().replace(/\.$/, "") === zoneText(apex))
+  );
 }
 
 function addNode(add: Add, view: View, site: NamedSite): void {

@@ -105,6 +105,11 @@ export class DnsServer {
     return this.#publisher.zones;
   }
 
+  /** The same as a tree, as the server searches it. */
+  tree(): ZoneTree {
+    return this.#publisher.tree;
+  }
+
   /** Takes over the state as it is now, so that the caller's own change is served. */
   reload(): void {
     this.#publisher.reload();

@@ -20,11 +20,10 @@ export class UdpServer {
 
   /** @throws DnsError (E-DNS-LISTEN). */
   static async start(listen: Listen, respond: Respond, log: Logger): Promise<UdpServer> {
-    const socket = createSocket({
-      type: isIPv6(listen.address) ? "udp6" : "udp4",
-      ipv6Only: true,
-      recvBufferSize: RECEIVE_BUFFER_BYTES,
-    });
+    const family = isIPv6(listen.address)
+      ? ({ type: "udp6", ipv6Only: true } as const)
+      : ({ type: "udp4" } as const);
+    const socket = createSocket({ ...family, recvBufferSize: RECEIVE_BUFFER_BYTES });
     socket.on("message", (packet, from) => {
       // Port 0 cannot be answered.
       if (from.port === 0 || socket.getSendQueueSize() > MAX_QUEUED_BYTES) return;

@@ -72,9 +72,9 @@ export function exportZone(zone: Zone): string {
       name: formatRelative(owner, zone.apex),
       text: `${ttl}\tIN\t${formatType(type)}\t${formatRdata(type, bytes)}`,
       type: formatType(type),
-      data: "",
     })),
   );
+  // The SOA first, then the rest of the zone's own name.
   const rank = (row: { type: string; name: string }) =>
     row.type === "SOA" ? 0 : row.name === "@" ? 1 : 2;
   const lines = rows

@@ -1,0 +1,40 @@
+/** An answer from the network as lines for a person. */
+import type { Answer, DecodedPacket } from "dns-packet";
+
+export function answerLines(packet: DecodedPacket): string[] {
+  const { rcode } = packet as unknown as { readonly rcode: string };
+  const flags = [packet.flag_aa ? "authoritative" : "not authoritative"];
+  if (packet.flag_tc) flags.push("cut off");
+  const sections = [
+    ["answer", packet.answers ?? []],
+    ["authority", packet.authorities ?? []],
+    ["additional", (packet.additionals ?? []).filter(({ type }) => type !== "OPT")],
+  ] as const;
+  return [
+    `${rcode}, ${flags.join(", ")}`,
+    ...sections.flatMap(([name, records]) =>
+      records.map((record) => `${name}  ${recordLine(record)}`),
+    ),
+  ];
+}
+
+function recordLine(record: Answer): string {
+  if (record.type === "OPT") return "OPT";
+  const ttl = record.ttl === undefined ? "" : ` ${record.ttl}`;
+  return `${record.name}.${ttl} ${record.type} ${dataText(record.data)}`;
+}
+
+/** Whatever shape the decoder gives the data of a type. */
+function dataText(data: unknown): string {
+  if (typeof data === "string") return printable(data);
+  if (data instanceof Uint8Array)
+    return JSON.stringify(printable(Buffer.from(data).toString("utf8")));
+  if (Array.isArray(data)) return data.map(dataText).join(" ");
+  if (typeof data === "object" && data !== null) return Object.values(data).map(dataText).join(" ");
+  return String(data);
+}
+
+/** Control characters of a foreign server must not reach the terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?");
+}

@@ -1,0 +1,289 @@
+/** `pleach dns`: zones and records, on any node. */
+import { isIP } from "node:net";
+import { Command } from "commander";
+import {
+  editResult,
+  explanationShape,
+  recordsShape,
+  zoneFileShape,
+  zonesShape,
+  type EditOutcome,
+  type EditRequest,
+  type RecordInfo,
+} from "../control/shapes-dns.ts";
+import { parseSeconds } from "../../protocol/dns-ttl.ts";
+import { askDns, type DnsServerAddress } from "./dns-query.ts";
+import { answerLines } from "./dns-text.ts";
+import { help, type CliContext } from "./context.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import { table } from "./output.ts";
+
+export function dnsCommand(context: CliContext): Command {
+  const dns = help(new Command("dns"), "Zones and records; every node serves and edits them all.", [
+    ["pleach dns add-zone mesh.example", "start a zone"],
+    ["pleach dns add www.mesh.example A 192.0.2.14", "one more record"],
+    ['pleach dns set mesh.example MX "10 mail.mesh.example."', "these records and no others"],
+    ["pleach dns list mesh.example", "what is in it"],
+    ["pleach dns explain www.mesh.example", "why is the answer what it is?"],
+  ]);
+  return dns
+    .addCommand(zonesCommand(context))
+    .addCommand(addZoneCommand(context))
+    .addCommand(removeZoneCommand(context))
+    .addCommand(listCommand(context))
+    .addCommand(
+      editCommand(context, "set", "Makes these the only records of a name and type.", SET),
+    )
+    .addCommand(editCommand(context, "add", "Adds records to a name.", ADD))
+    .addCommand(removeCommand(context))
+    .addCommand(exportCommand(context))
+    .addCommand(explainCommand(context));
+}
+
+const SET: readonly (readonly [string, string])[] = [
+  ["pleach dns set www.mesh.example A 192.0.2.14 192.0.2.15 --ttl 5m", "two addresses"],
+  ['pleach dns set mesh.example TXT "v=spf1 -all"', "data with blanks stand in quotes"],
+];
+const ADD: readonly (readonly [string, string])[] = [
+  ["pleach dns add www.mesh.example AAAA 2001:db8::14", "one more address"],
+  ['pleach dns add mesh.example CAA "0 issue \\"letsencrypt.org\\""', "as in a zone file"],
+];
+
+function zonesCommand(context: CliContext): Command {
+  const zones = new Command("zones").action(async () => {
+    const list = await context.client.get("/v1/dns/zones", zonesShape);
+    context.out.result(list, () =>
+      list.zones.length === 0
+        ? "No zones. Start one:  pleach dns add-zone NAME"
+        : table([
+            ["ZONE", "SERIAL", "RECORDS", "WARNINGS"],
+            ...list.zones.map(({ name, serial, records, warnings }) => [
+              name,
+              String(serial),
+              String(records),
+              warnings.length === 0 ? "-" : String(warnings.length),
+            ]),
+          ]),
+    );
+  });
+  return help(zones, "Lists the zones of the mesh.", [["pleach dns zones", "all of them"]]);
+}
+
+function addZoneCommand(context: CliContext): Command {
+  const add = new Command("add-zone")
+    .argument("<zone>", "a domain of yours, or home.arpa")
+    .option("--mailbox <address>", "who looks after it; default hostmaster@ZONE")
+    .option("--serial <number>", "its last serial, when another server has served it")
+    .action(async (name: string, options: { mailbox?: string; serial?: string }) => {
+      const { mailbox } = options;
+      const serial = options.serial === undefined ? undefined : parseSerial(options.serial);
+      const request = { name, mailbox, serial };
+      const done = await context.client.post("/v1/dns/zones", request, editResult);
+      context.out.result(done, `Zone ${done.zone} is served with serial ${done.serial}.`);
+    });
+  return help(add, "Starts a zone, which all nodes then serve.", [
+    ["pleach dns add-zone mesh.example", "a new one"],
+    ["pleach dns add-zone bzh.example --serial 2026112101", "taken over from another server"],
+  ]);
+}
+
+function removeZoneCommand(context: CliContext): Command {
+  const remove = new Command("remove-zone").argument("<zone>").action(async (name: string) => {
+    if (!context.yes) {
+      throw new CommandError("E-CONFIRM", `This takes ${name} and all its records off the mesh.`, {
+        hint: `If that is meant:  pleach dns remove-zone ${name} --yes`,
+        exit: 2,
+      });
+    }
+    const path = `/v1/dns/zones/${encodeURIComponent(name)}`;
+    const done = await context.client.delete(path, editResult);
+    context.out.result(done, `Zone ${done.zone} is gone, with ${done.removed} records.`);
+  });
+  return help(remove, "Takes a zone off the mesh, with all records in it.", [
+    ["pleach dns remove-zone old.example --yes", ""],
+  ]);
+}
+
+function listCommand(context: CliContext): Command {
+  const list = new Command("list").argument("<zone>").action(async (zone: string) => {
+    const path = `/v1/dns/zones/${encodeURIComponent(zone)}/records`;
+    const found = await context.client.get(path, recordsShape);
+    for (const warning of found.warnings) context.out.note(`note: ${warning}`);
+    context.out.result(found, () =>
+      table([
+        ["NAME", "TTL", "TYPE", "DATA", "FROM"],
+        ...found.records.map((each) => [
+          each.name,
+          String(each.ttl),
+          each.type,
+          each.data.length > 48 ? `${each.data.slice(0, 45)}...` : each.data,
+          from(each),
+        ]),
+      ]),
+    );
+  });
+  return help(list, "Lists the records of a zone and where they come from.", [
+    ["pleach dns list mesh.example", ""],
+  ]);
+}
+
+function from({ origin, site, service, provisional }: RecordInfo): string {
+  const where = site ?? "-";
+  if (origin === "service") return `service ${service ?? ""} at ${where}`;
+  if (origin === "node") return `site ${where}`;
+  if (origin === "default") return "the zone";
+  return provisional ? `${where}, provisional` : where;
+}
+
+function editCommand(
+  context: CliContext,
+  action: "set" | "add",
+  summary: string,
+  examples: readonly (readonly [string, string])[],
+): Command {
+  const edit = new Command(action)
+    .argument("<name>", "the full name, without its final dot if you like")
+    .argument("<type>", "A, AAAA, CNAME, MX, TXT, SRV, CAA, HTTPS, TYPE65280 …")
+    .argument("<data...>", "one argument a record, as in a zone file")
+    .option("--ttl <time>", "seconds, or 5m, 1h30m, 1d; default 300")
+    .action(async (name: string, type: string, data: string[], options: { ttl?: string }) => {
+      const ttl = options.ttl === undefined ? {} : { ttl: parseSeconds(options.ttl) };
+      await sendEdit(context, { action, name, type, data, ...ttl });
+    });
+  return help(edit, summary, examples);
+}
+
+function removeCommand(context: CliContext): Command {
+  const remove = new Command("remove")
+    .argument("<name>")
+    .argument("[type]", "all types when left out")
+    .argument("[data...]", "all records of the type when left out")
+    .action(async (name: string, type: string | undefined, data: string[]) => {
+      if (type === undefined && !context.yes) {
+        throw new CommandError("E-CONFIRM", `This removes every record of ${name}.`, {
+          hint: `If that is meant:  pleach dns remove ${name} --yes`,
+          exit: 2,
+        });
+      }
+      await sendEdit(context, {
+        action: "remove",
+        name,
+        data,
+        ...(type === undefined ? {} : { type }),
+      });
+    });
+  return help(remove, "Removes records.", [
+    ["pleach dns remove www.mesh.example A 192.0.2.14", "this record"],
+    ["pleach dns remove www.mesh.example A", "all addresses"],
+  ]);
+}
+
+async function sendEdit(context: CliContext, request: EditRequest): Promise<void> {
+  const done = await context.client.post("/v1/dns/records", request, editResult);
+  context.out.result(done, sentence(request.name, done));
+}
+
+function sentence(name: string, { zone, serial, written, removed }: EditOutcome): string {
+  if (written === 0 && removed === 0) return `Nothing to do: ${name} is so already.`;
+  const parts = [
+    ...(written > 0 ? [`${written} written`] : []),
+    ...(removed > 0 ? [`${removed} removed`] : []),
+  ];
+  return `${name}: ${parts.join(", ")}. Zone ${zone} has serial ${serial}.`;
+}
+
+function exportCommand(context: CliContext): Command {
+  const command = new Command("export").argument("<zone>").action(async (zone: string) => {
+    const path = `/v1/dns/zones/${encodeURIComponent(zone)}/file`;
+    const file = await context.client.get(path, zoneFileShape);
+    context.out.result(file, file.text);
+  });
+  return help(command, "Prints a zone as a zone file.", [
+    ["pleach dns export mesh.example > mesh.example.zone", "for any other DNS server"],
+  ]);
+}
+
+function explainCommand(context: CliContext): Command {
+  const explain = new Command("explain")
+    .argument("<name>")
+    .argument("[type]", "default A")
+    .option("--ask [server]", "ask over the network, too: this node, or ADDRESS[:PORT]")
+    .action(async (name: string, type: string | undefined, options: { ask?: string | true }) => {
+      const query = new URLSearchParams({ name, type: type ?? "A" });
+      const found = await context.client.get(
+        `/v1/dns/explain?${query.toString()}`,
+        explanationShape,
+      );
+      if (options.ask === undefined) {
+        context.out.result(found, () => explanationText(found).join("\n"));
+        return;
+      }
+      const server =
+        options.ask === true ? (found.listening[0] ?? nowhere()) : parseServer(options.ask);
+      const answer = answerLines(await askDns(server, found.name, found.type));
+      context.out.result({ ...found, asked: { server, answer } }, () =>
+        [
+          ...explanationText(found),
+          "",
+          `${server.address} port ${server.port} answers:`,
+          ...answer.map((line) => `  ${line}`),
+        ].join("\n"),
+      );
+    });
+  return help(explain, "Says what the answer is, which record gives it, and who wrote it.", [
+    ["pleach dns explain www.mesh.example", "the addresses"],
+    ["pleach dns explain mesh.example MX --ask 192.0.2.53", "and what that server says"],
+  ]);
+}
+
+function explanationText(found: {
+  readonly name: string;
+  readonly type: string;
+  readonly zone: string | null;
+  readonly serial: number | null;
+  readonly view: string;
+  readonly rcode: string;
+  readonly why: readonly string[];
+  readonly records: readonly (RecordInfo & { readonly section: string })[];
+}): string[] {
+  const zone =
+    found.zone === null
+      ? "no zone"
+      : `zone ${found.zone}, serial ${found.serial}, view ${found.view}`;
+  const rows = found.records.map((each) => [
+    `  ${each.section}`,
+    each.name,
+    String(each.ttl),
+    each.type,
+    each.data,
+    from(each),
+  ]);
+  return [
+    `${found.name} ${found.type}: ${found.rcode} (${zone})`,
+    ...found.why.map((line) => `  ${line}`),
+    ...(rows.length === 0 ? [] : ["", table(rows)]),
+  ];
+}
+
+function nowhere(): never {
+  throw new CommandError("E-DNS-ASK", "This node answers DNS nowhere.", {
+    hint: 'Set it in the configuration:  [dns] listen = ["192.0.2.14:53"]',
+  });
+}
+
+function parseServer(text: string): DnsServerAddress {
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
+  const address = bracketed ?? plain ?? text;
+  if (isIP(address) === 0 || Number(port ?? 53) > 65_535 || Number(port ?? 53) < 1) {
+    throw new UsageError(
+      `"${text}" is not an address such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53.`,
+    );
+  }
+  return { address, port: Number(port ?? 53) };
+}
+
+function parseSerial(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32) return Number(text);
+  throw new UsageError(`"${text}" is not a serial number (0 to 4294967295).`);
+}

@@ -1,0 +1,87 @@
+/** What the DNS routes take and give. */
+import { z } from "zod";
+
+const name = z.string().min(1).max(1100);
+const typeName = z.string().min(1).max(16);
+
+/** Body of `POST /v1/dns/zones`. */
+export const addZoneRequest = z.strictObject({
+  name,
+  /** Mail address of who looks after the zone. */
+  mailbox: z.string().min(3).max(254).optional(),
+  /** The last serial of a server that the zone is taken over from. */
+  serial: z.int().min(0).max(4_294_967_295).optional(),
+});
+export type AddZoneRequest = z.infer<typeof addZoneRequest>;
+
+/** Body of `POST /v1/dns/records`. */
+export const editRequest = z.strictObject({
+  action: z.enum(["set", "add", "remove"]),
+  /** Absolute, with or without its final dot. */
+  name,
+  type: typeName.optional(),
+  /** One text a record, as in a zone file. */
+  data: z.array(z.string().max(65_535)).max(256),
+  ttl: z.int().optional(),
+});
+export type EditRequest = z.infer<typeof editRequest>;
+
+/** What an edit did. `written` and `removed` are 0 when everything was so already. */
+export const editResult = z.object({
+  zone: z.string(),
+  serial: z.number(),
+  written: z.number(),
+  removed: z.number(),
+});
+export type EditOutcome = z.infer<typeof editResult>;
+
+export const zonesShape = z.object({
+  zones: z.array(
+    z.object({
+      name: z.string(),
+      serial: z.number(),
+      records: z.number(),
+      warnings: z.array(z.string()),
+    }),
+  ),
+});
+export type ZoneList = z.infer<typeof zonesShape>;
+
+const record = z.object({
+  name: z.string(),
+  type: z.string(),
+  ttl: z.number(),
+  data: z.string(),
+  view: z.string(),
+  origin: z.enum(["edit", "service", "node", "default"]),
+  site: z.string().nullable(),
+  service: z.string().nullable(),
+  provisional: z.boolean(),
+});
+export type RecordInfo = z.infer<typeof record>;
+
+export const recordsShape = z.object({
+  zone: z.string(),
+  serial: z.number(),
+  records: z.array(record),
+  warnings: z.array(z.string()),
+});
+export type RecordList = z.infer<typeof recordsShape>;
+
+export const zoneFileShape = z.object({ zone: z.string(), serial: z.number(), text: z.string() });
+export type ZoneFile = z.infer<typeof zoneFileShape>;
+
+export const explanationShape = z.object({
+  name: z.string(),
+  type: z.string(),
+  zone: z.string().nullable(),
+  serial: z.number().nullable(),
+  view: z.string(),
+  rcode: z.string(),
+  authoritative: z.boolean(),
+  why: z.array(z.string()),
+  records: z.array(record.extend({ section: z.string() })),
+  /** Where this node answers DNS. */
+  listening: z.array(z.object({ address: z.string(), port: z.number() })),
+});
+export type ExplanationInfo = z.infer<typeof explanationShape>;
