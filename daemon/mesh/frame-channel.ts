@@ -45,6 +45,11 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   /** Settles when the last frame handed to `send` is with libp2p; never rejects. */
   #sending: Promise<unknown> = Promise.resolve();
   #ended = false;
+  /**
+   * `resume()` hands out what has waited and only then opens the window; a pause in between would
+   * leave the window open for good, until the read buffer overflows and the stream is reset.
+   */
+  #resuming = false;
   #unacknowledgedBytes = 0;
   /** Received and not acknowledged yet. */
   #owedBytes = 0;
@@ -203,9 +208,7 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
       return;
     }
     this.#acknowledge();
-    if (this.#reader.heldBytes > PAUSE_ABOVE_BYTES && this.#stream.readStatus === "readable") {
-      this.#stream.pause();
-    }
+    if (!this.#resuming) this.#pauseIfFull();
     this.#serve();
     this.#closeWhenBothEnded();
     this.#checkEnd();
@@ -235,13 +238,23 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   }
 
   #relax(): void {
-    if (this.#reader.heldBytes >= RESUME_BELOW_BYTES) return;
-    if (this.#stream.readStatus !== "paused") return;
+    // Without a whole frame here, only reading on can bring the next one.
+    if (this.#reader.heldBytes >= RESUME_BELOW_BYTES && this.#reader.frames > 0) return;
+    if (this.#stream.readStatus !== "paused" || this.#resuming) return;
+    this.#resuming = true;
     try {
       this.#stream.resume();
     } catch (cause) {
       this.#fail(new MeshError("E-MESH-GONE", "The channel was cut.", { cause }));
     }
+    this.#resuming = false;
+    this.#pauseIfFull();
+    this.#serve();
+  }
+
+  #pauseIfFull(): void {
+    if (this.#reader.heldBytes <= PAUSE_ABOVE_BYTES) return;
+    if (this.#stream.readStatus === "readable") this.#stream.pause();
   }
 
   /** Small change waits for the next 16 KiB, or for a whole frame, whichever comes first. */

@@ -69,6 +69,11 @@ export class FrameReader {
     return this.#ended;
   }
 
+  /** Whole frames that wait to be taken. */
+  get frames(): number {
+    return this.#frames.length;
+  }
+
   /** What is held here: whole frames with their overhead, and the parts of one. */
   get heldBytes(): number {
     return this.#frameBytes + this.#partBytes + this.#chunkBytes;
