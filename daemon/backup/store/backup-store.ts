@@ -1,0 +1,375 @@
+/**
+ * The network side of backups, put together: what the control socket asks and what peers ask.
+ *
+ * Key-free: everything here is ciphertext, signed lists and receipts.
+ */
+import type { Clock } from "../../core/clock.ts";
+import type { Store } from "../../core/store.ts";
+import type { Channel, Transport } from "../../core/transport.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { Head } from "../../../protocol/head.ts";
+import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import { holdKey, placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
+import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
+import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
+import type { SigningKey } from "../../../protocol/signature.ts";
+import { Arrivals } from "./arrivals.ts";
+import { ChainQueue } from "./chain-queue.ts";
+import { commit } from "./commit.ts";
+import { fewestReceipts, piecesOf } from "./copies.ts";
+import { BackupError } from "./error.ts";
+import { fetchShard, serveShard } from "./fetch-shard.ts";
+import type { Holder } from "./holder.ts";
+import { Holdings } from "./holdings.ts";
+import { ListStore } from "./list-store.ts";
+import { SILENCE_MS } from "./outbox.ts";
+import { OwnSets, type OwnSet } from "./own-sets.ts";
+import type { BackupState, ProviderRecords } from "./ports.ts";
+import { Quota } from "./quota.ts";
+import { ListReceiver } from "./receive-list.ts";
+import { ReceiptStore } from "./receipt-store.ts";
+import { Serial } from "./serial.ts";
+import { ShardStore, type ShardName } from "./shard-store.ts";
+import { Spreader, type SpreadTimes } from "./spreader.ts";
+
+export interface BackupStoreOptions extends Partial<SpreadTimes> {
+  /** Where shards lie; made when absent. */
+  readonly directory: string;
+  readonly store: Store;
+  readonly state: BackupState;
+  readonly transport: Transport;
+  readonly providers: ProviderRecords;
+  readonly siteKey: SigningKey;
+  /** What is lent to others, in bytes; 0 for nothing. */
+  readonly giveBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const MINUTE_MS = 60_000;
+/** As the design has it: a silent hop is passed over after half an hour, a holder after 72 h. */
+const DEFAULT_TIMES: SpreadTimes = { silentMs: 30 * MINUTE_MS, lostMs: 72 * 60 * MINUTE_MS };
+
+export interface CommitRequest {
+  readonly owner: string;
+  readonly sealedName: string;
+  readonly keyEpoch: number;
+  readonly copies: number;
+  readonly head: {
+    readonly chain: string;
+    readonly number: number;
+    readonly previous: string | null;
+    readonly root: string;
+    readonly atMs: number;
+  } | null;
+  readonly add: readonly (readonly [shard: string, sizeBytes: number])[];
+  readonly remove: readonly string[];
+}
+
+export class BackupStore {
+  readonly #holder: Holder;
+  readonly #own: OwnSets;
+  readonly #queue: ChainQueue;
+  readonly #spreader: Spreader;
+  readonly #holdings: Holdings;
+  readonly #receiver: ListReceiver;
+  readonly #serial = new Serial();
+
+  private constructor(
+    holder: Holder,
+    own: OwnSets,
+    { store, providers, silentMs, lostMs }: BackupStoreOptions,
+  ) {
+    const times = {
+      silentMs: silentMs ?? DEFAULT_TIMES.silentMs,
+      lostMs: lostMs ?? DEFAULT_TIMES.lostMs,
+    };
+    this.#holder = holder;
+    this.#own = own;
+    this.#queue = new ChainQueue(holder, store, times.silentMs);
+    this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
+    this.#holdings = new Holdings(holder, providers);
+    this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
+      this.#holdings.completed(list);
+    });
+  }
+
+  /** Opens the store, registers the protocol and takes up what was under way. */
+  static async open(options: BackupStoreOptions): Promise<BackupStore> {
+    const { store, state, transport, siteKey, clock } = options;
+    const log = options.log.part("backup");
+    const shards = await ShardStore.open(options.directory);
+    const own = await OwnSets.open(store);
+    const quota = new Quota(options.giveBytes, (set) => own.get(set) !== undefined);
+    for await (const { set, bytes } of shards.usage()) quota.stored(set, bytes);
+    const lists = await ListStore.open(store);
+    const receipts = new ReceiptStore(store);
+    const arrivals = new Arrivals();
+    const backups = new BackupStore(
+      {
+        ...{ siteKey, state, transport, shards, lists, receipts, quota, arrivals, clock, log },
+      },
+      own,
+      options,
+    );
+    transport.handle(SHARD_PROTOCOL, (channel) => backups.#serve(channel));
+    await backups.#holdings.start();
+    await backups.#queue.resume();
+    backups.#spreader.start();
+    return backups;
+  }
+
+  async stop(): Promise<void> {
+    await this.#spreader.stop();
+    await this.#queue.stop();
+    await this.#holdings.stop();
+  }
+
+  /** For the recovery server: what is held, and the files. */
+  get holder(): Holder {
+    return this.#holder;
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    const frame = await channel.receive(SILENCE_MS);
+    if (frame === undefined) return;
+    const message = decodeOpenerMessage(frame);
+    if (message.k === "get") await serveShard(this.#holder, channel, message);
+    else if (message.k === "offer") await this.#receiver.serve(channel, message);
+    else throw new BackupError("E-BACKUP-PEER", `A channel began with "${message.k}".`);
+  }
+
+  async putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there"> {
+    const name = { owner: this.#ownerFor(set, shard, bytes), set, shard };
+    const outcome = await this.#holder.shards.put(name, bytes);
+    if (outcome === "stored") this.#holder.quota.stored(set, bytes.length);
+    return outcome;
+  }
+
+  /** From the local store, else from any holder; then it is kept here again. */
+  async getShard(set: SetId, shard: ShardId): Promise<Uint8Array> {
+    const { shards, lists, log } = this.#holder;
+    const owner =
+      this.#own.get(set)?.owner ??
+      lists.all().find(({ header }) => header.set === set)?.header.owner;
+    if (owner === undefined) throw unknownSet(set);
+    const name: ShardName = { owner, set, shard };
+    try {
+      const here = await shards.read(name);
+      if (here !== undefined) return here;
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      log.error("a stored shard is damaged; another holder has to give it", { shard });
+      await shards.discard(name);
+    }
+    for (const site of this.#holdersOf(owner, set)) {
+      const bytes = await fetchShard(this.#holder, site, name).catch((error: unknown) => {
+        log.info("a holder did not give a shard", { site, shard, error: String(error) });
+        return undefined;
+      });
+      if (bytes === undefined) continue;
+      await this.putShard(set, shard, bytes).catch(() => {});
+      return bytes;
+    }
+    throw new BackupError("E-NOT-FOUND", `No reachable site has the shard ${shard}.`, {
+      hint: "See which sites are there with: pleach peers",
+    });
+  }
+
+  async commit(set: SetId, request: CommitRequest) {
+    const after = await this.#serial.run(() =>
+      commit(this.#holder, this.#own, {
+        owner: request.owner as OwnerId,
+        set,
+        sealedName: Buffer.from(request.sealedName, "base64"),
+        keyEpoch: request.keyEpoch,
+        copies: request.copies,
+        head: request.head as Head | null,
+        add: request.add.map(([shard, sizeBytes]) => ({ shard: shard as ShardId, sizeBytes })),
+        remove: request.remove as readonly ShardId[],
+      }),
+    );
+    this.#spreader.lookSoon(0);
+    const lists = this.#listsOf(after);
+    return {
+      generation: Math.max(0, ...lists.map(({ header }) => header.generation)),
+      groups: after.targets.length,
+      shards: lists.reduce((sum, { header }) => sum + header.shards, 0),
+      bytes: lists.reduce((sum, { header }) => sum + header.bytes, 0),
+    };
+  }
+
+  async sets() {
+    const own = await Promise.all(this.#own.all().map((set) => this.#summary(set)));
+    const others = this.#holder.state
+      .view()
+      .entries("place")
+      .filter(({ author }) => author !== this.#holder.transport.self)
+      .flatMap(({ key, value }) => {
+        const place = placeRecord.safeParse(value);
+        return place.success ? [foreignSummary(key, place.data)] : [];
+      });
+    return [...own, ...others];
+  }
+
+  async set(id: SetId) {
+    const set = this.#known(id);
+    const groups = await Promise.all(
+      set.targets.map(async (targets, group) => {
+        const list = await this.#holder.lists.load(set.owner, id, group);
+        if (list === undefined) throw new BackupError("E-BACKUP-DISK", "A list is damaged.");
+        return {
+          group,
+          generation: list.header.generation,
+          list: list.id as string,
+          targets: [...targets] as string[],
+          entries: list.entries.map(({ shard, sizeBytes }): [string, number] => [shard, sizeBytes]),
+        };
+      }),
+    );
+    return { ...(await this.#summary(set)), groups, newestHead: this.#newestHead(set) };
+  }
+
+  async copies(id: SetId, detail: boolean) {
+    const set = this.#known(id);
+    const pieces = await piecesOf(this.#holder, set);
+    const fewest = fewestReceipts(pieces);
+    const safe = fewest >= set.copies;
+    const perShard = [...pieces.values()].map(({ id: shard, sizeBytes: size, kind, receipts }) => ({
+      shard: shard as string,
+      size,
+      kind,
+      receipts: [...receipts].map(([holder, { bytes, signature }]) => ({
+        bytes: Buffer.from(bytes).toString("base64"),
+        signature: Buffer.from(signature).toString("base64"),
+        holder: holder as string,
+      })),
+    }));
+    return {
+      wanted: set.copies,
+      shards: pieces.size,
+      minReceipts: fewest,
+      safe,
+      ownerSentBytes: this.#spreader.sentBytes(set),
+      atRisk: safe ? null : `${fewest} of ${set.copies}`,
+      reasons: safe ? [] : this.#reasons(set),
+      ...(detail ? { perShard } : {}),
+    };
+  }
+
+  #reasons(set: OwnSet): string[] {
+    const { state, transport } = this.#holder;
+    const { sites } = state.authority();
+    const links = transport.links();
+    const away = new Set(set.targets.flat().filter((site) => !links.includes(site)));
+    const reasons = set.targets.flatMap(
+      (_targets, group) => this.#spreader.missingSites(set, group).reasons,
+    );
+    return [
+      ...new Set(reasons),
+      ...[...away].map((site) => `${sites.get(site)?.name ?? site} is not reachable now.`),
+    ];
+  }
+
+  async #summary(set: OwnSet) {
+    const lists = this.#listsOf(set);
+    const fewest = fewestReceipts(await piecesOf(this.#holder, set));
+    return {
+      setId: set.set as string,
+      owner: set.owner as string,
+      sealedName: Buffer.from(set.sealedName).toString("base64"),
+      keyEpoch: set.keyEpoch,
+      head: set.head,
+      shards: lists.reduce((sum, { header }) => sum + header.shards, 0),
+      bytes: lists.reduce((sum, { header }) => sum + header.bytes, 0),
+      copies: {
+        wanted: set.copies,
+        min: fewest,
+        safe: fewest >= set.copies,
+        missing: Math.max(0, ...set.targets.map((targets) => set.copies - targets.length)),
+      },
+      mine: true,
+    };
+  }
+
+  /** The head, and how many other members have its record durably. */
+  #newestHead(set: OwnSet) {
+    const { state, transport } = this.#holder;
+    const { self } = transport;
+    const witnesses = [...state.authority().sites.keys()].filter((site) => site !== self);
+    const entry = state.view().get("place", placeKey(set.set), self);
+    const place = placeRecord.safeParse(entry?.value);
+    const shown = place.success && place.data.head?.root === set.head?.root;
+    const confirmed = entry !== undefined && shown ? state.confirmedBy(entry) : [];
+    const confirmedBy = confirmed.filter((site) => witnesses.includes(site)).length;
+    return { head: set.head, confirmedBy, witnesses: witnesses.length };
+  }
+
+  #listsOf(set: OwnSet) {
+    return set.targets.flatMap((_targets, group) => {
+      return this.#holder.lists.newest(set.owner, set.set, group) ?? [];
+    });
+  }
+
+  #known(id: SetId): OwnSet {
+    const set = this.#own.get(id);
+    if (set === undefined) throw unknownSet(id);
+    return set;
+  }
+
+  /** Whose shard it is: the identifier tells, among the owners that this site works for. */
+  #ownerFor(set: SetId, shard: ShardId, bytes: Uint8Array): OwnerId {
+    const known = this.#own.get(set)?.owner;
+    if (known !== undefined) return known;
+    const { state, transport } = this.#holder;
+    const owners = state
+      .authority()
+      .delegations.filter(({ site }) => site === transport.self)
+      .map(({ owner }) => owner);
+    const [first, ...more] = new Set(owners);
+    if (first === undefined) {
+      throw new BackupError("E-BACKUP-RIGHT", "No owner has delegated a data set to this site.", {
+        exit: 5,
+        hint: "Begin a mesh with: pleach init, or enter one with: pleach join",
+      });
+    }
+    if (more.length === 0 || !isShardSize(bytes.length)) return first;
+    return [first, ...more].find((owner) => shardIdOf(owner, set, bytes) === shard) ?? first;
+  }
+
+  /** Linked sites that should have the set's shards: targets first, then whoever says so. */
+  #holdersOf(owner: OwnerId, set: SetId): readonly SiteId[] {
+    const { state, transport } = this.#holder;
+    const links = transport.links();
+    const targets = this.#own.get(set)?.targets.flat() ?? [];
+    const holding = state
+      .view()
+      .entries("hold")
+      .filter(({ key }) => key === holdKey(owner, set))
+      .map(({ author }) => author);
+    return [...new Set([...targets, ...holding])].filter((site) => links.includes(site));
+  }
+}
+
+function foreignSummary(setId: string, place: PlaceRecord) {
+  const { owner, name, keyEpoch, head, copies, groups } = place;
+  const fewest = Math.min(copies, ...groups.map(({ targets }) => targets.length));
+  return {
+    setId,
+    owner: owner as string,
+    sealedName: name,
+    keyEpoch,
+    head,
+    shards: groups.reduce((sum, { shards }) => sum + shards, 0),
+    bytes: groups.reduce((sum, { bytes }) => sum + bytes, 0),
+    // Only the owner's site counts receipts; of others' sets nothing is claimed to be safe.
+    copies: { wanted: copies, min: 0, safe: false, missing: Math.max(0, copies - fewest) },
+    mine: false,
+  };
+}
+
+function unknownSet(set: SetId): BackupError {
+  return new BackupError("E-NOT-FOUND", `This site writes no data set ${set}.`, {
+    hint: "List them with: pleach backup list",
+  });
+}

@@ -1,0 +1,227 @@
+/**
+ * Works until every site of a chain has signed for all of one list, or can for now not be had.
+ *
+ * One hop at a time: the next hop gets the list, what it lacks, and the rest of the chain to pass
+ * on to. The owner's site is economical: where a site already has everything, that site passes it
+ * on, and the owner's uplink is left alone; a site that no other could reach is sent to directly.
+ */
+import type { ListEntry } from "../../../protocol/list.ts";
+import type { SiteId } from "../../../protocol/ids.ts";
+import { SHARD_PROTOCOL, type Refusal } from "../../../protocol/shard-message.ts";
+import { BackupError } from "./error.ts";
+import { groupName } from "./group-name.ts";
+import type { Holder } from "./holder.ts";
+import { lackingOf } from "./lacking.ts";
+import type { LoadedList } from "./list-store.ts";
+import { sendList, type SendOutcome } from "./send-list.ts";
+
+export interface ChainJob {
+  readonly list: LoadedList;
+  /** All who should hold it, best first. */
+  readonly sites: readonly SiteId[];
+  /** Whether holders that have everything are asked to pass it on before we send again. */
+  readonly economical: boolean;
+  onSent?(bytes: number): void;
+  onRefused?(site: SiteId, why: Refusal, value: number): void;
+  /** All sites have signed for everything. */
+  onComplete?(): void;
+}
+
+const OPEN_TIMEOUT_MS = 15_000;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+
+export class ChainRun {
+  readonly job: ChainJob;
+  readonly #holder: Holder;
+  readonly #patienceMs: number;
+  readonly #stop = new AbortController();
+  /** Sites that others could not reach: sent to from here. */
+  readonly #direct = new Set<SiteId>();
+  readonly #pauseMs = new Map<SiteId, number>();
+  readonly #notBeforeMs = new Map<SiteId, number>();
+  readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
+  #progressAtMs: number;
+  #wake: () => void = () => {};
+  #over = false;
+
+  constructor(holder: Holder, job: ChainJob, patienceMs: number) {
+    this.job = job;
+    this.#holder = holder;
+    this.#patienceMs = patienceMs;
+    this.#progressAtMs = holder.clock.monotonicMs();
+  }
+
+  /** Ends the work where it stands. */
+  stop(): void {
+    this.#stop.abort();
+    this.#wake();
+  }
+
+  /** Something has changed, such as a link that came up: look again now. */
+  wake(): void {
+    this.#notBeforeMs.clear();
+    this.#wake();
+  }
+
+  /** Resolves when all have signed, or those named could not be reached for the whole patience. */
+  settled(): Promise<readonly SiteId[]> {
+    if (this.#over) return Promise.resolve([]);
+    this.#progressAtMs = this.#holder.clock.monotonicMs();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Runs until done or stopped. Never rejects for what a peer does. */
+  async run(): Promise<void> {
+    const unlink = this.#holder.transport.onLink((peer, up) => {
+      if (up && this.job.sites.includes(peer)) this.wake();
+    });
+    const stopTelling = this.#holder.receipts.onNew((added) => {
+      if (added.some(({ receipt }) => receipt.set === this.job.list.header.set)) {
+        this.#progressAtMs = this.#holder.clock.monotonicMs();
+      }
+    });
+    try {
+      while (!this.#stop.signal.aborted) {
+        const { receipts, state } = this.#holder;
+        const lacking = await lackingOf(receipts, state.view(), this.job.list, this.job.sites);
+        const open = this.job.sites.filter((site) => (lacking.get(site)?.size ?? 0) > 0);
+        if (open.length === 0) {
+          this.job.onComplete?.();
+          return;
+        }
+        const next = this.#nextHop(open, lacking);
+        if (next === undefined) await this.#pause(open);
+        else await this.#visit(next.hop, next.chain);
+      }
+    } finally {
+      unlink();
+      stopTelling();
+      this.#over = true;
+      for (const resolve of this.#waiting.splice(0)) resolve([]);
+    }
+  }
+
+  #nextHop(
+    open: readonly SiteId[],
+    lacking: ReadonlyMap<SiteId, ReadonlySet<unknown>>,
+  ): { hop: SiteId; chain: readonly SiteId[] } | undefined {
+    const links = this.#holder.transport.links();
+    const nowMs = this.#holder.clock.monotonicMs();
+    const ready = this.job.sites.filter(
+      (site) => links.includes(site) && (this.#notBeforeMs.get(site) ?? 0) <= nowMs,
+    );
+    const viaOthers = open.filter((site) => !this.#direct.has(site));
+    const complete = ready.find((site) => !open.includes(site));
+    if (this.job.economical && complete !== undefined && viaOthers.length > 0) {
+      return { hop: complete, chain: viaOthers };
+    }
+    const hop = ready
+      .filter((site) => open.includes(site))
+      .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
+    return hop === undefined ? undefined : { hop, chain: open.filter((site) => site !== hop) };
+  }
+
+  async #visit(hop: SiteId, chain: readonly SiteId[]): Promise<void> {
+    const { log, transport, clock } = this.#holder;
+    const { header } = this.job.list;
+    const before = this.#progressAtMs;
+    let outcome: SendOutcome;
+    try {
+      const channel = await transport.open(hop, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
+      outcome = await sendList(channel, this.#sendJob(hop, chain), clock);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      log.info("a transfer was cut off", {
+        set: header.set,
+        group: header.group,
+        site: hop,
+        error: error instanceof Error ? error.message : String(error),
+      });
+      this.#rest(hop, before);
+      return;
+    }
+    if (outcome.kind === "refused") {
+      log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
+      this.job.onRefused?.(hop, outcome.why, outcome.value);
+      this.#rest(hop, before);
+      return;
+    }
+    for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
+    // A site that took all we had and still lacks something waits for whoever has it.
+    this.#rest(hop, before);
+  }
+
+  /** Leaves a site alone for a while, longer each time nothing came of it. */
+  #rest(site: SiteId, progressBeforeMs: number): void {
+    const advanced = this.#progressAtMs !== progressBeforeMs;
+    const pauseMs = advanced ? FIRST_PAUSE_MS : (this.#pauseMs.get(site) ?? FIRST_PAUSE_MS);
+    this.#pauseMs.set(site, Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
+    // Progress: ask again at once, most likely everything is there.
+    this.#notBeforeMs.set(site, this.#holder.clock.monotonicMs() + (advanced ? 0 : pauseMs));
+  }
+
+  /** Waits for a link, for the end of a pause, or for the end of patience. */
+  async #pause(open: readonly SiteId[]): Promise<void> {
+    const nowMs = this.#holder.clock.monotonicMs();
+    const leftMs = this.#progressAtMs + this.#patienceMs - nowMs;
+    if (leftMs <= 0) for (const resolve of this.#waiting.splice(0)) resolve(open);
+    const pauses = [...this.#notBeforeMs.values()]
+      .map((notBeforeMs) => notBeforeMs - nowMs)
+      .filter((pauseMs) => pauseMs > 0);
+    const waitMs = Math.min(...pauses, leftMs > 0 ? leftMs : LONGEST_PAUSE_MS, LONGEST_PAUSE_MS);
+    await new Promise<void>((resolve) => {
+      const cancel = this.#holder.clock.after(waitMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#stop.signal.aborted) this.#wake();
+    });
+    this.#wake = () => {};
+  }
+
+  #sendJob(hop: SiteId, chain: readonly SiteId[]) {
+    const { shards, lists, receipts, arrivals, log } = this.#holder;
+    const { list } = this.job;
+    const { owner, set } = list.header;
+    const group = groupName(list.header);
+    const ids = new Set<string>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    const drop = async ({ shard }: ListEntry): Promise<void> => {
+      log.error("a stored shard is damaged; another holder has to give it", { shard });
+      await shards.discard({ owner, set, shard });
+    };
+    return {
+      list,
+      chain,
+      signal: this.#stop.signal,
+      read: async (entry: ListEntry) => {
+        try {
+          return await shards.read({ owner, set, shard: entry.shard });
+        } catch (error) {
+          if (!(error instanceof BackupError)) throw error;
+          await drop(entry);
+          return undefined;
+        }
+      },
+      growing: () => arrivals.growing(group),
+      grown: () => arrivals.next(group),
+      base: async (id: string) => {
+        const before = await lists.load(owner, set, list.header.group, "before");
+        return before?.id === id ? before : undefined;
+      },
+      onReceipts: async (signed: Parameters<typeof receipts.add>[0]) => {
+        await receipts.add(
+          signed,
+          ({ holder, id, set: of, mesh }) =>
+            (holder === hop || chain.includes(holder)) &&
+            ids.has(id) &&
+            of === set &&
+            mesh === list.header.mesh,
+        );
+      },
+      onSent: (bytes: number) => this.job.onSent?.(bytes),
+      onDamaged: drop,
+    };
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Publishes what a run has stored: checks it, signs the lists that change, makes them durable.
+ *
+ * Lists and the set's own record are one batch, so after a crash either the run counts or nothing
+ * of it does, and its shards are found by the next one.
+ */
+import { parseId, type OwnerId, type SetId, type ShardId } from "../../../protocol/ids.ts";
+import { mayFollow, type Head } from "../../../protocol/head.ts";
+import { groupOf, ListError, signList, type ListEntry } from "../../../protocol/list.ts";
+import { isShardSize } from "../../../protocol/shard-id.ts";
+import { nextLists, type GroupState } from "../../core/next-lists.ts";
+import { BackupError } from "./error.ts";
+import type { Holder } from "./holder.ts";
+import { loadList, type LoadedList } from "./list-store.ts";
+import type { OwnSet, OwnSets } from "./own-sets.ts";
+
+export interface CommitInput {
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  readonly sealedName: Uint8Array;
+  readonly keyEpoch: number;
+  readonly copies: number;
+  /** Null: the head that is there stays. */
+  readonly head: Head | null;
+  readonly add: readonly ListEntry[];
+  readonly remove: readonly ShardId[];
+}
+
+/** How many files are looked at at once. */
+const PARALLEL_LOOKS = 32;
+
+/**
+ * @returns the set as it is now. The caller runs commits of one set one after another.
+ * @throws BackupError when the site may not write the set, the head does not follow, or shards
+ *   are missing; then nothing was changed.
+ */
+export async function commit(holder: Holder, own: OwnSets, input: CommitInput): Promise<OwnSet> {
+  const mesh = checkRight(holder, input.owner, input.set);
+  const before = own.get(input.set);
+  if (before !== undefined && before.owner !== input.owner) {
+    throw new BackupError("E-BACKUP-RIGHT", "The data set belongs to another owner.", { exit: 5 });
+  }
+  const head = nextHead(before?.head ?? null, input.head);
+  await checkStored(holder, input);
+  const groups = await currentGroups(holder, before);
+  const isNewHead = head !== null && head.root !== before?.head?.root;
+  const remove = new Set(input.remove);
+  const root = isNewHead ? head.root : null;
+  const next = nextLists(groups, { add: input.add, remove, root });
+  checkRoot(head, groups, next.length === 0 ? [] : next.flatMap(({ entries }) => entries), remove);
+  let signed: LoadedList[];
+  try {
+    signed = next.map(({ entries, ...place }) => {
+      const { owner, set, sealedName, keyEpoch, copies } = input;
+      const fields = { mesh, owner, set, ...place, sealedName, keyEpoch, copies, head };
+      return loadList(signList(holder.siteKey, fields, entries));
+    });
+  } catch (cause) {
+    if (!(cause instanceof ListError)) throw cause;
+    throw new BackupError("E-BACKUP-INPUT", cause.message, { exit: 2, cause });
+  }
+  const count = next[0]?.groups ?? groups.length;
+  const targets = before?.targets ?? [];
+  const after: OwnSet = {
+    v: 1,
+    owner: input.owner,
+    set: input.set,
+    sealedName: input.sealedName,
+    keyEpoch: input.keyEpoch,
+    copies: input.copies,
+    head,
+    // The halves of a split group keep its holders.
+    targets: Array.from({ length: count }, (_none, group) => [
+      ...(targets[group] ?? targets[group & (targets.length - 1)] ?? []),
+    ]),
+    sentBytes: before?.sentBytes ?? 0,
+  };
+  await holder.lists.put(signed, [own.change(after)]);
+  own.accept(after);
+  return after;
+}
+
+/**
+ * Signs a list anew with a higher generation, because a holder has a later one than ours: this
+ * site's directory is older than what it once published.
+ */
+export async function raiseGeneration(
+  holder: Holder,
+  set: OwnSet,
+  group: number,
+  above: number,
+): Promise<void> {
+  const list = await holder.lists.load(set.owner, set.set, group);
+  if (list === undefined || list.header.generation > above) return;
+  const fields = { ...list.header, generation: above + 1, previous: list.id };
+  const { mesh, owner, groups, generation, previous, sealedName, keyEpoch, copies, head } = fields;
+  await holder.lists.put([
+    loadList(
+      signList(
+        holder.siteKey,
+        {
+          ...{ mesh, owner, set: set.set, group, groups, generation, previous },
+          ...{ sealedName, keyEpoch, copies, head },
+        },
+        list.entries,
+      ),
+    ),
+  ]);
+}
+
+/** @throws BackupError unless this site is the one that writes the set. */
+function checkRight(holder: Holder, owner: OwnerId, set: SetId) {
+  const { state, transport } = holder;
+  const mesh = state.meshId;
+  if (mesh === undefined) {
+    throw new BackupError("E-BACKUP-MESH", "The site is in no mesh yet.", {
+      hint: "Begin one with: pleach init, or enter one with: pleach join",
+    });
+  }
+  if (state.authority().delegationFor(owner, set, transport.self) === undefined) {
+    throw new BackupError("E-BACKUP-RIGHT", "The owner did not delegate the data set here.", {
+      exit: 5,
+      hint: "The owner's phrase can do so on this site; see: pleach join --help",
+    });
+  }
+  return mesh;
+}
+
+function nextHead(before: Head | null, wanted: Head | null): Head | null {
+  if (wanted === null) return before;
+  const same =
+    before?.chain === wanted.chain &&
+    before.number === wanted.number &&
+    before.root === wanted.root;
+  // The answer to an earlier attempt was lost: the client asks again for what is done.
+  if (same) return before;
+  if (mayFollow(before, wanted)) return wanted;
+  const at = before === null ? "none" : `number ${before.number} of chain ${before.chain}`;
+  throw new BackupError(
+    "E-BACKUP-HEAD",
+    `Head ${wanted.number} of chain ${wanted.chain} does not follow the newest one (${at}).`,
+    { hint: "Another run has published meanwhile. Run the backup again." },
+  );
+}
+
+async function checkStored(holder: Holder, { owner, set, add }: CommitInput): Promise<void> {
+  const odd = add.find(({ shard, sizeBytes }) => {
+    return parseId<ShardId>(shard) === undefined || !isShardSize(sizeBytes);
+  });
+  if (odd !== undefined) {
+    const message = `No shard has ${odd.sizeBytes} bytes (${odd.shard}).`;
+    throw new BackupError("E-BACKUP-INPUT", message, { exit: 2 });
+  }
+  for (let start = 0; start < add.length; start += PARALLEL_LOOKS) {
+    const part = add.slice(start, start + PARALLEL_LOOKS);
+    const sizes = await Promise.all(
+      part.map(({ shard }) => holder.shards.sizeOf({ owner, set, shard })),
+    );
+    const lost = part.find(({ sizeBytes }, index) => sizes[index] !== sizeBytes);
+    if (lost !== undefined) {
+      throw new BackupError(
+        "E-BACKUP-MISSING",
+        `Shard ${lost.shard} is not in the local store with ${lost.sizeBytes} bytes.`,
+        { hint: "Store it first. Run the backup again." },
+      );
+    }
+  }
+}
+
+async function currentGroups(holder: Holder, before: OwnSet | undefined): Promise<GroupState[]> {
+  if (before === undefined) return [];
+  return Promise.all(
+    before.targets.map(async (_targets, group) => {
+      const list = await holder.lists.load(before.owner, before.set, group);
+      if (list === undefined) {
+        const message = `The list of group ${group} is lost or damaged.`;
+        throw new BackupError("E-BACKUP-DISK", message);
+      }
+      return { generation: list.header.generation, list: list.id, entries: list.entries };
+    }),
+  );
+}
+
+function checkRoot(
+  head: Head | null,
+  groups: readonly GroupState[],
+  changed: readonly ListEntry[],
+  remove: ReadonlySet<ShardId>,
+): void {
+  if (head === null) return;
+  const listed = (entries: readonly ListEntry[]): boolean =>
+    entries.some(({ shard }) => shard === head.root);
+  const kept = groups[groupOf(head.root, Math.max(1, groups.length))]?.entries ?? [];
+  if (listed(changed) || (listed(kept) && !remove.has(head.root))) return;
+  throw new BackupError("E-BACKUP-INPUT", "The root of the head is none of the set's shards.", {
+    exit: 2,
+  });
+}

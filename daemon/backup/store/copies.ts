@@ -1,0 +1,48 @@
+/** How many sites have signed for each shard and list of an own data set. */
+import type { ListId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import { listSizeBytes } from "../../../protocol/list.ts";
+import type { SignedReceipt } from "../../../protocol/receipt.ts";
+import { BackupError } from "./error.ts";
+import type { Holder } from "./holder.ts";
+import { offerOf } from "./lacking.ts";
+import type { OwnSet } from "./own-sets.ts";
+
+export interface Piece {
+  readonly id: ShardId | ListId;
+  readonly sizeBytes: number;
+  readonly kind: "shard" | "list";
+  /** By holder: distinct members of the mesh, this site not counted. */
+  readonly receipts: Map<SiteId, SignedReceipt>;
+}
+
+/** Every piece that has to be kept, with the receipts that count now. */
+export async function piecesOf(holder: Holder, set: OwnSet): Promise<Map<string, Piece>> {
+  const pieces = new Map<string, Piece>();
+  for (const group of set.targets.keys()) {
+    const list = await holder.lists.load(set.owner, set.set, group);
+    if (list === undefined) throw new BackupError("E-BACKUP-DISK", "A list is lost or damaged.");
+    const sizeBytes = listSizeBytes(list.signed);
+    pieces.set(list.id, { id: list.id, sizeBytes, kind: "list", receipts: new Map() });
+    for (const { shard, sizeBytes: size } of list.entries) {
+      pieces.set(shard, { id: shard, sizeBytes: size, kind: "shard", receipts: new Map() });
+    }
+  }
+  const view = holder.state.view();
+  const { sites } = holder.state.authority();
+  for await (const { receipt, signed } of holder.receipts.of(set.set)) {
+    const { holder: site, id, store, sizeBytes } = receipt;
+    if (site === holder.transport.self || !sites.has(site)) continue;
+    const offer = offerOf(view, site);
+    if (offer !== undefined && offer.storeId !== store) continue;
+    const piece = pieces.get(id);
+    if (piece?.sizeBytes === sizeBytes) piece.receipts.set(site, signed);
+  }
+  return pieces;
+}
+
+/** The fewest receipts of any piece; 0 when there is none. */
+export function fewestReceipts(pieces: ReadonlyMap<string, Piece>): number {
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const { receipts } of pieces.values()) fewest = Math.min(fewest, receipts.size);
+  return Number.isFinite(fewest) ? fewest : 0;
+}

@@ -1,0 +1,76 @@
+/** What the parts of a holder share. */
+import type { Clock } from "../../core/clock.ts";
+import type { Transport } from "../../core/transport.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { SigningKey } from "../../../protocol/signature.ts";
+import type { ListEntry } from "../../../protocol/list.ts";
+import { listSizeBytes } from "../../../protocol/list.ts";
+import { signReceipt, type SignedReceipt } from "../../../protocol/receipt.ts";
+import type { Arrivals } from "./arrivals.ts";
+import { BackupError } from "./error.ts";
+import type { ListStore, LoadedList } from "./list-store.ts";
+import type { BackupState } from "./ports.ts";
+import type { Quota } from "./quota.ts";
+import type { ReceiptStore } from "./receipt-store.ts";
+import type { ShardStore } from "./shard-store.ts";
+
+export interface Holder {
+  readonly siteKey: SigningKey;
+  readonly state: BackupState;
+  readonly transport: Transport;
+  readonly shards: ShardStore;
+  readonly lists: ListStore;
+  readonly receipts: ReceiptStore;
+  readonly quota: Quota;
+  readonly arrivals: Arrivals;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How many files are looked at at once. */
+const PARALLEL_LOOKS = 32;
+
+/** The indexes of the entries whose shards are not here. */
+export async function missingOf(holder: Holder, list: LoadedList): Promise<number[]> {
+  const { owner, set } = list.header;
+  const missing: number[] = [];
+  for (let start = 0; start < list.entries.length; start += PARALLEL_LOOKS) {
+    const part = list.entries.slice(start, start + PARALLEL_LOOKS);
+    const sizes = await Promise.all(
+      part.map(({ shard }) => holder.shards.sizeOf({ owner, set, shard })),
+    );
+    for (const [offset, entry] of part.entries()) {
+      if (sizes[offset] !== entry.sizeBytes) missing.push(start + offset);
+    }
+  }
+  return missing;
+}
+
+/** This site's word for a shard that is durable here. */
+export function receiptFor(holder: Holder, list: LoadedList, entry: ListEntry): SignedReceipt {
+  return signReceipt(holder.siteKey, {
+    ...common(holder, list),
+    kind: "shard",
+    id: entry.shard,
+    sizeBytes: entry.sizeBytes,
+  });
+}
+
+/** This site's word for a list that is durable here. */
+export function receiptForList(holder: Holder, list: LoadedList): SignedReceipt {
+  return signReceipt(holder.siteKey, {
+    ...common(holder, list),
+    kind: "list",
+    id: list.id,
+    sizeBytes: listSizeBytes(list.signed),
+  });
+}
+
+function common(holder: Holder, { header }: LoadedList) {
+  const { owner, set, mesh, by } = header;
+  const delegation = holder.state.authority().delegationFor(owner, set, by);
+  if (delegation === undefined) {
+    throw new BackupError("E-BACKUP-RIGHT", "The site may no longer write the data set.");
+  }
+  return { mesh, store: holder.shards.storeId, owner, set, lockDays: delegation.lockDays };
+}

@@ -1,0 +1,188 @@
+/**
+ * What this site says about itself as a holder: its offer, what it holds in full, and provider
+ * records in the DHT, by which a box with nothing but a phrase finds it.
+ */
+import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
+import { idBytes, sha256, type MeshId, type OwnerId, type SetId } from "../../../protocol/ids.ts";
+import { holdKey } from "../../../protocol/record.ts";
+import type { RecordClass } from "../../../protocol/record-class.ts";
+import type { Holder } from "./holder.ts";
+import { missingOf } from "./holder.ts";
+import type { LoadedList } from "./list-store.ts";
+import type { ProviderRecords } from "./ports.ts";
+import { Serial } from "./serial.ts";
+
+/** The offer is written again only when so much of it has changed, or after {@link OFFER_MS}. */
+const OFFER_STEP = 0.02;
+const OFFER_MS = 60_000;
+/** Provider records live for a day or two; a member that joins later should find them, too. */
+const PROVIDE_MS = 30 * 60_000;
+/** After a failure, and after a link came up. */
+const PROVIDE_SOON_MS = 3000;
+
+/** The key of the provider records of an owner's holders. */
+export function providerKey(mesh: MeshId, owner: OwnerId): Uint8Array {
+  return sha256("pleach/owner/1\0", idBytes(mesh), idBytes(owner));
+}
+
+export class Holdings {
+  readonly #holder: Holder;
+  readonly #providers: ProviderRecords;
+  readonly #serial = new Serial();
+  readonly #complete = new Map<string, Map<number, LoadedList["header"] & { id: string }>>();
+  readonly #stops: (() => void)[] = [];
+  /** Below 0: nothing was offered since the start. */
+  #offeredBytes = -1;
+  #cancelOffer: (() => void) | undefined;
+  #cancelProvide: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(holder: Holder, providers: ProviderRecords) {
+    this.#holder = holder;
+    this.#providers = providers;
+  }
+
+  /** Looks at all held lists once, and says what is found. */
+  async start(): Promise<void> {
+    const { lists, transport, state } = this.#holder;
+    for (const { header } of lists.all()) {
+      if (header.by === transport.self) continue;
+      const list = await lists.load(header.owner, header.set, header.group);
+      if (list !== undefined && (await missingOf(this.#holder, list)).length === 0) {
+        this.#note(list);
+      }
+    }
+    this.#stops.push(
+      state.subscribe(() => this.#offerSoon()),
+      transport.onLink((_peer, up) => {
+        if (up) this.#provideSoon(PROVIDE_SOON_MS);
+      }),
+    );
+    this.#offerSoon();
+    this.#provideSoon(PROVIDE_SOON_MS);
+    await this.#serial.run(() => this.#writeHolds());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    this.#cancelOffer?.();
+    this.#cancelProvide?.();
+    await this.#serial.run(async () => {});
+  }
+
+  /** A list is held in full now. */
+  completed(list: LoadedList): void {
+    this.#note(list);
+    this.#run(() => this.#writeHolds());
+    this.#offerSoon();
+    this.#provideSoon(0);
+  }
+
+  #note(list: LoadedList): void {
+    const key = holdKey(list.header.owner, list.header.set);
+    const groups = this.#complete.get(key) ?? new Map();
+    groups.set(list.header.group, { ...list.header, id: list.id });
+    this.#complete.set(key, groups);
+  }
+
+  async #writeHolds(): Promise<void> {
+    for (const [key, groups] of this.#complete) {
+      await this.#write("hold", key, {
+        storeId: this.#holder.shards.storeId,
+        groups: [...groups.values()]
+          .toSorted((a, b) => a.group - b.group)
+          .map(({ group, generation, id }) => ({ group, generation, list: id })),
+      });
+    }
+  }
+
+  /** Small changes wait, so that a long transfer does not fill the log with offers. */
+  #offerSoon(): void {
+    if (this.#stopped) return;
+    const { quota, clock } = this.#holder;
+    const changedBytes = Math.abs(quota.usedBytes - this.#offeredBytes);
+    const now = this.#offeredBytes < 0 || changedBytes > quota.spaceBytes * OFFER_STEP;
+    if (!now && this.#cancelOffer !== undefined) return;
+    this.#cancelOffer?.();
+    this.#cancelOffer = clock.after(now ? 0 : OFFER_MS, () => {
+      this.#cancelOffer = undefined;
+      this.#run(() => this.#writeOffer());
+    });
+  }
+
+  async #writeOffer(): Promise<void> {
+    const { quota, shards, state, transport } = this.#holder;
+    if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
+    const usedBytes = quota.usedBytes;
+    const { spaceBytes } = quota;
+    // A site that lends nothing still says so when it has lent before.
+    if (spaceBytes === 0 && state.view().get("offer", "offer", transport.self) === undefined)
+      return;
+    await this.#write("offer", "offer", {
+      spaceBytes,
+      usedBytes,
+      storeId: shards.storeId,
+      to: "all",
+    });
+    this.#offeredBytes = usedBytes;
+  }
+
+  /** Writes a record when it is not what the view shows. */
+  async #write(recordClass: RecordClass, key: string, value: JsonValue): Promise<void> {
+    const { state, transport } = this.#holder;
+    if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
+    const shown = state.view().get(recordClass, key, transport.self)?.value;
+    if (shown !== undefined && sameJson(shown, value)) return;
+    await state.write([{ class: recordClass, key, value }]);
+  }
+
+  #provideSoon(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancelProvide?.();
+    this.#cancelProvide = this.#holder.clock.after(delayMs, () => {
+      this.#cancelProvide = undefined;
+      this.#run(async () => {
+        const ok = await this.#provideAll();
+        if (this.#cancelProvide === undefined) this.#provideSoon(ok ? PROVIDE_MS : OFFER_MS);
+      });
+    });
+  }
+
+  async #provideAll(): Promise<boolean> {
+    const mesh = this.#holder.state.meshId;
+    if (mesh === undefined) return true;
+    let ok = true;
+    for (const owner of this.#heldOwners()) {
+      try {
+        await this.#providers.provide(providerKey(mesh, owner));
+      } catch (error) {
+        ok = false;
+        this.#holder.log.info("provider record not placed", { error: String(error) });
+      }
+    }
+    return ok;
+  }
+
+  #heldOwners(): Set<OwnerId> {
+    const owners = new Set<OwnerId>();
+    for (const groups of this.#complete.values()) {
+      for (const { owner } of groups.values()) owners.add(owner);
+    }
+    return owners;
+  }
+
+  /** Sets of which this site holds every group that it has a list of. */
+  heldSets(): readonly { owner: OwnerId; set: SetId }[] {
+    return [...this.#complete.values()].flatMap((groups) => {
+      const [first] = groups.values();
+      return first === undefined ? [] : [{ owner: first.owner, set: first.set }];
+    });
+  }
+
+  #run(work: () => Promise<void>): void {
+    this.#serial.run(work).catch((error: unknown) => {
+      this.#holder.log.warn("records of this holder were not written", { error: String(error) });
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/** What is still missing until every site of a chain has signed for all of a list. */
+import type { View } from "../../core/view.ts";
+import type { ListId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
+import { offerRecord, type OfferRecord } from "../../../protocol/record.ts";
+import type { LoadedList } from "./list-store.ts";
+import type { ReceiptStore } from "./receipt-store.ts";
+
+/** What a site lends, as it says itself. Undefined when it says nothing usable. */
+export function offerOf(view: View, site: SiteId): OfferRecord | undefined {
+  const offer = offerRecord.safeParse(view.get("offer", "offer", site)?.value);
+  return offer.success ? offer.data : undefined;
+}
+
+/**
+ * For each site, the shards (and the list itself) for which its receipt is missing. A receipt
+ * from another store than the one the site has now does not count: that store is gone.
+ */
+export async function lackingOf(
+  receipts: ReceiptStore,
+  view: View,
+  list: LoadedList,
+  sites: readonly SiteId[],
+): Promise<Map<SiteId, Set<ShardId | ListId>>> {
+  const lacking = new Map<SiteId, Set<ShardId | ListId>>();
+  for (const site of sites) {
+    const open = new Set<ShardId | ListId>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    const store: StoreId | undefined = offerOf(view, site)?.storeId;
+    for await (const { receipt } of receipts.of(list.header.set, site)) {
+      if (store === undefined || receipt.store === store) open.delete(receipt.id);
+    }
+    lacking.set(site, open);
+  }
+  return lacking;
+}

@@ -1,0 +1,77 @@
+/** Whether a list may be taken in: pure questions to the authority and to what is held already. */
+import type { Authority } from "../../core/authority.ts";
+import type { View } from "../../core/view.ts";
+import type { MeshId, OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
+import type { ListHeader } from "../../../protocol/list.ts";
+import { placeKey, placeRecord } from "../../../protocol/record.ts";
+import type { Refusal } from "../../../protocol/shard-message.ts";
+import type { KnownList } from "./list-store.ts";
+
+export interface ListOffer {
+  readonly header: ListHeader;
+  /** Whoever brought it: the site that signed, or a co-holder that passes it on. */
+  readonly from: SiteId;
+  /** This site. */
+  readonly self: SiteId;
+  readonly mesh: MeshId | undefined;
+  readonly authority: Authority;
+  readonly view: View;
+  /** The newest list of the group that is held. */
+  readonly known: KnownList | undefined;
+  /** Whether the offered list is that very list. */
+  readonly same: boolean;
+}
+
+/** Undefined when the list may be taken in. */
+export function refusalOf(offer: ListOffer): { why: Refusal; value: number } | undefined {
+  const { header, known, authority } = offer;
+  if (header.mesh !== offer.mesh) return { why: "mesh", value: 0 };
+  const delegation = authority.delegationFor(header.owner, header.set, header.by);
+  if (delegation === undefined || !authority.sites.has(header.by)) {
+    return { why: "right", value: 0 };
+  }
+  // Several sites of an owner may start sets of their own; who started this one keeps it, until
+  // the owner names another site for it outright.
+  if (known !== undefined && known.header.by !== header.by && delegation.set === null) {
+    const before = authority.delegationFor(header.owner, header.set, known.header.by);
+    if (before !== undefined && authority.sites.has(known.header.by)) {
+      return { why: "right", value: 0 };
+    }
+  }
+  if (offer.from !== header.by && !isTarget(offer.view, header, offer.self)) {
+    return { why: "target", value: 0 };
+  }
+  if (known !== undefined && !offer.same && known.header.by === header.by) {
+    if (header.generation <= known.header.generation) {
+      return { why: "newer", value: known.header.generation };
+    }
+  }
+  return undefined;
+}
+
+/** Whether the `place` record of the site that signs names this site for the group. */
+function isTarget(view: View, header: ListHeader, self: SiteId): boolean {
+  return targetsOf(view, header).includes(self);
+}
+
+/** The targets of a list's group, as the site that signed it has published them. */
+export function targetsOf(view: View, header: ListHeader): readonly SiteId[] {
+  const entry = view.get("place", placeKey(header.set), header.by);
+  const place = placeRecord.safeParse(entry?.value);
+  if (!place.success || place.data.owner !== header.owner) return [];
+  return place.data.groups[header.group]?.targets ?? [];
+}
+
+/** Who may fetch the shards of a set: its site, its owner's other sites, and its holders. */
+export function mayFetch(
+  peer: SiteId,
+  owner: OwnerId,
+  set: SetId,
+  authority: Authority,
+  view: View,
+  lists: readonly KnownList[],
+): boolean {
+  if (authority.delegationFor(owner, set, peer) !== undefined) return true;
+  if (authority.delegations.some((one) => one.owner === owner && one.site === peer)) return true;
+  return lists.some(({ header }) => targetsOf(view, header).includes(peer));
+}

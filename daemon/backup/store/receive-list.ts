@@ -1,0 +1,273 @@
+/**
+ * The holder's side of a transfer: takes in a list that may be taken, then the shards it names.
+ *
+ * A receipt leaves only after its shard is durable. What arrived is passed on at the same time;
+ * receipts of later hops go back on the same channel. A newer attempt for the same group ends an
+ * older one, because the older one's sender may be long dead.
+ */
+import type { Channel } from "../../core/transport.ts";
+import { toHex, type ListId, type ShardId, type SiteId } from "../../../protocol/ids.ts";
+import {
+  checkEntries,
+  LIST_ENTRY_BYTES,
+  listId,
+  openListHeader,
+  packEntries,
+  unpackEntries,
+  type ListEntry,
+  type ListHeader,
+} from "../../../protocol/list.ts";
+import type { SignedReceipt } from "../../../protocol/receipt.ts";
+import {
+  decodeOpenerMessage,
+  encodeHolderMessage,
+  entriesBytes,
+  MAX_RAW_FRAME_BYTES,
+  MAX_RECEIPTS_IN_MESSAGE,
+  packBits,
+  REMOVED_ENTRY_BYTES,
+  type HolderMessage,
+  type OpenerMessage,
+} from "../../../protocol/shard-message.ts";
+import { BackupError } from "./error.ts";
+import { groupName } from "./group-name.ts";
+import { missingOf, receiptFor, receiptForList, type Holder } from "./holder.ts";
+import { refusalOf } from "./list-rights.ts";
+import type { LoadedList } from "./list-store.ts";
+import { Outbox, SILENCE_MS } from "./outbox.ts";
+import { ShardIntake } from "./shard-intake.ts";
+
+type Offer = Extract<OpenerMessage, { k: "offer" }>;
+
+/** Passes lists on along the chain. */
+export interface PassOn {
+  submit(list: LoadedList, chain: readonly SiteId[]): Promise<void>;
+  /** Resolves when the later hops have all signed, or those named could not be reached. */
+  settled(group: string): Promise<readonly SiteId[]>;
+}
+
+interface Active {
+  readonly from: SiteId;
+  readonly generation: number;
+  readonly channel: Channel;
+  readonly over: Promise<void>;
+}
+
+export class ListReceiver {
+  readonly #holder: Holder;
+  readonly #passOn: PassOn;
+  readonly #intake: ShardIntake;
+  readonly #active = new Map<string, Active>();
+  readonly #onComplete: (list: LoadedList) => void;
+
+  constructor(holder: Holder, passOn: PassOn, onComplete: (list: LoadedList) => void) {
+    this.#holder = holder;
+    this.#passOn = passOn;
+    this.#intake = new ShardIntake(holder);
+    this.#onComplete = onComplete;
+  }
+
+  /** Serves one channel whose first message was an offer. */
+  async serve(channel: Channel, offer: Offer): Promise<void> {
+    const header = openListHeader(offer.header, offer.signature);
+    const group = groupName(header);
+    const before = this.#active.get(group);
+    if (before !== undefined) {
+      if (before.from !== channel.peer && before.generation >= header.generation) {
+        await refuse(channel, "busy", 0);
+        return;
+      }
+      before.channel.abort("replaced by a newer attempt");
+      await before.over;
+    }
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const active = { from: channel.peer, generation: header.generation, channel, over };
+    this.#active.set(group, active);
+    const outbox = new Outbox(channel, this.#holder.clock, encodeHolderMessage({ k: "wait" }));
+    const arrived = this.#holder.arrivals.begin(group);
+    try {
+      await this.#receive(channel, outbox, offer, header, arrived);
+    } finally {
+      outbox.quiet(true);
+      arrived();
+      if (this.#active.get(group) === active) this.#active.delete(group);
+      resolve();
+    }
+  }
+
+  async #receive(
+    channel: Channel,
+    outbox: Outbox,
+    offer: Offer,
+    header: ListHeader,
+    arrived: () => void,
+  ): Promise<void> {
+    const { state, lists, quota, receipts } = this.#holder;
+    const { owner, set } = header;
+    const id = listId(offer.header);
+    const known = lists.newest(owner, set, header.group);
+    const refusal = refusalOf({
+      header,
+      from: channel.peer,
+      self: this.#holder.transport.self,
+      mesh: state.meshId,
+      authority: state.authority(),
+      view: state.view(),
+      known,
+      same: known?.id === id,
+    });
+    if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
+    const list = await this.#takeList(channel, outbox, offer, header, id);
+    const missing = await missingOf(this.#holder, list);
+    const wantedBytes = missing.reduce((sum, at) => sum + (list.entries[at]?.sizeBytes ?? 0), 0);
+    const reservation = quota.reserve(wantedBytes);
+    if (reservation === undefined) return refuse(channel, "space", quota.freeBytes);
+    const stopTelling = receipts.onNew((added) => {
+      const later = added.filter(({ receipt }) => receipt.set === set);
+      if (later.length > 0) {
+        sendReceipts(
+          outbox,
+          later.map(({ signed }) => signed),
+        ).catch(() => {});
+      }
+    });
+    try {
+      await lists.put([list]);
+      await this.#passOn.submit(
+        list,
+        offer.chain.filter((site) => site !== this.#holder.transport.self),
+      );
+      await this.#sendKnownReceipts(outbox, list, new Set(missing), offer.chain);
+      await this.#intake.run(channel, outbox, list, missing, reservation);
+      arrived();
+      if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
+      const unreached = await this.#passOn.settled(groupName(header));
+      await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
+      await channel.end();
+    } finally {
+      stopTelling();
+      reservation.release();
+    }
+  }
+
+  /** The list with its entries: known already, by differences, or as a whole. */
+  async #takeList(
+    channel: Channel,
+    outbox: Outbox,
+    offer: Offer,
+    header: ListHeader,
+    id: ListId,
+  ): Promise<LoadedList> {
+    const { owner, set, group } = header;
+    const newest = await this.#holder.lists.load(owner, set, group);
+    const known = newest?.id === id;
+    await outbox.send(encodeHolderMessage({ k: "need", known, base: newest?.id ?? null }));
+    if (known && newest !== undefined) return newest;
+    const message = await nextMessage(channel);
+    if (message.k !== "entries") throw outOfTurn(message.k);
+    const raw = await readRaw(channel, entriesBytes(message));
+    const added = unpackEntries(raw.subarray(0, message.added * LIST_ENTRY_BYTES));
+    if (message.base !== null && message.base !== newest?.id) throw outOfTurn("entries");
+    const base = message.base === null ? [] : (newest?.entries ?? []);
+    const removed = removedIn(raw.subarray(message.added * LIST_ENTRY_BYTES));
+    const packed = packEntries(applied(base, added, removed));
+    const signed = { header: offer.header, signature: offer.signature, entries: packed };
+    return { id, header, signed, entries: checkEntries(header, packed) };
+  }
+
+  /** Receipts for what is here, and what later hops have signed before. */
+  async #sendKnownReceipts(
+    outbox: Outbox,
+    list: LoadedList,
+    missing: ReadonlySet<number>,
+    chain: readonly SiteId[],
+  ): Promise<void> {
+    const wanted = packBits(list.entries.length, missing);
+    const partial = this.#intake.partial(list, missing);
+    await outbox.send(encodeHolderMessage({ k: "want", bits: wanted, partial }));
+    const here = list.entries.filter((_entry, index) => !missing.has(index));
+    let batch: SignedReceipt[] = [receiptForList(this.#holder, list)];
+    for (const entry of here) {
+      batch.push(receiptFor(this.#holder, list, entry));
+      if (batch.length === MAX_RECEIPTS_IN_MESSAGE) {
+        await sendReceipts(outbox, batch);
+        batch = [];
+      }
+    }
+    const ids = new Set<ShardId | ListId>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    for (const site of chain) {
+      for await (const { receipt, signed } of this.#holder.receipts.of(list.header.set, site)) {
+        if (ids.has(receipt.id)) batch.push(signed);
+      }
+    }
+    await sendReceipts(outbox, batch);
+  }
+}
+
+async function sendReceipts(outbox: Outbox, receipts: readonly SignedReceipt[]): Promise<void> {
+  for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_IN_MESSAGE) {
+    const part = receipts.slice(at, at + MAX_RECEIPTS_IN_MESSAGE);
+    const plain = part.map(({ bytes, signature }) => ({ bytes, signature }));
+    await outbox.send(encodeHolderMessage({ k: "receipt", receipts: plain }));
+  }
+}
+
+function applied(
+  base: readonly ListEntry[],
+  added: readonly ListEntry[],
+  removed: ReadonlySet<string>,
+): ListEntry[] {
+  const replaced = new Set<string>(added.map(({ shard }) => shard));
+  const kept = base.filter(({ shard }) => !removed.has(shard) && !replaced.has(shard));
+  return [...kept, ...added];
+}
+
+function removedIn(raw: Uint8Array): Set<string> {
+  const removed = new Set<string>();
+  for (let at = 0; at < raw.length; at += REMOVED_ENTRY_BYTES) {
+    removed.add(toHex(raw.subarray(at, at + REMOVED_ENTRY_BYTES)));
+  }
+  return removed;
+}
+
+async function refuse(
+  channel: Channel,
+  why: Extract<HolderMessage, { k: "refuse" }>["why"],
+  value: number,
+): Promise<void> {
+  await channel.send(encodeHolderMessage({ k: "refuse", why, value }));
+  await channel.end();
+}
+
+/** The next message that is more than a sign of life. */
+export async function nextMessage(channel: Channel): Promise<OpenerMessage> {
+  for (;;) {
+    const frame = await channel.receive(SILENCE_MS);
+    if (frame === undefined) {
+      throw new BackupError("E-BACKUP-PEER", "The sender ended the transfer early.");
+    }
+    const message = decodeOpenerMessage(frame);
+    if (message.k !== "wait") return message;
+  }
+}
+
+/** So many raw bytes; the number was bounded by the schema of the message before. */
+export async function readRaw(channel: Channel, sizeBytes: number): Promise<Uint8Array> {
+  const raw = new Uint8Array(sizeBytes);
+  for (let at = 0; at < sizeBytes;) {
+    const frame = await channel.receive(SILENCE_MS);
+    if (frame === undefined || frame.length === 0 || frame.length > MAX_RAW_FRAME_BYTES) {
+      throw new BackupError("E-BACKUP-PEER", "A peer sent raw bytes of a wrong size.");
+    }
+    if (frame.length > sizeBytes - at) {
+      throw new BackupError("E-BACKUP-PEER", "A peer sent more raw bytes than it said.");
+    }
+    raw.set(frame, at);
+    at += frame.length;
+  }
+  return raw;
+}
+
+export function outOfTurn(kind: string): BackupError {
+  return new BackupError("E-BACKUP-PEER", `The sender sent "${kind}" out of turn.`);
+}

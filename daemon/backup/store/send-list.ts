@@ -1,0 +1,230 @@
+/**
+ * Brings one list and its shards to the next hop, and the receipts of the whole chain back.
+ *
+ * The owner's site and every holder that passes on run this same code: they differ only in where
+ * the shards come from. What the other side has already is never sent.
+ */
+import type { Clock } from "../../core/clock.ts";
+import type { Channel } from "../../core/transport.ts";
+import type { ListId, SiteId } from "../../../protocol/ids.ts";
+import type { ListEntry } from "../../../protocol/list.ts";
+import { packEntries } from "../../../protocol/list.ts";
+import { idBytes } from "../../../protocol/ids.ts";
+import type { SignedReceipt } from "../../../protocol/receipt.ts";
+import {
+  decodeHolderMessage,
+  encodeOpenerMessage,
+  MAX_RAW_FRAME_BYTES,
+  unpackBits,
+  type HolderMessage,
+  type Refusal,
+} from "../../../protocol/shard-message.ts";
+import { BackupError } from "./error.ts";
+import { FlowGate } from "./flow-gate.ts";
+import type { LoadedList } from "./list-store.ts";
+import { Outbox, SILENCE_MS } from "./outbox.ts";
+
+export interface SendJob {
+  readonly list: LoadedList;
+  /** The sites after the next hop. */
+  readonly chain: readonly SiteId[];
+  /** The bytes of a shard, or undefined when it is not here now. */
+  read(entry: ListEntry): Promise<Uint8Array | undefined>;
+  /** Whether shards that are not here now may still arrive. */
+  growing(): boolean;
+  /** Resolves when a shard has arrived, or none will any more. */
+  grown(): Promise<void>;
+  /** A list that was the newest before, to send differences against. */
+  base(id: ListId): Promise<LoadedList | undefined>;
+  onReceipts(receipts: readonly SignedReceipt[]): Promise<void>;
+  /** Shard bytes handed to the transport. */
+  onSent(bytes: number): void;
+  /** The next hop found our copy damaged. */
+  onDamaged(entry: ListEntry): Promise<void>;
+  /** Ends the attempt: there is a newer list, or the daemon stops. */
+  readonly signal: AbortSignal;
+}
+
+export type SendOutcome =
+  | { readonly kind: "refused"; readonly why: Refusal; readonly value: number }
+  /** The chain did what it could; these sites it did not reach. */
+  | { readonly kind: "ended"; readonly unreached: readonly SiteId[] };
+
+/** @throws when the channel is gone, the peer breaks the protocol or falls silent. */
+export async function sendList(channel: Channel, job: SendJob, clock: Clock): Promise<SendOutcome> {
+  const outbox = new Outbox(channel, clock, encodeOpenerMessage({ k: "wait" }));
+  const abort = (): void => channel.abort("no longer wanted");
+  job.signal.addEventListener("abort", abort, { once: true });
+  try {
+    if (job.signal.aborted) throw new BackupError("E-BACKUP-PEER", "The transfer was ended.");
+    return await new Sending(channel, outbox, job, new FlowGate(clock)).run();
+  } catch (error) {
+    channel.abort("transfer failed");
+    throw error;
+  } finally {
+    job.signal.removeEventListener("abort", abort);
+    outbox.quiet(true);
+  }
+}
+
+class Sending {
+  readonly #channel: Channel;
+  readonly #outbox: Outbox;
+  readonly #job: SendJob;
+  readonly #gate: FlowGate;
+  #failed = false;
+
+  constructor(channel: Channel, outbox: Outbox, job: SendJob, gate: FlowGate) {
+    this.#channel = channel;
+    this.#outbox = outbox;
+    this.#job = job;
+    this.#gate = gate;
+  }
+
+  async run(): Promise<SendOutcome> {
+    const { list, chain } = this.#job;
+    const { header, signature } = list.signed;
+    await this.#outbox.send(
+      encodeOpenerMessage({ k: "offer", v: 1, header, signature, chain: [...chain] }),
+    );
+    const answer = await this.#next();
+    if (answer.k === "refuse") {
+      await this.#channel.end();
+      return { kind: "refused", why: answer.why, value: answer.value };
+    }
+    if (answer.k !== "need") throw unexpected(answer);
+    if (!answer.known) await this.#sendEntries(answer.base);
+    let want = await this.#next();
+    if (want.k === "refuse") return { kind: "refused", why: want.why, value: want.value };
+    while (want.k === "receipt" || want.k === "wait") {
+      if (want.k === "receipt") await this.#job.onReceipts(want.receipts);
+      want = await this.#next();
+    }
+    if (want.k !== "want") throw unexpected(want);
+    const [outcome] = await Promise.all([this.#listen(), this.#sendShards(want)]);
+    await this.#channel.end();
+    return outcome;
+  }
+
+  /** Differences against what the holder has, if we have that, too; else everything. */
+  async #sendEntries(baseId: ListId | null): Promise<void> {
+    const { list } = this.#job;
+    const base = baseId === null ? undefined : await this.#job.base(baseId);
+    const before = new Map(base?.entries.map((entry) => [entry.shard, entry.sizeBytes]));
+    const now = new Map(list.entries.map((entry) => [entry.shard, entry.sizeBytes]));
+    const added = list.entries.filter(({ shard, sizeBytes }) => before.get(shard) !== sizeBytes);
+    const removed = [...before.keys()].filter((shard) => !now.has(shard)).toSorted();
+    const raw = Buffer.concat([packEntries(added), ...removed.map(idBytes)]);
+    await this.#outbox.send(
+      encodeOpenerMessage({
+        k: "entries",
+        base: base?.id ?? null,
+        added: added.length,
+        removed: removed.length,
+      }),
+      ...rawFrames(raw),
+    );
+  }
+
+  async #sendShards(want: Extract<HolderMessage, { k: "want" }>): Promise<void> {
+    const { list, signal } = this.#job;
+    const pending = new Set(unpackBits(list.entries.length, want.bits));
+    const partial = new Map(want.partial.map(({ index, bytes }) => [index, bytes]));
+    try {
+      for (;;) {
+        const more = this.#job.growing();
+        const grown = more ? this.#job.grown() : Promise.resolve();
+        for (const index of [...pending]) {
+          if (signal.aborted || this.#failed) return;
+          const entry = list.entries[index];
+          if (entry === undefined) throw new RangeError(`entry ${index}`);
+          const bytes = await this.#job.read(entry);
+          if (bytes === undefined) continue;
+          await this.#sendShard(index, bytes, partial.get(index) ?? 0);
+          pending.delete(index);
+        }
+        if (pending.size === 0 || !more || this.#failed) break;
+        await grown;
+      }
+      await this.#outbox.send(encodeOpenerMessage({ k: "done" }));
+    } catch (error) {
+      // Wakes the reader, which would otherwise wait for a holder that waits for us.
+      this.#channel.abort("sending failed");
+      throw error;
+    }
+  }
+
+  async #sendShard(index: number, bytes: Uint8Array, from: number): Promise<void> {
+    const start = from < bytes.length ? from : 0;
+    await this.#gate.room();
+    // The frames of a shard follow one another: a sign of life must not come between.
+    this.#outbox.quiet(true);
+    await this.#outbox.send(encodeOpenerMessage({ k: "shard", index, from: start }));
+    for (let at = start; at < bytes.length;) {
+      await this.#gate.room();
+      if (this.#failed) return;
+      const end = Math.min(bytes.length, at + this.#gate.frameBytes);
+      this.#gate.sent(end - at);
+      this.#job.onSent(end - at);
+      await this.#outbox.send(bytes.subarray(at, end));
+      at = end;
+    }
+    this.#outbox.quiet(false);
+  }
+
+  async #listen(): Promise<SendOutcome> {
+    try {
+      for (;;) {
+        const message = await this.#next();
+        switch (message.k) {
+          case "ack":
+            this.#gate.acked(message.bytes);
+            break;
+          case "receipt":
+            await this.#job.onReceipts(message.receipts);
+            break;
+          case "bad": {
+            const entry = this.#job.list.entries[message.index];
+            if (entry !== undefined) await this.#job.onDamaged(entry);
+            break;
+          }
+          case "wait":
+            break;
+          case "end":
+            return { kind: "ended", unreached: message.unreached };
+          case "refuse":
+            return { kind: "refused", why: message.why, value: message.value };
+          case "need":
+          case "want":
+          case "found":
+          case "missing":
+            throw unexpected(message);
+        }
+      }
+    } finally {
+      this.#failed = true;
+      this.#gate.release();
+    }
+  }
+
+  async #next(): Promise<HolderMessage> {
+    const frame = await this.#channel.receive(SILENCE_MS);
+    if (frame === undefined) {
+      throw new BackupError("E-BACKUP-PEER", "The next hop ended the transfer early.");
+    }
+    return decodeHolderMessage(frame);
+  }
+}
+
+/** Cuts raw bytes into frames. */
+export function rawFrames(bytes: Uint8Array, mostBytes = MAX_RAW_FRAME_BYTES): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += mostBytes) {
+    frames.push(bytes.subarray(at, at + mostBytes));
+  }
+  return frames;
+}
+
+function unexpected(message: HolderMessage): BackupError {
+  return new BackupError("E-BACKUP-PEER", `The next hop sent "${message.k}" out of turn.`);
+}

@@ -1,0 +1,147 @@
+/**
+ * Takes the shards of one list off a channel and makes them durable, several at a time.
+ *
+ * Bytes of a shard that was cut off are kept in memory, so that the next attempt goes on from
+ * there; after a restart at most one shard of a sender is sent again.
+ */
+import type { Channel } from "../../core/transport.ts";
+import type { ShardId } from "../../../protocol/ids.ts";
+import type { ListEntry } from "../../../protocol/list.ts";
+import {
+  decodeOpenerMessage,
+  encodeHolderMessage,
+  MAX_RAW_FRAME_BYTES,
+} from "../../../protocol/shard-message.ts";
+import { BackupError } from "./error.ts";
+import { groupName } from "./group-name.ts";
+import { receiptFor, type Holder } from "./holder.ts";
+import type { LoadedList } from "./list-store.ts";
+import { SILENCE_MS, type Outbox } from "./outbox.ts";
+import type { Reservation } from "./quota.ts";
+
+/** Shards that are received but not yet durable: bounds the memory of one sender to 16 MiB. */
+const MAX_WRITING = 3;
+/** Cut-off shards that are remembered: 16 MiB at most. */
+const MAX_PARTIAL = 4;
+
+export class ShardIntake {
+  readonly #holder: Holder;
+  readonly #partial = new Map<ShardId, Uint8Array>();
+
+  constructor(holder: Holder) {
+    this.#holder = holder;
+  }
+
+  /** How much of the wanted shards is here from an attempt before. */
+  partial(list: LoadedList, wanted: ReadonlySet<number>): { index: number; bytes: number }[] {
+    if (this.#partial.size === 0) return [];
+    return [...wanted].flatMap((index) => {
+      const entry = list.entries[index];
+      const bytes = entry === undefined ? undefined : this.#partial.get(entry.shard)?.length;
+      return bytes === undefined ? [] : [{ index, bytes }];
+    });
+  }
+
+  /** Receives until the sender says `done`; resolves when all that came is durable. */
+  async run(
+    channel: Channel,
+    outbox: Outbox,
+    list: LoadedList,
+    wanted: readonly number[],
+    reservation: Reservation,
+  ): Promise<void> {
+    const pending = new Set(wanted);
+    const writing = new Set<Promise<void>>();
+    let receivedBytes = 0;
+    const onBytes = (bytes: number): Promise<void> => {
+      receivedBytes += bytes;
+      return outbox.send(encodeHolderMessage({ k: "ack", bytes: receivedBytes }));
+    };
+    for (;;) {
+      const frame = await channel.receive(SILENCE_MS);
+      if (frame === undefined) {
+        throw new BackupError("E-BACKUP-PEER", "The sender ended the transfer early.");
+      }
+      const message = decodeOpenerMessage(frame);
+      if (message.k === "wait") continue;
+      if (message.k === "done") break;
+      const entry = message.k === "shard" ? list.entries[message.index] : undefined;
+      if (message.k !== "shard" || entry === undefined || !pending.delete(message.index)) {
+        throw new BackupError("E-BACKUP-PEER", "The sender sent a shard that was not wanted.");
+      }
+      const bytes = await this.#readShard(channel, entry, message.from, onBytes);
+      const work = this.#keep(outbox, list, message.index, entry, bytes, reservation);
+      writing.add(work);
+      work.then(
+        () => writing.delete(work),
+        // A failed one stays, so that the next look at all of them meets it.
+        () => {},
+      );
+      if (writing.size >= MAX_WRITING) await Promise.race(writing);
+    }
+    await Promise.all(writing);
+  }
+
+  async #readShard(
+    channel: Channel,
+    entry: ListEntry,
+    from: number,
+    onBytes: (bytes: number) => Promise<void>,
+  ): Promise<Uint8Array> {
+    const before = this.#partial.get(entry.shard);
+    this.#partial.delete(entry.shard);
+    if (from !== 0 && from !== before?.length) {
+      throw new BackupError("E-BACKUP-PEER", "The sender went on at another place.");
+    }
+    const bytes = new Uint8Array(entry.sizeBytes);
+    if (before !== undefined) bytes.set(before.subarray(0, from));
+    let at = from;
+    try {
+      while (at < bytes.length) {
+        const frame = await channel.receive(SILENCE_MS);
+        const size = frame?.length ?? 0;
+        if (frame === undefined || size === 0 || size > MAX_RAW_FRAME_BYTES) {
+          throw new BackupError("E-BACKUP-PEER", "The sender broke off in a shard.");
+        }
+        if (size > bytes.length - at) {
+          throw new BackupError("E-BACKUP-PEER", "The sender sent more than the shard has.");
+        }
+        bytes.set(frame, at);
+        at += size;
+        await onBytes(size);
+      }
+    } catch (error) {
+      if (at > 0 && this.#partial.size < MAX_PARTIAL) {
+        this.#partial.set(entry.shard, bytes.subarray(0, at));
+      }
+      throw error;
+    }
+    return bytes;
+  }
+
+  async #keep(
+    outbox: Outbox,
+    list: LoadedList,
+    index: number,
+    entry: ListEntry,
+    bytes: Uint8Array,
+    reservation: Reservation,
+  ): Promise<void> {
+    const { owner, set } = list.header;
+    const { shards, quota, arrivals } = this.#holder;
+    try {
+      const outcome = await shards.put({ owner, set, shard: entry.shard }, bytes);
+      if (outcome === "stored") quota.stored(set, bytes.length);
+      reservation.used(bytes.length);
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SHARD") throw error;
+      await outbox.send(encodeHolderMessage({ k: "bad", index }));
+      return;
+    }
+    arrivals.arrived(groupName(list.header));
+    const { bytes: signed, signature } = receiptFor(this.#holder, list, entry);
+    await outbox.send(
+      encodeHolderMessage({ k: "receipt", receipts: [{ bytes: signed, signature }] }),
+    );
+  }
+}

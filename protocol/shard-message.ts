@@ -1,0 +1,170 @@
+/**
+ * The messages of `/pleach/shard/1`: lists and shards go down the chain, receipts come back.
+ *
+ * The opener begins with `offer` (spread a list and its shards) or `get` (fetch one shard):
+ *
+ * ```
+ * opener                                holder
+ * offer (header, chain)            ->
+ *                                  <-   refuse, or need (which entries it lacks)
+ * entries + raw bytes              ->
+ *                                  <-   want (a bit for each entry), receipt for what is there
+ * shard + raw bytes, … wait        ->
+ *                                  <-   ack (bytes so far), receipt, bad
+ * done                             ->
+ *                                  <-   wait (still passing on), receipt of later hops, end
+ * ```
+ *
+ * A frame is one CBOR map, except that the frames after `entries`, `shard` and `found` are raw
+ * bytes until the announced number is complete.
+ */
+import { z } from "zod";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { PleachError } from "./error.ts";
+import type { ListId, OwnerId, SetId, ShardId, SiteId } from "./ids.ts";
+import { LIST_ENTRY_BYTES, MAX_COPIES, MAX_LIST_ENTRIES, MAX_LIST_HEADER_BYTES } from "./list.ts";
+import { bytesField, countField, idField } from "./wire-field.ts";
+
+export const SHARD_PROTOCOL = "/pleach/shard/1";
+/** Raw bytes come in frames of at most this many. */
+export const MAX_RAW_FRAME_BYTES = 256 * 1024;
+/** Messages are small; the bits of `want` are the longest part of any. */
+const MAX_MESSAGE_BYTES = 128 * 1024;
+/** So many receipts fit into one message. */
+export const MAX_RECEIPTS_IN_MESSAGE = 200;
+/** A removed entry is its identifier alone. */
+export const REMOVED_ENTRY_BYTES = 32;
+
+export class ShardMessageError extends PleachError<"E-SHARD-MESSAGE"> {}
+
+const signature = bytesField(64, 64);
+
+const openerMessage = z.discriminatedUnion("k", [
+  z.object({
+    k: z.literal("offer"),
+    v: z.literal(1),
+    header: bytesField(1, MAX_LIST_HEADER_BYTES),
+    signature,
+    /** The sites after this one, in order. */
+    chain: z.array(idField<SiteId>()).max(MAX_COPIES),
+  }),
+  /** Entries against a list that the holder has, or all of them when `base` is null. */
+  z.object({
+    k: z.literal("entries"),
+    base: idField<ListId>().nullable(),
+    added: countField(0, MAX_LIST_ENTRIES),
+    removed: countField(0, MAX_LIST_ENTRIES),
+  }),
+  /** The shard of the entry with this index; its bytes from `from` on follow. */
+  z.object({
+    k: z.literal("shard"),
+    index: countField(0, MAX_LIST_ENTRIES - 1),
+    from: countField(0, 4 * 1024 * 1024 - 1),
+  }),
+  /** Nothing to send at this moment, but more may come. */
+  z.object({ k: z.literal("wait") }),
+  z.object({ k: z.literal("done") }),
+  z.object({
+    k: z.literal("get"),
+    v: z.literal(1),
+    owner: idField<OwnerId>(),
+    set: idField<SetId>(16),
+    shard: idField<ShardId>(),
+  }),
+]);
+export type OpenerMessage = z.output<typeof openerMessage>;
+
+/** Why a holder does not take a list. */
+export const REFUSALS = [
+  "right", // the list is not signed by the site that may write the set
+  "target", // this site is not among the targets
+  "newer", // it has a list of the same or a later generation
+  "space", // what it lends is used up
+  "busy", // another peer is sending the same group
+  "mesh", // the list belongs to another mesh, or is malformed
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+const holderMessage = z.discriminatedUnion("k", [
+  z.object({
+    k: z.literal("refuse"),
+    why: z.enum(REFUSALS),
+    /** For "newer": the generation that it has. For "space": bytes that are left. Else 0. */
+    value: countField(0),
+  }),
+  /** It has this very list (`known`), or an older one to take differences against, or none. */
+  z.object({ k: z.literal("need"), known: z.boolean(), base: idField<ListId>().nullable() }),
+  z.object({
+    k: z.literal("want"),
+    /** Bit i of byte i / 8, lowest first: entry i is wanted. */
+    bits: bytesField(0, MAX_LIST_ENTRIES / 8),
+    /** Entries of which the first bytes are there already, from an attempt before. */
+    partial: z
+      .array(z.object({ index: countField(0, MAX_LIST_ENTRIES - 1), bytes: countField(1) }))
+      .max(64),
+  }),
+  /** Raw bytes of shards received so far on this channel. */
+  z.object({ k: z.literal("ack"), bytes: countField(0) }),
+  z.object({
+    k: z.literal("receipt"),
+    receipts: z
+      .array(z.object({ bytes: bytesField(1, 512), signature }))
+      .max(MAX_RECEIPTS_IN_MESSAGE),
+  }),
+  /** The bytes that came were not that shard: the sender's copy is damaged. */
+  z.object({ k: z.literal("bad"), index: countField(0, MAX_LIST_ENTRIES - 1) }),
+  /** Nothing new, but still at work. */
+  z.object({ k: z.literal("wait") }),
+  /** All that could be done is done; these sites could not be reached from here. */
+  z.object({ k: z.literal("end"), unreached: z.array(idField<SiteId>()).max(MAX_COPIES) }),
+  z.object({ k: z.literal("found"), sizeBytes: countField(1, 4 * 1024 * 1024) }),
+  z.object({ k: z.literal("missing") }),
+]);
+export type HolderMessage = z.output<typeof holderMessage>;
+
+export function encodeOpenerMessage(message: OpenerMessage): Uint8Array {
+  return encodeCbor(z.encode(openerMessage, message));
+}
+
+export function encodeHolderMessage(message: HolderMessage): Uint8Array {
+  return encodeCbor(z.encode(holderMessage, message));
+}
+
+/** @throws ShardMessageError for anything that is not such a message. */
+export function decodeOpenerMessage(frame: Uint8Array): OpenerMessage {
+  return decode(openerMessage, frame);
+}
+
+/** @throws ShardMessageError for anything that is not such a message. */
+export function decodeHolderMessage(frame: Uint8Array): HolderMessage {
+  return decode(holderMessage, frame);
+}
+
+function decode<Schema extends z.ZodType>(schema: Schema, frame: Uint8Array): z.output<Schema> {
+  try {
+    return z.decode(schema, decodeCbor(frame, MAX_MESSAGE_BYTES) as z.input<Schema>);
+  } catch (cause) {
+    throw new ShardMessageError("E-SHARD-MESSAGE", "A peer sent a malformed message.", { cause });
+  }
+}
+
+/** How many raw bytes follow an `entries` message. */
+export function entriesBytes(message: { readonly added: number; readonly removed: number }) {
+  return message.added * LIST_ENTRY_BYTES + message.removed * REMOVED_ENTRY_BYTES;
+}
+
+/** The bits of `want`. @param wanted - Indexes of entries, each below `count`. */
+export function packBits(count: number, wanted: Iterable<number>): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(count / 8));
+  for (const index of wanted) bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
+  return bits;
+}
+
+/** The indexes below `count` whose bit is set. */
+export function unpackBits(count: number, bits: Uint8Array): number[] {
+  const indexes: number[] = [];
+  for (let index = 0; index < count; index++) {
+    if (((bits[index >> 3] ?? 0) >> (index & 7)) & 1) indexes.push(index);
+  }
+  return indexes;
+}
