@@ -1,0 +1,223 @@
+/** A data set finds its way to three other sites, whatever happens on the way. */
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { test, type TestContext } from "node:test";
+import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { holdRecord, placeRecord } from "../../protocol/record.ts";
+import { openReceipt } from "../../protocol/receipt.ts";
+import { shardIdOf } from "../../protocol/shard-id.ts";
+import { SeededRandom } from "../fakes/seeded-random.ts";
+import { OWNER, SpreadMesh, type SimulatedSite, type SpreadMeshOptions } from "./spread-mesh.ts";
+
+const SET = "00112233445566778899aabbccddeeff" as SetId;
+const CHAIN = "0123456789abcdef0123456789abcdef" as ChainId;
+const random = new SeededRandom(11);
+
+async function mesh(context: TestContext, names: string, options: SpreadMeshOptions = {}) {
+  const made = await SpreadMesh.create(options);
+  context.after(() => made.end());
+  for (const name of names.split(" ")) await made.up(name);
+  const home = made.sites.get("home");
+  assert.ok(home);
+  made.delegate(home.id);
+  await made.pass(5000);
+  return { made, home };
+}
+
+/** Stores shards at the site and publishes them as the next snapshot. */
+async function backUp(home: SimulatedSite, number: number, sizes: readonly number[]) {
+  const add: [ShardId, number][] = [];
+  for (const size of sizes) {
+    const bytes = random.bytes(size);
+    const shard = shardIdOf(OWNER, SET, bytes);
+    assert.equal(await home.backups.putShard(SET, shard, bytes), "stored");
+    add.push([shard, size]);
+  }
+  const known = (await home.backups.sets()).find(({ setId }) => setId === SET);
+  const root = add[0]?.[0] ?? idOf<ShardId>(sha256("none"));
+  await home.backups.commit(SET, {
+    ...{ owner: OWNER, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, add, remove: [] },
+    head: { chain: CHAIN, number, previous: known?.head?.root ?? null, root, atMs: 1 },
+  });
+  return add;
+}
+
+const SIZES = [4096, 65_536, 1024 * 1024, 4 * 1024 * 1024];
+const BYTES = SIZES.reduce((sum, size) => sum + size, 0);
+
+/** Turns time until the set is safe. */
+async function untilSafe(made: SpreadMesh, home: SimulatedSite, limitMs: number): Promise<number> {
+  const startMs = made.time.nowMs;
+  for (;;) {
+    if ((await home.backups.copies(SET, false)).safe) return made.time.nowMs - startMs;
+    if (made.time.nowMs - startMs > limitMs) {
+      assert.fail(`not safe: ${JSON.stringify(await home.backups.copies(SET, false))}`);
+    }
+    await made.pass(250);
+  }
+}
+
+test("each shard leaves its owner once, and three other sites sign for every piece", async (context) => {
+  const { made, home } = await mesh(context, "home a b c d");
+  const add = await backUp(home, 1, SIZES);
+  await untilSafe(made, home, 60_000);
+  const copies = await home.backups.copies(SET, true);
+  assert.equal(copies.ownerSentBytes, BYTES);
+  assert.equal(copies.minReceipts, 3);
+  assert.equal(copies.atRisk, null);
+  assert.equal(copies.perShard?.length, SIZES.length + 1);
+  for (const piece of copies.perShard ?? []) {
+    const holders = piece.receipts.map(({ bytes, signature }) => {
+      const receipt = openReceipt({
+        bytes: Buffer.from(bytes, "base64"),
+        signature: Buffer.from(signature, "base64"),
+      });
+      assert.equal(receipt.id, piece.shard);
+      assert.equal(receipt.sizeBytes, piece.size);
+      return receipt.holder;
+    });
+    assert.equal(new Set(holders).size, 3);
+    assert.ok(!holders.includes(home.id));
+  }
+  const holders = [...made.sites.values()].filter(
+    (site) => site !== home && site.backups.holder.lists.all(OWNER, SET).length > 0,
+  );
+  assert.equal(holders.length, 3);
+  for (const { backups } of holders) {
+    for (const [shard, size] of add) {
+      assert.equal(await backups.holder.shards.sizeOf({ owner: OWNER, set: SET, shard }), size);
+    }
+  }
+});
+
+test("a second run sends only what is new", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, SIZES);
+  await untilSafe(made, home, 60_000);
+  await backUp(home, 2, [8192]);
+  assert.equal((await home.backups.copies(SET, false)).safe, false);
+  await untilSafe(made, home, 60_000);
+  const { ownerSentBytes } = await home.backups.copies(SET, false);
+  assert.equal(ownerSentBytes, BYTES + 8192);
+});
+
+test("too few sites: at risk with the number, completed by itself when one appears", async (context) => {
+  const { made, home } = await mesh(context, "home a b");
+  await backUp(home, 1, SIZES);
+  await made.pass(30_000);
+  const before = await home.backups.copies(SET, false);
+  assert.equal(before.atRisk, "2 of 3");
+  assert.match(before.reasons.join(" "), /1 more site/);
+  await made.up("late");
+  await untilSafe(made, home, 60_000);
+  // The holders gave it to the newcomer; the owner's line was left alone.
+  assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, BYTES);
+});
+
+test("a holder that dies in mid-chain is replaced after the bounded time", async (context) => {
+  const { made, home } = await mesh(context, "home a b c d", { silentMs: 60_000 });
+  await backUp(home, 1, SIZES);
+  await made.pass(150);
+  const place = made.records().find((entry) => entry.class === "place");
+  const [, second] = placeRecord.parse(place?.value).groups[0]?.targets ?? [];
+  const victim = [...made.sites].find(([, site]) => site.id === second)?.[0] ?? "";
+  await made.kill(victim);
+  const tookMs = await untilSafe(made, home, 300_000);
+  assert.ok(tookMs >= 30_000, `${tookMs}`);
+  assert.ok((await home.backups.copies(SET, false)).ownerSentBytes <= 2 * BYTES);
+});
+
+test("the owner dies after the first hop has everything: the chain completes without it", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, SIZES);
+  const others = (): number =>
+    [...made.sites.values()].filter(
+      (site) => site !== home && site.backups.holder.lists.all(OWNER, SET).length > 0,
+    ).length;
+  await made.until(
+    () => made.records().some(({ class: c }) => c === "hold"),
+    60_000,
+    "the first holder",
+  );
+  await made.kill("home");
+  await made.until(
+    () => made.records().filter(({ class: c }) => c === "hold").length === 3,
+    120_000,
+    "three holders",
+  );
+  assert.equal(others(), 3);
+  // Back again, the owner asks for the receipts and sends nothing anew.
+  const again = await made.up("home");
+  await untilSafe(made, again, 60_000);
+  const { ownerSentBytes } = await again.backups.copies(SET, false);
+  assert.ok(ownerSentBytes <= BYTES, `${ownerSentBytes}`);
+});
+
+test("everybody is killed at many moments, and still nothing is missing in the end", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, SIZES);
+  const names = ["home", "a", "b", "c"];
+  for (let round = 0; round < 12; round++) {
+    await made.pass(random.between(1, 400));
+    const name = names[random.between(0, names.length - 1)] ?? "a";
+    await made.kill(name);
+    await made.pass(random.between(1, 200));
+    await made.up(name);
+  }
+  const again = made.sites.get("home") ?? home;
+  await untilSafe(made, again, 600_000);
+});
+
+test("an emptied store is seen, and filled again", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  const add = await backUp(home, 1, SIZES);
+  await untilSafe(made, home, 60_000);
+  await made.kill("b");
+  const before = made.sites.get("b");
+  assert.ok(before);
+  await rm(before.directory, { recursive: true });
+  const after = await made.up("b");
+  assert.notEqual(after.backups.holder.shards.storeId, before.backups.holder.shards.storeId);
+  const held = (): boolean =>
+    made
+      .records()
+      .some(
+        ({ class: c, author, value }) =>
+          c === "hold" &&
+          author === after.id &&
+          holdRecord.parse(value).storeId === after.backups.holder.shards.storeId,
+      );
+  await made.until(held, 120_000, "the new store's hold record");
+  await untilSafe(made, home, 120_000);
+  for (const [shard, size] of add) {
+    assert.equal(await after.backups.holder.shards.sizeOf({ owner: OWNER, set: SET, shard }), size);
+  }
+});
+
+test("a site that lends too little is passed over and says so", async (context) => {
+  const made = await SpreadMesh.create();
+  context.after(() => made.end());
+  const home = await made.up("home");
+  for (const name of ["a", "b"]) await made.up(name);
+  await made.up("tiny", 1024 * 1024);
+  made.delegate(home.id);
+  await made.pass(5000);
+  await backUp(home, 1, SIZES);
+  await made.pass(120_000);
+  const copies = await home.backups.copies(SET, false);
+  assert.equal(copies.atRisk, "2 of 3");
+  assert.match(copies.reasons.join(" "), /no room/);
+});
+
+test("a list of a site that may not write the set is refused, and nothing is stored", async (context) => {
+  const { made } = await mesh(context, "home a b c");
+  const rogue = await made.up("rogue");
+  await made.pass(2000);
+  made.delegate(rogue.id);
+  await backUp(rogue, 1, [4096]);
+  made.delegations.pop();
+  await made.pass(60_000);
+  for (const [name, site] of made.sites) {
+    if (name !== "rogue") assert.deepEqual(site.backups.holder.lists.all(OWNER, SET), []);
+  }
+});
