@@ -73,6 +73,8 @@ const REPLY = z.discriminatedUnion("t", [
   z.strictObject({
     v,
     t: z.literal("facts"),
+    /** Name of the issuer. */
+    site: textField(63),
     /** What a statement made now carries; see statement-head.ts. */
     lamport: countField(1, MAX_STATEMENT_LAMPORT),
     /** The owner that was asked for and what the next link of its chain carries. */

@@ -2,11 +2,13 @@
  * An owner's keys, all derived from the 32 bytes R that the recovery phrase stands for.
  *
  * R exists on paper and, for a moment, in the command that a person runs; never in the daemon
- * and never on disk. Three independent keys come from it:
+ * and never on disk. Four independent keys come from it:
  *
  *     R -- HKDF "pleach/owner-sign/1"    -> O, Ed25519: signs OWNER claims and DELEGATE
  *      |-- HKDF "pleach/owner-box/1"     -> B, X25519: keys of backups are sealed to it
- *      `-- HKDF "pleach/owner-recover/1" -> recovery key, Ed25519: the PeerId of a recovering box
+ *      |-- HKDF "pleach/owner-recover/1" -> recovery key, Ed25519: the PeerId of a recovering box
+ *      `-- HKDF "pleach/mesh-recover/1"  -> Ed25519, named in GENESIS by who founds a mesh: can
+ *                                           name new operators when the operators cannot
  *
  * Source: RFC 5869 (HKDF with SHA-256, no salt, the name as info), 32 bytes each.
  */
@@ -27,6 +29,8 @@ export interface OwnerKeys {
   readonly recoverySeed: Uint8Array;
   /** Public key of {@link OwnerKeys.recoverySeed}; OWNER names it, so that members let it in. */
   readonly recoveryKey: PeerKey;
+  /** Public key that the GENESIS of a mesh names when this owner founds it. */
+  readonly meshRecoveryKey: PeerKey;
 }
 
 /**
@@ -44,6 +48,7 @@ export function deriveOwnerKeys(root: Uint8Array): OwnerKeys {
     box: { publicKey: box.publicKey, secretKey: box.secretKey },
     recoverySeed,
     recoveryKey: idOf<PeerKey>(signingKey(recoverySeed).publicKey),
+    meshRecoveryKey: idOf<PeerKey>(signingKey(derive(root, "mesh-recover")).publicKey),
   };
 }
 

@@ -14,6 +14,11 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "approve",
+    summary: "let an applicant in",
+    load: async () => (await import("./approve.ts")).approveCommand,
+  },
+  {
     name: "config",
     summary: "check the configuration",
     load: async () => (await import("./config.ts")).configCommand,
@@ -32,6 +37,31 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "facts",
     summary: "what is known about machines",
     load: async () => (await import("./facts.ts")).factsCommand,
+  },
+  {
+    name: "init",
+    summary: "found a mesh with this machine",
+    load: async () => (await import("./init.ts")).initCommand,
+  },
+  {
+    name: "invite",
+    summary: "make a code for a machine that joins",
+    load: async () => (await import("./invite.ts")).inviteCommand,
+  },
+  {
+    name: "join",
+    summary: "ask to join a mesh",
+    load: async () => (await import("./join.ts")).joinCommand,
+  },
+  {
+    name: "keys",
+    summary: "recovery sheets",
+    load: async () => (await import("./keys.ts")).keysCommand,
+  },
+  {
+    name: "operators",
+    summary: "the people who decide",
+    load: async () => (await import("./operators.ts")).operatorsCommand,
   },
   {
     name: "peers",

@@ -23,6 +23,11 @@ export class CommandError extends PleachError<
   | "E-UNKNOWN" // there is nothing of this name
   | "E-TIMEOUT" // what was waited for did not come about
   | "E-DNS-ASK" // a DNS server gave no usable answer
+  | "E-APPLICATION" // no application waits under these words
+  | "E-JOIN" // an application was declined or cannot succeed any more
+  | "E-MESH-MEMBER" // this node is in a mesh already
+  | "E-OPERATOR" // the key is not that of an operator
+  | "E-OWNER" // the phrase is not that of an owner of this mesh
   | "E-CRITICAL" // a report whose verdict is critical
 > {}
 

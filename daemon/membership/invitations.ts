@@ -28,6 +28,7 @@ const PREFIX = "membership/invitation/";
 export const MAX_INVITATIONS = 32;
 const HOUR_MS = 3_600_000;
 export const DEFAULT_TTL_MS = 24 * HOUR_MS;
+const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 7 * 24 * HOUR_MS;
 /** How long an operator may take to approve, and an applicant to fetch what was approved. */
 const ANSWER_MS = 7 * 24 * HOUR_MS;
@@ -90,8 +91,8 @@ export class Invitations {
   ): Promise<{ readonly code: string; readonly expiresAtMs: number }> {
     return this.#inTurn(async () => {
       await this.#forgetOld();
-      if (ttlMs < 60_000 || ttlMs > MAX_TTL_MS) {
-        throw new MembershipError("E-INVITE-TTL", "An invitation lasts from 1 minute to 7 days.", {
+      if (ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS) {
+        throw new MembershipError("E-INVITE-TTL", "An invitation lasts from 1 second to 7 days.", {
           exit: 2,
         });
       }

@@ -140,6 +140,7 @@ export class JoinHost {
     return {
       v: 1,
       t: "facts",
+      site: authority.sites.get(this.#state.siteId)?.name ?? "",
       lamport: this.#state.nextLamport(),
       owner: owner === undefined ? null : { name: owner.name, ...this.#chainEnd(owner.ownerId) },
       old:

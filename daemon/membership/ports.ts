@@ -41,3 +41,13 @@ export interface IssuerPort {
    */
   open(issuer: SiteId, address: string, timeoutMs: number): Promise<Channel<PeerKey>>;
 }
+
+/** Where nodes can be reached, as multiaddrs. */
+export interface AddressPort {
+  /** Of this node, the best first. */
+  own(): readonly string[];
+  /** Of a member, with `/p2p/…`; empty when its address is not known. */
+  ofMember(site: SiteId): readonly string[];
+  /** The address with the peer's `/p2p/…` at its end. */
+  withPeer(address: string, site: SiteId): string;
+}

@@ -1,0 +1,164 @@
+/**
+ * `pleach approve "SIX WORDS"`: an operator lets an applicant in.
+ *
+ * The operator's key is opened here and nowhere else. The application is read and checked here as
+ * well, so a daemon that lies cannot get anything signed that was not shown.
+ */
+import { Command } from "commander";
+import { openApplication, type Application } from "../../protocol/application.ts";
+import { idOf, type MeshId, type OperatorId, type StatementId } from "../../protocol/ids.ts";
+import { parseJoinWords } from "../../protocol/join-words.ts";
+import type { OperatorSecret } from "../../protocol/operator-key.ts";
+import { OWN_CLASSES } from "../../protocol/record-class.ts";
+import { StatementChain } from "../../protocol/statement-chain.ts";
+import type { SignedStatement } from "../../protocol/statement.ts";
+import {
+  addedShape,
+  applicationsShape,
+  chainShape,
+  membershipShape,
+  type MembershipAnswer,
+} from "../control/shapes-membership.ts";
+import { z } from "zod";
+import { help, type CliContext } from "./context.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import { fromBase64, toBase64 } from "./membership-calls.ts";
+import { openOperatorFile } from "./people-files.ts";
+import { confirm } from "./terminal.ts";
+
+interface ApproveOptions {
+  readonly operatorKey?: string;
+  readonly passphraseFile?: string;
+  readonly zones: boolean;
+  readonly decline?: boolean;
+}
+
+export function approveCommand(context: CliContext): Command {
+  const command = new Command("approve")
+    .argument("<words...>", "the six words that the applicant reads out")
+    .option("--operator-key <file>", "your operator key")
+    .option("--passphrase-file <file>", "its passphrase, on the first line")
+    .option("--no-zones", "do not let the site edit zones")
+    .option("--decline", "turn the application down instead")
+    .action((words: readonly string[], options: ApproveOptions) =>
+      approve(context, words.join(" "), options),
+    );
+  return help(command, "Lets an applicant in. Run it on the site that made the code.", [
+    ['pleach approve "SIX WORDS" --operator-key anne.key', "shows who asks, then signs"],
+    ['pleach approve "SIX WORDS" --decline', "turns the application down"],
+  ]);
+}
+
+async function approve(context: CliContext, text: string, options: ApproveOptions): Promise<void> {
+  const { client, out } = context;
+  const words = parseJoinWords(text);
+  if (options.decline === true) {
+    const shape = z.object({ declined: z.literal(true) });
+    await client.post("/v1/membership/applications/decline", { words }, shape);
+    out.result({ declined: true }, "The application was declined.");
+    return;
+  }
+  if (options.operatorKey === undefined) {
+    throw new UsageError("Approving takes an operator's key.", "Give --operator-key FILE.");
+  }
+  const application = await findApplication(context, words);
+  const mesh = await client.get("/v1/membership", membershipShape);
+  out.note(describe(application, mesh, options.zones));
+  await confirm("Approve?", context.yes);
+  const operator = await openOperatorFile(options.operatorKey, options.passphraseFile);
+  if (!mesh.operators.some(({ key }) => key === operator.key)) {
+    throw new CommandError("E-OPERATOR", `${operator.name} is no operator of this mesh.`, {
+      hint: "Look who is:  pleach operators list",
+      exit: 5,
+    });
+  }
+  const statements = await signAll(context, application, operator, options.zones);
+  await client.post(
+    "/v1/membership/statements",
+    { statements: statements.map(toBase64) },
+    addedShape,
+  );
+  const { request, claim, release } = application;
+  out.result(
+    {
+      siteId: request.key,
+      site: request.name,
+      ownerId: claim?.owner ?? application.delegate?.owner ?? null,
+      replaces: release?.old ?? null,
+      statements: statements.map(({ id }) => id),
+    },
+    `${request.name} is a site of "${mesh.meshName}" now.`,
+  );
+}
+
+async function findApplication(context: CliContext, words: string): Promise<Application> {
+  const { applications } = await context.client.get(
+    "/v1/membership/applications",
+    applicationsShape,
+  );
+  const found = applications.find((each) => each.words === words);
+  if (found === undefined) {
+    throw new CommandError("E-APPLICATION", "No application that waits here has these words.", {
+      hint:
+        "Have them read out again. Applications wait on the site that made the code; if another " +
+        "machine used it, the words differ: then make a new code.",
+      exit: 5,
+    });
+  }
+  const application = openApplication(fromBase64(found.application));
+  if (application?.request.key === found.applicant) return application;
+  throw new CommandError("E-APPLICATION", "The application is not what the applicant signed.", {
+    hint: "Make a new code and have the other machine join again.",
+  });
+}
+
+function describe(application: Application, mesh: MembershipAnswer, zones: boolean): string {
+  const { request, claim, delegate, release } = application;
+  const known = mesh.owners.find(({ ownerId }) => ownerId === delegate?.owner);
+  const old = mesh.sites.find(({ siteId }) => siteId === release?.old);
+  const lines = [
+    `Site       ${request.name}`,
+    `Run by     ${request.org}`,
+    `Place      ${[request.place, request.domains.country].filter((each) => each).join(", ") || "-"}`,
+    `Site key   ${request.key}`,
+    claim !== undefined
+      ? `Owner      new: ${claim.name}`
+      : `Owner      ${known === undefined ? "none" : known.name}`,
+    `Zones      ${zones ? "may edit all" : "may edit none"}`,
+  ];
+  if (release !== undefined) {
+    lines.push(`Replaces   ${old?.name ?? release.old}, which is no member any more then`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** In the order in which each finds what it builds on. */
+async function signAll(
+  context: CliContext,
+  application: Application,
+  operator: OperatorSecret,
+  zones: boolean,
+): Promise<readonly SignedStatement[]> {
+  const { parts, request } = application;
+  const path = `/v1/membership/chains/${idOf<OperatorId>(operator.sign.publicKey)}`;
+  const { seq, prev, lamport } = await context.client.get(path, chainShape);
+  const head = { seq, prev: prev as StatementId | MeshId, lamport };
+  const chain = new StatementChain(request.mesh, operator.sign, head);
+  const statements: SignedStatement[] = [];
+  if (parts.owner !== null) statements.push(chain.sign({ kind: "OWNER", ...parts.owner }));
+  if (parts.delegate !== null) statements.push(parts.delegate);
+  statements.push(
+    chain.sign({
+      kind: "SITE",
+      ...parts.site,
+      classes: [...OWN_CLASSES],
+      release: parts.release,
+    }),
+  );
+  if (zones) {
+    statements.push(
+      chain.sign({ kind: "GRANT", site: request.key, class: "zone", selector: null }),
+    );
+  }
+  return statements;
+}

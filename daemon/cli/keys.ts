@@ -1,0 +1,84 @@
+/** `pleach keys sheet`: the recovery sheet with the members of today. */
+import { Command } from "commander";
+import type { MeshId } from "../../protocol/ids.ts";
+import { deriveOwnerKeys } from "../../protocol/owner-keys.ts";
+import { printRecoverySheet } from "../../protocol/recovery-sheet.ts";
+import { membershipShape, type MembershipAnswer } from "../control/shapes-membership.ts";
+import { help, type CliContext } from "./context.ts";
+import { CommandError } from "./exit.ts";
+import { today } from "./owner-ceremony.ts";
+import { MadeFiles, readPhrase } from "./people-files.ts";
+
+/** A page has room for no more; any one of them is enough. */
+const MAX_MEMBERS_ON_SHEET = 8;
+
+interface SheetOptions {
+  readonly phraseFile?: string;
+  readonly out: string;
+}
+
+export function keysCommand(context: CliContext): Command {
+  const keys = help(new Command("keys"), "The keys of an owner.", [
+    ["pleach keys sheet --out sheet.txt", "a recovery sheet with the members of today"],
+  ]);
+  const sheet = new Command("sheet")
+    .requiredOption("--out <file>", "where to write it; never over a file that is there")
+    .option("--phrase-file <file>", "the phrase or an older sheet, instead of asking for it")
+    .action((options: SheetOptions) => writeSheet(context, options));
+  keys.addCommand(
+    help(sheet, "Writes a recovery sheet with the addresses that the members have today.", [
+      ["pleach keys sheet --phrase-file old.txt --out new.txt", "from an older sheet"],
+      ["pleach keys sheet --out new.txt", "asks for the 24 words"],
+    ]),
+  );
+  return keys;
+}
+
+async function writeSheet(context: CliContext, options: SheetOptions): Promise<void> {
+  const root = await readPhrase(options.phraseFile);
+  const { ownerId } = deriveOwnerKeys(root);
+  const mesh = await context.client.get("/v1/membership", membershipShape);
+  const owner = mesh.owners.find((each) => each.ownerId === ownerId);
+  if (mesh.meshId === null || mesh.meshName === null || owner === undefined) {
+    throw new CommandError("E-OWNER", `This node knows no owner with this phrase (${ownerId}).`, {
+      hint: "Take the phrase of an owner of this mesh, and a node that is a member of it.",
+    });
+  }
+  const members = membersFor(mesh, ownerId);
+  if (members.length === 0) {
+    throw new CommandError("E-OWNER", "This node knows the address of no member.", {
+      hint: "Wait until it is linked with others:  pleach peers",
+    });
+  }
+  const sheet = {
+    meshId: mesh.meshId as MeshId,
+    meshName: mesh.meshName,
+    ownerId,
+    ownerName: owner.name,
+    root,
+    members,
+    madeOn: today(),
+  };
+  await new MadeFiles().create(options.out, printRecoverySheet(sheet));
+  const sites = [...new Set(members.map(({ site }) => site))];
+  context.out.result(
+    { file: options.out, ownerId, members },
+    `Wrote ${options.out} with the addresses of ${sites.join(", ")}.\n` +
+      "Print it, keep it away from the server, and delete the file and the older sheet.",
+  );
+}
+
+/** Sites of others first: those of the owner may be lost together with the data. */
+function membersFor(mesh: MembershipAnswer, ownerId: string) {
+  const sites = mesh.sites.toSorted(
+    (a, b) => Number(a.owners.includes(ownerId)) - Number(b.owners.includes(ownerId)),
+  );
+  const lists = sites.map(({ name, addresses }) =>
+    addresses.map((address) => ({ site: name, address })),
+  );
+  // One address of each before the second of any.
+  const depth = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: depth }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1)))
+    .flat()
+    .slice(0, MAX_MEMBERS_ON_SHEET);
+}
