@@ -101,6 +101,7 @@ export class SpreadMesh {
       ...this.#options,
       state: this.#stateOf(id),
       providers: noProviders,
+      onRecovery: () => {},
       clock: this.time.clock(),
       log: silentLogger,
     });
@@ -116,7 +117,10 @@ export class SpreadMesh {
     if (site === undefined) throw new RangeError(name);
     this.network.leave(site.id);
     // What it still tries comes to nothing: the network has forgotten it.
-    await this.time.resolve(site.backups.stop());
+    let stopped = false;
+    const end = site.backups.stop().finally(() => (stopped = true));
+    await this.until(() => stopped, 60_000, "the end of the site");
+    await end;
   }
 
   /** Names the site that writes an owner's sets. */

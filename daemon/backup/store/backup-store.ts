@@ -8,7 +8,7 @@ import type { Store } from "../../core/store.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Head } from "../../../protocol/head.ts";
-import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { holdKey, placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
@@ -27,6 +27,7 @@ import { OwnSets, type OwnSet } from "./own-sets.ts";
 import type { BackupState, ProviderRecords } from "./ports.ts";
 import { Quota } from "./quota.ts";
 import { ListReceiver } from "./receive-list.ts";
+import { RecoverServer } from "./recover-server.ts";
 import { ReceiptStore } from "./receipt-store.ts";
 import { Serial } from "./serial.ts";
 import { ShardStore, type ShardName } from "./shard-store.ts";
@@ -39,6 +40,8 @@ export interface BackupStoreOptions extends Partial<SpreadTimes> {
   readonly state: BackupState;
   readonly transport: Transport;
   readonly providers: ProviderRecords;
+  /** Serves the recovery protocol to recovery keys; see recover-message.ts. */
+  readonly onRecovery: (handler: (channel: Channel<PeerKey>) => Promise<void>) => void;
   readonly siteKey: SigningKey;
   /** What is lent to others, in bytes; 0 for nothing. */
   readonly giveBytes: number;
@@ -73,6 +76,7 @@ export class BackupStore {
   readonly #spreader: Spreader;
   readonly #holdings: Holdings;
   readonly #receiver: ListReceiver;
+  readonly #recovery: RecoverServer;
   readonly #serial = new Serial();
 
   private constructor(
@@ -89,13 +93,35 @@ export class BackupStore {
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
     this.#holdings = new Holdings(holder, providers);
+    this.#recovery = new RecoverServer(holder, providers);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
       this.#holdings.completed(list);
     });
   }
 
-  /** Opens the store, registers the protocol and takes up what was under way. */
+  /**
+   * Opens the store, registers the protocols and takes up what was under way. The handlers are set
+   * before anything is waited for: links may come up at once.
+   */
   static async open(options: BackupStoreOptions): Promise<BackupStore> {
+    const { promise: ready, resolve, reject } = Promise.withResolvers<BackupStore>();
+    ready.catch(() => {});
+    options.transport.handle(SHARD_PROTOCOL, async (channel) => (await ready).#serve(channel));
+    options.onRecovery(async (channel) => (await ready).#recovery.serve(channel));
+    try {
+      const backups = await BackupStore.#build(options);
+      await backups.#holdings.start();
+      await backups.#queue.resume();
+      backups.#spreader.start();
+      resolve(backups);
+      return backups;
+    } catch (error) {
+      reject(error);
+      throw error;
+    }
+  }
+
+  static async #build(options: BackupStoreOptions): Promise<BackupStore> {
     const { store, state, transport, siteKey, clock } = options;
     const log = options.log.part("backup");
     const shards = await ShardStore.open(options.directory);
@@ -105,23 +131,14 @@ export class BackupStore {
     const lists = await ListStore.open(store);
     const receipts = new ReceiptStore(store);
     const arrivals = new Arrivals();
-    const backups = new BackupStore(
-      {
-        ...{ siteKey, state, transport, shards, lists, receipts, quota, arrivals, clock, log },
-      },
-      own,
-      options,
-    );
-    transport.handle(SHARD_PROTOCOL, (channel) => backups.#serve(channel));
-    await backups.#holdings.start();
-    await backups.#queue.resume();
-    backups.#spreader.start();
-    return backups;
+    const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
+    return new BackupStore({ ...parts, clock, log }, own, options);
   }
 
   async stop(): Promise<void> {
     await this.#spreader.stop();
     await this.#queue.stop();
+    await this.#receiver.stop();
     await this.#holdings.stop();
   }
 

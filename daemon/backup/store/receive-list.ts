@@ -6,7 +6,13 @@
  * older one, because the older one's sender may be long dead.
  */
 import type { Channel } from "../../core/transport.ts";
-import { toHex, type ListId, type ShardId, type SiteId } from "../../../protocol/ids.ts";
+import {
+  toHex,
+  type ListId,
+  type PeerKey,
+  type ShardId,
+  type SiteId,
+} from "../../../protocol/ids.ts";
 import {
   checkEntries,
   LIST_ENTRY_BYTES,
@@ -59,6 +65,7 @@ export class ListReceiver {
   readonly #intake: ShardIntake;
   readonly #active = new Map<string, Active>();
   readonly #onComplete: (list: LoadedList) => void;
+  #stopped = false;
 
   constructor(holder: Holder, passOn: PassOn, onComplete: (list: LoadedList) => void) {
     this.#holder = holder;
@@ -67,8 +74,17 @@ export class ListReceiver {
     this.#onComplete = onComplete;
   }
 
+  /** Ends what is under way and waits until nothing is written any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const all = [...this.#active.values()];
+    for (const { channel } of all) channel.abort("the node stops");
+    await Promise.all(all.map(({ over }) => over));
+  }
+
   /** Serves one channel whose first message was an offer. */
   async serve(channel: Channel, offer: Offer): Promise<void> {
+    if (this.#stopped) throw new BackupError("E-BACKUP-PEER", "The node stops.");
     const header = openListHeader(offer.header, offer.signature);
     const group = groupName(header);
     const before = this.#active.get(group);
@@ -252,7 +268,10 @@ export async function nextMessage(channel: Channel): Promise<OpenerMessage> {
 }
 
 /** So many raw bytes; the number was bounded by the schema of the message before. */
-export async function readRaw(channel: Channel, sizeBytes: number): Promise<Uint8Array> {
+export async function readRaw(
+  channel: Pick<Channel<PeerKey>, "receive">,
+  sizeBytes: number,
+): Promise<Uint8Array> {
   const raw = new Uint8Array(sizeBytes);
   for (let at = 0; at < sizeBytes;) {
     const frame = await channel.receive(SILENCE_MS);

@@ -50,8 +50,24 @@ export class ShardIntake {
     wanted: readonly number[],
     reservation: Reservation,
   ): Promise<void> {
-    const pending = new Set(wanted);
     const writing = new Set<Promise<void>>();
+    try {
+      await this.#receiveAll(channel, outbox, list, new Set(wanted), reservation, writing);
+      await Promise.all(writing);
+    } finally {
+      // Nothing may be written any more once the attempt is over.
+      await Promise.allSettled(writing);
+    }
+  }
+
+  async #receiveAll(
+    channel: Channel,
+    outbox: Outbox,
+    list: LoadedList,
+    pending: Set<number>,
+    reservation: Reservation,
+    writing: Set<Promise<void>>,
+  ): Promise<void> {
     let receivedBytes = 0;
     const onBytes = (bytes: number): Promise<void> => {
       receivedBytes += bytes;
@@ -79,7 +95,6 @@ export class ShardIntake {
       );
       if (writing.size >= MAX_WRITING) await Promise.race(writing);
     }
-    await Promise.all(writing);
   }
 
   async #readShard(
