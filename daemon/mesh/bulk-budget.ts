@@ -10,10 +10,11 @@
  * delay; without a cap they waited for more than 15 s.
  */
 import type { Clock } from "../core/clock.ts";
-import type { MeshError } from "./error.ts";
+import { MAX_FRAME_BYTES } from "../core/transport.ts";
+import { MeshError } from "./error.ts";
 
-/** A frame of bulk is handed over in pieces of this size, so that others' words fit between. */
-export const PIECE_BYTES = 16 * 1024;
+/** A frame of bulk is handed over in pieces, so that others' words fit between; the smallest. */
+const MIN_PIECE_BYTES = 16 * 1024;
 /** The receiver acknowledges after so many bytes at the latest. */
 export const ACKNOWLEDGE_EVERY_BYTES = 16 * 1024;
 
@@ -25,6 +26,9 @@ const MAX_CAP_BYTES = 4 * 1024 * 1024;
 const TARGET_DELAY_MS = 500;
 /** On a line whose own round trip is longer than the target, the cap must not fall to nothing. */
 const MAX_TARGET_DELAY_MS = 1500;
+
+/** A peer that acknowledges nothing for so long gets no more. */
+const SILENT_MS = 60_000;
 
 interface Waiter {
   readonly sizeBytes: number;
@@ -40,29 +44,44 @@ export class BulkBudget {
   #minRoundTripMs = Number.POSITIVE_INFINITY;
   /** One piece at a time is timed: when so many bytes are acknowledged, its round trip is known. */
   #timed: { untilBytes: number; readonly sentAtMs: number; limited: boolean } | undefined;
+  #movedAtMs: number;
   #closed: MeshError | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#movedAtMs = clock.monotonicMs();
   }
 
   get capBytes(): number {
     return this.#capBytes;
   }
 
-  /** Resolves when so many bytes (at most {@link PIECE_BYTES}) may be handed over. */
+  /** The size to cut pieces to: an eighth of the cap, whole frames on a fast line. */
+  get pieceBytes(): number {
+    return Math.min(MAX_FRAME_BYTES, Math.max(MIN_PIECE_BYTES, Math.floor(this.#capBytes / 8)));
+  }
+
+  /**
+   * Resolves when so many bytes (at most {@link pieceBytes}) may be handed over.
+   *
+   * @throws MeshError when the link is gone, or its peer acknowledges nothing for 60 s.
+   */
   async take(sizeBytes: number): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
-    if (this.#waiting.length === 0 && this.#underWayBytes + sizeBytes <= this.#capBytes) {
+    if (this.#waiting.length === 0 && this.#fits(sizeBytes)) {
       this.#admit(sizeBytes);
       return;
     }
     if (this.#timed !== undefined) this.#timed.limited = true;
-    await new Promise<void>((go, fail) => this.#waiting.push({ sizeBytes, go, fail }));
+    await new Promise<void>((go, fail) => {
+      if (this.#waiting.length === 0) this.#watchSilence();
+      this.#waiting.push({ sizeBytes, go, fail });
+    });
   }
 
   /** Counts bytes that the peer has, or that will never arrive because their channel is gone. */
   settled(sizeBytes: number): void {
+    this.#movedAtMs = this.#clock.monotonicMs();
     this.#underWayBytes = Math.max(0, this.#underWayBytes - sizeBytes);
     const timed = this.#timed;
     if (timed !== undefined) {
@@ -73,7 +92,7 @@ export class BulkBudget {
       }
     }
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (this.#underWayBytes + next.sizeBytes > this.#capBytes) return;
+      if (!this.#fits(next.sizeBytes)) return;
       this.#waiting.shift();
       this.#admit(next.sizeBytes);
       next.go();
@@ -84,6 +103,21 @@ export class BulkBudget {
   close(error: MeshError): void {
     this.#closed = error;
     for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+  }
+
+  #watchSilence(): void {
+    this.#movedAtMs = this.#clock.monotonicMs();
+    const look = (): void => {
+      if (this.#waiting.length === 0) return;
+      const leftMs = this.#movedAtMs + SILENT_MS - this.#clock.monotonicMs();
+      if (leftMs > 0) {
+        this.#clock.after(leftMs, look);
+        return;
+      }
+      const error = new MeshError("E-MESH-TIMEOUT", "The peer acknowledged nothing for 60 s.");
+      for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+    };
+    this.#clock.after(SILENT_MS, look);
   }
 
   /**
@@ -100,6 +134,11 @@ export class BulkBudget {
     const factor = Math.min(2, Math.max(0.5, targetMs / measuredMs));
     if (factor > 1 && !limited) return;
     this.#capBytes = Math.min(MAX_CAP_BYTES, Math.max(MIN_CAP_BYTES, this.#capBytes * factor));
+  }
+
+  /** A piece that was cut before the cap fell may be larger than it, and still has to go. */
+  #fits(sizeBytes: number): boolean {
+    return this.#underWayBytes === 0 || this.#underWayBytes + sizeBytes <= this.#capBytes;
   }
 
   #admit(sizeBytes: number): void {

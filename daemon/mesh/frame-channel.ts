@@ -10,7 +10,7 @@ import type { Stream } from "@libp2p/interface";
 import type { PeerKey } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
 import { MAX_FRAME_BYTES, type Channel } from "../core/transport.ts";
-import { ACKNOWLEDGE_EVERY_BYTES, PIECE_BYTES, type BulkBudget } from "./bulk-budget.ts";
+import { ACKNOWLEDGE_EVERY_BYTES, type BulkBudget } from "./bulk-budget.ts";
 import { MeshError } from "./error.ts";
 import { acknowledgeHead, END_HEAD, FrameReader, unit } from "./frame-reader.ts";
 
@@ -134,18 +134,22 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
     this.#stream.abort(new Error(reason));
   }
 
+  /** A write that fails may have left half a frame, so the channel goes with it. */
   #inTurn(write: () => Promise<void>): Promise<void> {
     const turn = this.#sending.then(write);
-    this.#sending = turn.catch(() => undefined);
+    this.#sending = turn.catch((error: unknown) => {
+      if (this.#failure === undefined) this.abort(String(error));
+    });
     return turn;
   }
 
   async #write(frame: Uint8Array): Promise<void> {
     const { budget } = this.#options;
     if (budget === undefined) return this.#handOver(unit(frame, false));
-    for (let from = 0; ; from += PIECE_BYTES) {
-      const piece = frame.subarray(from, from + PIECE_BYTES);
-      const goesOn = from + PIECE_BYTES < frame.length;
+    for (let from = 0; ;) {
+      const piece = frame.subarray(from, from + budget.pieceBytes);
+      from += piece.length;
+      const goesOn = from < frame.length;
       await budget.take(piece.length);
       this.#unacknowledgedBytes += piece.length;
       if (this.#failure !== undefined) this.#settleAll();

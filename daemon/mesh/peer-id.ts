@@ -30,9 +30,10 @@ export function libp2pKeyOf(key: SigningKey): PrivateKey {
 export function memberAddress(text: string, key: PeerKey): Multiaddr | undefined {
   try {
     const address = multiaddr(text);
-    const named = peerNamedIn(address);
-    if (named === undefined) return address.encapsulate(`/p2p/${peerIdOf(key).toString()}`);
-    return named === key ? address : undefined;
+    if (!address.getComponents().some((part) => part.name === "p2p")) {
+      return address.encapsulate(`/p2p/${peerIdOf(key).toString()}`);
+    }
+    return peerNamedIn(address) === key ? address : undefined;
   } catch {
     return undefined;
   }
