@@ -25,6 +25,10 @@ export class PreparedAnswers {
     full: new Map(),
   };
 
+  get size(): number {
+    return this.#kept.plain.size + this.#kept.small.size + this.#kept.full.size;
+  }
+
   /** A copy of a kept answer, made the answer to this packet. */
   find(
     packet: Uint8Array,

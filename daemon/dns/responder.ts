@@ -43,6 +43,11 @@ export class Responder {
     this.#nsid = Uint8Array.of(0, OPTION_NSID, 0, name.length, ...name);
   }
 
+  /** How many answers are kept as bytes. */
+  get preparedCount(): number {
+    return this.#prepared.size;
+  }
+
   /** The answer as bytes of its own, or undefined for packets that get none. */
   respond(packet: Uint8Array, carrier: Carrier): Uint8Array | undefined {
     const query = readQuery(packet);

@@ -1,0 +1,131 @@
+/** `pleach dns` as a person types it: a real command process, the real control socket and server. */
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { dnsRoutes } from "../../daemon/control/dns-routes.ts";
+import { ControlServer } from "../../daemon/control/server.ts";
+import { DnsControl } from "../../daemon/dns/dns-control.ts";
+import { DnsServer } from "../../daemon/dns/dns-server.ts";
+import { silentLogger } from "../../daemon/observe/log.ts";
+import { systemClock } from "../../daemon/observe/system-clock.ts";
+import { siteIdOf, StaticSource } from "../dns/static-source.ts";
+
+const PROGRAM = join(import.meta.dirname, "../../daemon/pleach.ts");
+const source = new StaticSource(["quimper"]);
+let directory = "";
+let server: DnsServer;
+let control: ControlServer;
+
+interface Ending {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function pleach(...words: readonly string[]): Promise<Ending> {
+  const line = [PROGRAM, "--config", join(directory, "pleach.toml"), "dns", ...words];
+  return new Promise((resolve) => {
+    execFile(process.execPath, line, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "pleach-dns-"));
+  const socketPath = join(directory, "control");
+  const config = [`data = "${directory}"`, `socket = "${socketPath}"`, 'site = "quimper"'];
+  await writeFile(join(directory, "pleach.toml"), `${config.join("\n")}\n`);
+  const listen = [{ address: "127.0.0.1", port: 0 }];
+  const log = silentLogger;
+  const siteName = () => "quimper";
+  server = await DnsServer.start({ listen, source, clock: systemClock, log, siteName });
+  const siteId = siteIdOf("quimper");
+  const dns = new DnsControl({ server, source, writer: source, siteId, confirmedBy: () => [] });
+  control = await ControlServer.start({ socketPath, routes: [dnsRoutes(dns)], log });
+  const dnsPlaces = [{ address: "192.0.2.1", port: 53 }];
+  source.put("site", "node", { addresses: [], version: "1", dns: dnsPlaces }, siteId);
+});
+
+after(async () => {
+  await control.stop();
+  await server.stop();
+  await rm(directory, { recursive: true });
+});
+
+describe("pleach dns", () => {
+  it("starts a zone, fills it, shows it and explains it", async () => {
+    equal((await pleach("zones")).stdout, "No zones. Start one:  pleach dns add-zone NAME\n");
+    const added = await pleach("add-zone", "mesh.example");
+    match(added.stdout, /^Zone mesh\.example is served with serial \d+\.$/m);
+    equal((await pleach("add", "www.mesh.example", "A", "192.0.2.9", "--ttl", "5m")).code, 0);
+    equal((await pleach("set", "mesh.example", "TXT", "v=spf1 -all; really")).code, 0);
+    const listed = JSON.parse((await pleach("list", "mesh.example", "--json")).stdout);
+    const txt = listed.records.find(({ type }: { type: string }) => type === "TXT");
+    deepEqual([txt.data, txt.ttl, txt.provisional], ['"v=spf1 -all; really"', 300, true]);
+    const shown = await pleach("list", "mesh.example");
+    match(shown.stdout, /^www +300 +A +192\.0\.2\.9 +quimper, provisional$/m);
+    match(shown.stdout, /^@ +300 +NS +quimper\.node\.mesh\.example\. +site quimper$/m);
+    const explained = await pleach("explain", "www.mesh.example", "--ask");
+    match(explained.stdout, /www\.mesh\.example\. A: NOERROR \(zone mesh\.example, serial \d+/);
+    match(
+      explained.stdout,
+      /NOERROR, authoritative\n +answer +www\.mesh\.example\. 300 A 192\.0\.2\.9/,
+    );
+    const missing = await pleach("explain", "nope.mesh.example");
+    match(missing.stdout, /NXDOMAIN[^]*Neither nope\.mesh\.example\. nor a wildcard/);
+  });
+
+  it("prints a zone file", async () => {
+    const { stdout } = await pleach("export", "mesh.example");
+    match(stdout, /^\$ORIGIN mesh\.example\.\n@\t3600\tIN\tSOA\t/);
+    match(stdout, /^www\t300\tIN\tA\t192\.0\.2\.9$/m);
+  });
+
+  it("refuses with one clear error, and changes nothing", async () => {
+    const zonesBefore = (await pleach("zones", "--json")).stdout;
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [
+        ["add", "www.mesh.example", "A", "192.0.2.300"],
+        /^error E-DNS-VALUE: "192\.0\.2\.300" is not an IPv4 address \(300 is above 255\)\.$/m,
+      ],
+      [
+        ["add", "a..mesh.example", "A", "192.0.2.1"],
+        /^error E-DNS-NAME: "a\.\.mesh\.example" is not a domain name \(label 2 is empty\)\.$/m,
+      ],
+      [
+        ["add", "www.mesh.example", "AAAAA", "::1"],
+        /^error E-DNS-TYPE: "AAAAA" is not a record type/m,
+      ],
+      [
+        ["add", "www.else.example", "A", "192.0.2.1"],
+        /^error E-DNS-ZONE: No zone of this mesh holds "www\.else\.example"\./m,
+      ],
+      [
+        ["set", "www.mesh.example", "CNAME", "a"],
+        /^error E-DNS-CONFLICT: www\.mesh\.example\. has a A record/m,
+      ],
+      [
+        ["add", "www.mesh.example", "A", "192.0.2.1", "--ttl", "soon"],
+        /^error E-DNS-TTL: "soon" is not a number of seconds\.$/m,
+      ],
+      [
+        ["remove", "no.mesh.example", "A"],
+        /^error E-DNS-RECORD: no\.mesh\.example\. has no A record\.$/m,
+      ],
+      [["remove-zone", "mesh.example"], /^error E-CONFIRM: /m],
+      [["list", "else.example"], /^error E-DNS-ZONE: /m],
+    ];
+    for (const [words, says] of cases) {
+      const { code, stderr, stdout } = await pleach(...words);
+      ok(code !== 0, words.join(" "));
+      equal(stdout, "");
+      match(stderr, says);
+      match(stderr, /^Nothing was changed\.$/m);
+    }
+    equal((await pleach("zones", "--json")).stdout, zonesBefore);
+  });
+});
