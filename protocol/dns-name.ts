@@ -18,7 +18,7 @@ export type DnsName = Uint8Array & { readonly [brand]: "dns-name" };
 /** RFC 1035 section 2.3.4, the root's zero byte included. */
 export const MAX_NAME_BYTES = 255;
 /** RFC 1035 section 2.3.4. */
-export const MAX_LABEL_BYTES = 63;
+const MAX_LABEL_BYTES = 63;
 
 export const ROOT_NAME = Uint8Array.of(0) as DnsName;
 
@@ -214,11 +214,6 @@ export function parentName(name: DnsName, count = 1): DnsName {
   let at = 0;
   for (let left = count; left > 0 && name[at] !== 0; left--) at += (name[at] ?? 0) + 1;
   return name.subarray(at) as DnsName;
-}
-
-/** Whether the leftmost label is `*` (RFC 4592 section 2.1.1). */
-export function isWildcard(name: DnsName): boolean {
-  return name[0] === 1 && name[1] === 0x2a;
 }
 
 /**

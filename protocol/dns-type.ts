@@ -53,8 +53,9 @@ export const TYPE = {
   CAA: 257,
 } as const;
 
+const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(TYPE));
 const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(TYPE).map(([name, number]) => [number, name]),
+  [...NUMBERS].map(([name, number]) => [number, name]),
 );
 
 /** `MX`, or `TYPE65280` for a number that has no name here. */
@@ -69,7 +70,7 @@ export function formatType(type: number): string {
  */
 export function parseType(text: string): number {
   const upper = text.toUpperCase();
-  const known = Object.entries(TYPE).find(([name]) => name === upper)?.[1];
+  const known = NUMBERS.get(upper);
   if (known !== undefined) return known;
   const digits = /^TYPE([0-9]{1,5})$/.exec(upper)?.[1];
   if (digits !== undefined && Number(digits) <= 65_535) return Number(digits);

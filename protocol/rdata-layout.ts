@@ -6,7 +6,7 @@
  */
 import { TYPE } from "./dns-type.ts";
 
-export type FieldKind =
+type FieldKind =
   | "u8"
   | "u16"
   | "u32"

@@ -26,10 +26,10 @@ import { sha256, toHex } from "./ids.ts";
 import { formatRdata, parseRdata } from "./rdata.ts";
 
 /** Longer data are refused, so that a record stays well below the 8 KiB that a value may have. */
-export const MAX_DATA_CHARACTERS = 6000;
+const MAX_DATA_CHARACTERS = 6000;
 
 /** Who is meant to see a record. More views may come; records of unknown ones are not served. */
-export const zoneRecordValue = z.object({
+const zoneRecordValue = z.object({
   ttl: z.int().min(0).max(MAX_TTL_SECONDS),
   data: z.string().min(1).max(MAX_DATA_CHARACTERS),
   view: z.string().min(1).max(32),

@@ -17,8 +17,8 @@ import {
 } from "../../protocol/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns-type.ts";
 import { PleachError } from "../../protocol/error.ts";
-import { toHex } from "../../protocol/ids.ts";
-import { readZoneRecord, zoneText } from "../../protocol/zone-record.ts";
+import { toHex, type VersionId } from "../../protocol/ids.ts";
+import { readZoneRecord, zoneText, type ZoneRecord } from "../../protocol/zone-record.ts";
 import type { View } from "./view.ts";
 import type { RRset, Zone, ZoneLine } from "./zone.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
@@ -41,13 +41,27 @@ interface Draft {
   readonly warnings: string[];
 }
 
-/** All zones that have a SOA record, sorted by name. */
-export function buildZones(state: ZoneState): readonly Zone[] {
+/**
+ * Records that were read before, by version. A version always says the same, so remembering
+ * changes nothing but the time that the next build takes.
+ */
+export type ReadRecords = Map<VersionId, ZoneRecord>;
+
+/**
+ * All zones that have a SOA record, sorted by name.
+ *
+ * @param memory - What the build before this one has read; what is gone is dropped from it.
+ */
+export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): readonly Zone[] {
+  const before = new Map(memory);
+  memory.clear();
   const drafts = new Map<string, Draft>();
   for (const entry of state.view.entries("zone")) {
     const zoneName = entry.key.split("/")[0] ?? "";
     try {
-      const { zone, owner, type, ttl, rdata } = readZoneRecord(entry.key, entry.value);
+      const record = before.get(entry.versionId) ?? readZoneRecord(entry.key, entry.value);
+      memory.set(entry.versionId, record);
+      const { zone, owner, type, ttl, rdata } = record;
       const draft = draftOf(drafts, zone);
       const { key, author, lamport } = entry;
       draft.lines.push({ owner, type, ttl, rdata, origin: { kind: "edit", key, author, lamport } });

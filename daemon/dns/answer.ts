@@ -76,9 +76,11 @@ function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): voi
     const path = pathOf(name);
     const served = responsible(tree, path, type);
     if (served === undefined) return;
-    seen.add(nameKey(name));
-    name = step(draft, served, name, path, type);
-    if (name !== undefined && (seen.has(nameKey(name)) || seen.size > MAX_ALIASES)) return;
+    const here = name;
+    name = step(draft, served, here, path, type);
+    if (name === undefined) return;
+    seen.add(nameKey(here));
+    if (seen.has(nameKey(name)) || seen.size > MAX_ALIASES) return;
   }
 }
 

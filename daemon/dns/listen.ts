@@ -8,7 +8,7 @@ export interface Listen {
   readonly port: number;
 }
 
-export function formatListen({ address, port }: Listen): string {
+function formatListen({ address, port }: Listen): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -3,27 +3,31 @@
  *
  * Names are compressed where RFC 3597 section 4 allows it: owners, and the data of the types of
  * RFC 1035. A pointer may lead to a spelling in another case; DNS does not tell them apart.
+ * Suffixes are found by a hash that grows label by label from the right, so a name costs its
+ * length whatever it looks like; a name of 127 labels is no more work than any other.
  */
-import { MAX_NAME_BYTES, labelKey, type DnsName } from "../../protocol/dns-name.ts";
+import type { DnsName } from "../../protocol/dns-name.ts";
+import { TYPE } from "../../protocol/dns-type.ts";
 import { nameOffsets } from "../../protocol/rdata.ts";
 import { mayCompress } from "../../protocol/rdata-layout.ts";
+import { SuffixTable } from "./suffix-table.ts";
 import type { RRset } from "../core/zone.ts";
 
-/** A pointer has 14 bits (RFC 1035 section 4.1.4). */
-const MAX_POINTER = 0x3fff;
 const CLASS_IN = 1;
+/** Type, class, TTL and the length of the data. */
+const RECORD_HEAD_BYTES = 10;
 
 export class MessageWriter {
   readonly #bytes: Uint8Array;
+  readonly #suffixes: SuffixTable;
   #at = 0;
   #limit: number;
-  /** Where each suffix of a written name starts. */
-  readonly #names = new Map<string, number>();
 
   /** @param bytes - Written from the start; its size is the largest message. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#limit = bytes.length;
+    this.#suffixes = new SuffixTable(bytes);
   }
 
   get size(): number {
@@ -32,7 +36,7 @@ export class MessageWriter {
 
   /** Starts a new message of at most `limit` bytes with bytes that are there already. */
   reset(limit: number, head: Uint8Array): void {
-    this.#names.clear();
+    this.#suffixes.clear();
     this.#bytes.set(head);
     this.#at = head.length;
     this.#limit = Math.min(limit, this.#bytes.length);
@@ -40,9 +44,7 @@ export class MessageWriter {
 
   /** Makes the suffixes of an uncompressed name that stands in the message known. */
   knowName(name: DnsName, at: number): void {
-    for (let label = 0; name[label] !== 0; label += (name[label] ?? 0) + 1) {
-      this.#names.set(labelKey(name.subarray(label)), at + label);
-    }
+    this.#suffixes.add(name, name.length, at);
   }
 
   /** Writes all records of a set, or none: false when they do not fit. */
@@ -59,76 +61,51 @@ export class MessageWriter {
   /** Forgets what was written from `size` on. */
   rollback(size: number): void {
     this.#at = size;
-    for (const [name, at] of this.#names) if (at >= size) this.#names.delete(name);
+    this.#suffixes.forgetFrom(size);
   }
 
+  /** Writes a record whole; one that does not fit may leave rests behind the end. */
   #writeRecord(owner: DnsName, rrset: RRset, rdata: Uint8Array): boolean {
-    // Names only get shorter by compression, so this is enough room for any outcome.
-    if (this.#at + MAX_NAME_BYTES + 10 + rdata.length > this.#limit) {
-      if (this.#at + this.#sizeOf(owner, rrset, rdata) > this.#limit) return false;
-    }
-    this.#writeName(owner);
+    if (!this.#writeName(owner) || this.#at + RECORD_HEAD_BYTES > this.#limit) return false;
     this.#u16(rrset.type);
     this.#u16(CLASS_IN);
     this.#u16(rrset.ttl >>> 16);
     this.#u16(rrset.ttl & 0xffff);
     const lengthAt = this.#at;
     this.#at += 2;
-    this.#writeData(rrset.type, rdata);
+    if (!this.#writeData(rrset.type, rdata)) return false;
     const length = this.#at - lengthAt - 2;
     this.#bytes[lengthAt] = length >> 8;
     this.#bytes[lengthAt + 1] = length & 255;
     return true;
   }
 
-  /** The size of a record written here, for the rare case that room is short. */
-  #sizeOf(owner: DnsName, rrset: RRset, rdata: Uint8Array): number {
-    let size = this.#compressedSize(owner) + 10 + rdata.length;
-    if (!mayCompress(rrset.type)) return size;
-    for (const offset of nameOffsets(rrset.type, rdata)) {
-      const name = nameIn(rdata, offset);
-      size += this.#compressedSize(name) - name.length;
-    }
-    return size;
-  }
-
-  #compressedSize(name: DnsName): number {
-    for (let label = 0; name[label] !== 0; label += (name[label] ?? 0) + 1) {
-      if (this.#names.has(labelKey(name.subarray(label)))) return label + 2;
-    }
-    return name.length;
-  }
-
-  #writeData(type: number, rdata: Uint8Array): void {
+  #writeData(type: number, rdata: Uint8Array): boolean {
     if (!mayCompress(type)) return this.#raw(rdata);
     let done = 0;
     for (const offset of nameOffsets(type, rdata)) {
-      this.#raw(rdata.subarray(done, offset));
       const name = nameIn(rdata, offset);
-      this.#writeName(name);
+      if (!this.#raw(rdata.subarray(done, offset)) || !this.#writeName(name)) return false;
       done = offset + name.length;
     }
-    this.#raw(rdata.subarray(done));
+    return this.#raw(rdata.subarray(done));
   }
 
-  #writeName(name: DnsName): void {
-    let label = 0;
-    while (name[label] !== 0) {
-      const key = labelKey(name.subarray(label));
-      const known = this.#names.get(key);
-      if (known !== undefined) return this.#u16(0xc000 | known);
-      if (this.#at <= MAX_POINTER) this.#names.set(key, this.#at);
-      const size = (name[label] ?? 0) + 1;
-      this.#raw(name.subarray(label, label + size));
-      label += size;
-    }
-    this.#bytes[this.#at++] = 0;
+  #writeName(name: DnsName): boolean {
+    const { length, pointer } = this.#suffixes.find(name);
+    const size = pointer === undefined ? name.length : length + 2;
+    if (this.#at + size > this.#limit) return false;
+    this.#suffixes.add(name, length, this.#at);
+    this.#raw(name.subarray(0, length));
+    if (pointer !== undefined) this.#u16(0xc000 | pointer);
+    return true;
   }
 
   /** An OPT record (RFC 6891 section 6.1.2); the caller has kept room for it. */
   writeOpt(udpBytes: number, extendedRcode: number, dnssecOk: boolean, options: Uint8Array): void {
+    this.#limit = this.#bytes.length;
     this.#bytes[this.#at++] = 0;
-    this.#u16(41);
+    this.#u16(TYPE.OPT);
     this.#u16(udpBytes);
     this.#u16((extendedRcode >> 4) << 8);
     this.#u16(dnssecOk ? 0x8000 : 0);
@@ -136,9 +113,11 @@ export class MessageWriter {
     this.#raw(options);
   }
 
-  #raw(bytes: Uint8Array): void {
+  #raw(bytes: Uint8Array): boolean {
+    if (this.#at + bytes.length > this.#limit) return false;
     this.#bytes.set(bytes, this.#at);
     this.#at += bytes.length;
+    return true;
   }
 
   #u16(value: number): void {

@@ -87,6 +87,7 @@ export class Responder {
   ): Uint8Array {
     const limit = carrier === "tcp" ? TCP_BYTES : udpLimit(edns);
     this.#start(packet, question, limit - optBytes(edns, this.#nsid));
+    this.#writer.knowName(question.name, HEADER_BYTES);
     const start = this.#writer.size;
     const counts: [number, number, number] = [0, 0, 0];
     if (!this.#fill(answer, question, carrier, counts)) {
@@ -123,7 +124,6 @@ export class Responder {
 
   #start(packet: Uint8Array, question: Question | undefined, limit: number): void {
     this.#writer.reset(limit, packet.subarray(0, question?.end ?? HEADER_BYTES));
-    if (question !== undefined) this.#writer.knowName(question.name, HEADER_BYTES);
     this.#buffer.fill(0, 4, HEADER_BYTES);
     this.#buffer[5] = question === undefined ? 0 : 1;
   }

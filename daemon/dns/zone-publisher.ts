@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zone.ts";
-import { buildZones } from "../core/zone-build.ts";
+import { buildZones, type ReadRecords } from "../core/zone-build.ts";
 import { serialOffset } from "../core/zone-serial.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ZoneSource } from "./zone-source.ts";
@@ -24,6 +24,7 @@ export class ZonePublisher {
   readonly #publish: (tree: ZoneTree) => void;
   readonly #unsubscribe: () => void;
   #tree = new ZoneTree([]);
+  readonly #memory: ReadRecords = new Map();
   #nextMs = 0;
   #cancel: (() => void) | undefined;
 
@@ -50,11 +51,12 @@ export class ZonePublisher {
     this.#cancel?.();
     this.#cancel = undefined;
     const started = this.#clock.monotonicMs();
-    const zones = buildZones({
+    const state = {
       view: this.#source.view(),
       sites: [...this.#source.authority().sites.values()],
       serialOffset: serialOffset(this.#source.logHeads(), this.#source.statementIds()),
-    });
+    };
+    const zones = buildZones(state, this.#memory);
     this.#tree = new ZoneTree(zones);
     this.#publish(this.#tree);
     const tookMs = this.#clock.monotonicMs() - started;
