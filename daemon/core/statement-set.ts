@@ -1,0 +1,158 @@
+/**
+ * The set of statements that a node keeps, and which new ones may enter it.
+ *
+ * A statement enters when its signer is known and the statement before it in the signer's chain is
+ * here. So every kept chain is whole, and a set that was handed over in any order ends the same.
+ * Beyond the limits of GENESIS the last in the order (seq, id) of a signer leave again: which
+ * ones stay does not depend on the order of arrival.
+ */
+import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
+import type { MeshId, OperatorId, OwnerId, StatementId } from "../../protocol/ids.ts";
+import { openOwnerClaim, ownerClaimId } from "../../protocol/owner-statement.ts";
+import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
+import {
+  isGenesis,
+  isUnknown,
+  meshIdOf,
+  type ChainedBody,
+  type SignedStatement,
+} from "../../protocol/statement.ts";
+
+/** Why a sound statement cannot enter the set. */
+export type StatementRefusal =
+  | "E-STATE-MESH"
+  | "E-STATE-CHAIN"
+  | "E-STATE-LIMIT"
+  | "E-STATE-GENESIS";
+
+export type StatementVerdict =
+  | { readonly kind: "accepted"; readonly dropped: readonly StatementId[] }
+  | { readonly kind: "known" }
+  | { readonly kind: "waiting" }
+  | { readonly kind: "refused"; readonly reason: StatementRefusal };
+
+/** A place in a chain: a statement, or an owner's claim inside an OWNER. */
+interface Link {
+  readonly by: SignerId;
+  readonly seq: number;
+  readonly lamport: number;
+}
+
+const WAITING: StatementVerdict = { kind: "waiting" };
+
+export class StatementSet {
+  readonly #byId = new Map<StatementId, SignedStatement>();
+  readonly #links = new Map<StatementId | MeshId, Link>();
+  readonly #chains = new Map<SignerId, SignedStatement[]>();
+  readonly #operators = new Set<OperatorId>();
+  readonly #ownerKeys = new Set<OwnerId>();
+  #meshId: MeshId | undefined;
+  #limits: { readonly operatorStatements: number; readonly ownerStatements: number } =
+    DEFAULT_LIMITS;
+
+  get meshId(): MeshId | undefined {
+    return this.#meshId;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: StatementId): SignedStatement | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): readonly SignedStatement[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Takes a statement in, if it may enter now. */
+  add(statement: SignedStatement): StatementVerdict {
+    const { id, body } = statement;
+    if (this.#byId.has(id)) return { kind: "known" };
+    if (isGenesis(body)) return this.#addGenesis(statement);
+    if (this.#meshId === undefined) return WAITING;
+    if (body.mesh !== this.#meshId) return { kind: "refused", reason: "E-STATE-MESH" };
+    if (!this.#isSigner(body)) return WAITING;
+    const fits = this.#fitsChain(body);
+    if (fits === undefined) return WAITING;
+    if (!fits) return { kind: "refused", reason: "E-STATE-CHAIN" };
+    return this.#keep(statement, body);
+  }
+
+  /** What the next statement of a signer has to carry. Undefined before there is a mesh. */
+  chainHead(by: SignerId): ChainHead | undefined {
+    if (this.#meshId === undefined) return undefined;
+    let lamport = 0;
+    let head: { id: StatementId | MeshId; seq: number } = { id: this.#meshId, seq: 0 };
+    for (const [id, link] of this.#links) {
+      lamport = Math.max(lamport, link.lamport);
+      if (link.by !== by) continue;
+      if (link.seq > head.seq || (link.seq === head.seq && id < head.id)) {
+        head = { id, seq: link.seq };
+      }
+    }
+    return { seq: head.seq + 1, prev: head.id, lamport: lamport + 1 };
+  }
+
+  #addGenesis(statement: SignedStatement): StatementVerdict {
+    const { body } = statement;
+    if (this.#meshId !== undefined) return { kind: "refused", reason: "E-STATE-GENESIS" };
+    this.#meshId = meshIdOf(statement);
+    this.#byId.set(statement.id, statement);
+    if (isGenesis(body)) {
+      for (const { key } of body.operators) this.#operators.add(key);
+      this.#limits = body.limits;
+    }
+    return { kind: "accepted", dropped: [] };
+  }
+
+  /** Kinds that this version does not know may come from operators and owners alike. */
+  #isSigner(body: ChainedBody): boolean {
+    const operator = this.#operators.has(body.by as OperatorId);
+    const owner = this.#ownerKeys.has(body.by as OwnerId);
+    if (isUnknown(body)) return operator || owner;
+    return body.kind === "DELEGATE" ? owner : operator;
+  }
+
+  /** Undefined: the statement before it is not here yet. */
+  #fitsChain(body: ChainedBody): boolean | undefined {
+    if (body.seq === 1) return body.prev === this.#meshId;
+    const before = this.#links.get(body.prev);
+    if (before === undefined) return body.prev === this.#meshId ? false : undefined;
+    return before.by === body.by && before.seq + 1 === body.seq && before.lamport < body.lamport;
+  }
+
+  #keep(statement: SignedStatement, body: ChainedBody): StatementVerdict {
+    const chain = this.#chains.get(body.by) ?? [];
+    const limit = this.#operators.has(body.by as OperatorId)
+      ? this.#limits.operatorStatements
+      : this.#limits.ownerStatements;
+    const next = [...chain, statement].toSorted(compareInChain);
+    const dropped = next.splice(limit);
+    if (dropped.includes(statement)) return { kind: "refused", reason: "E-STATE-LIMIT" };
+    this.#chains.set(body.by, next);
+    for (const { id } of dropped) {
+      this.#byId.delete(id);
+      this.#links.delete(id);
+    }
+    this.#byId.set(statement.id, statement);
+    const { by, seq, lamport } = body;
+    this.#links.set(statement.id, { by, seq, lamport });
+    if (!isUnknown(body) && body.kind === "OWNER") {
+      const claim = openOwnerClaim(body);
+      if (claim !== undefined) {
+        this.#ownerKeys.add(claim.sign);
+        const link = { by: claim.sign, seq: claim.seq, lamport: 0 };
+        this.#links.set(ownerClaimId(body.claim), link);
+      }
+    }
+    return { kind: "accepted", dropped: dropped.map(({ id }) => id) };
+  }
+}
+
+/** The order in which statements of one signer count against its limit. */
+function compareInChain(a: SignedStatement, b: SignedStatement): number {
+  const seqs = [a, b].map(({ body }) => (isGenesis(body) ? 0 : body.seq));
+  return (seqs[0] ?? 0) - (seqs[1] ?? 0) || (a.id < b.id ? -1 : 1);
+}

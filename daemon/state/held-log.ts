@@ -1,0 +1,73 @@
+/**
+ * What a node has of one log, and the document that comes of it.
+ */
+import type { LogDocument } from "../core/log-document.ts";
+import type { Envelope, Retirement } from "../../protocol/envelope.ts";
+import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
+import type { RecordClass } from "../../protocol/record-class.ts";
+
+interface HeldEntry {
+  readonly id: EnvelopeId;
+  /** Snapshots only: the logs that they take up. */
+  readonly retires: readonly Retirement[] | undefined;
+}
+
+/** One class and part of one author: its logs take up one another. */
+export type Lineage = `${RecordClass}/${SiteId}/${number}`;
+
+export class HeldLog {
+  readonly log: LogId;
+  readonly class: RecordClass;
+  readonly author: SiteId;
+  readonly part: number;
+  readonly lineage: Lineage;
+  /** The last entry that counts; 0: none does. */
+  seq = 0;
+  /** Built when it is needed; undefined also when other logs have taken up all of it. */
+  document: LogDocument | undefined;
+  readonly #entries = new Map<number, HeldEntry>();
+  /** Places of the snapshots held, ascending: entries arrive in order. */
+  readonly #snapshots: number[] = [];
+
+  constructor(log: LogId, of: Pick<HeldLog, "class" | "author" | "part">) {
+    this.log = log;
+    this.class = of.class;
+    this.author = of.author;
+    this.part = of.part;
+    this.lineage = `${of.class}/${of.author}/${of.part}`;
+  }
+
+  /** Notes the next entry as held and counting. */
+  append({ id, header }: Envelope): void {
+    const retires = header.kind === "SNAP" ? header.retires : undefined;
+    this.#entries.set(header.seq, { id, retires });
+    if (retires !== undefined) this.#snapshots.push(header.seq);
+    this.seq = header.seq;
+  }
+
+  /** Undefined when that entry is not held. */
+  idAt(seq: number): EnvelopeId | undefined {
+    return this.#entries.get(seq)?.id;
+  }
+
+  get head(): EnvelopeId | undefined {
+    return this.idAt(this.seq);
+  }
+
+  /** The newest snapshot held up to `seq`; 0 when there is none. */
+  snapshotBefore(seq: number): number {
+    return this.#snapshots.findLast((at) => at <= seq) ?? 0;
+  }
+
+  /** The oldest snapshot held; 0 when there is none. */
+  oldestSnapshot(): number {
+    return this.#snapshots[0] ?? 0;
+  }
+
+  /** What its counting snapshots take up. */
+  retirements(): readonly Retirement[] {
+    return [...this.#entries]
+      .filter(([seq]) => seq <= this.seq)
+      .flatMap(([, { retires }]) => retires ?? []);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Admits entries to the logs of this node, foreign and own ones by the same checks.
+ *
+ * The order: form and signature (protocol/envelope.ts), mesh, author, cutoff, place in the log,
+ * then the document. Nothing is written here: what has to be written is returned.
+ */
+import type { Envelope } from "../../protocol/envelope.ts";
+import type { Authority } from "../core/authority.ts";
+import { LogDocument } from "../core/log-document.ts";
+import type { Store, StoreChange } from "../core/store.ts";
+import type { Logger } from "../observe/log.ts";
+import { HeldLog } from "./held-log.ts";
+import { entryKey, markKey } from "./keys.ts";
+import type { Quarantine } from "./quarantine.ts";
+import { rebuildDocument } from "./rebuild.ts";
+import type { Shelf } from "./shelf.ts";
+
+/** Unretired logs of one lineage that are kept at all; only four of them count. */
+const MAX_KEPT_LOGS = 16;
+
+export type IntakeRefusal =
+  | "E-STATE-MESH"
+  | "E-STATE-RIGHT"
+  | "E-STATE-FORK"
+  | "E-STATE-LIMIT"
+  | "E-STATE-CONTENT"
+  | "E-STATE-QUARANTINE";
+
+export type IntakeResult =
+  | {
+      readonly kind: "accepted" | "parked";
+      readonly held: HeldLog;
+      readonly changes: StoreChange[];
+    }
+  | { readonly kind: "known" }
+  /** Waits for the entry before it, or for the enrolment of its author. */
+  | { readonly kind: "waiting" }
+  | { readonly kind: "refused"; readonly reason: IntakeRefusal; readonly changes: StoreChange[] };
+
+export class Intake {
+  readonly #store: Store;
+  readonly #shelf: Shelf;
+  readonly #log: Logger;
+  readonly #quarantine: Quarantine;
+  readonly #flush: () => Promise<void>;
+
+  constructor(o: {
+    readonly store: Store;
+    readonly shelf: Shelf;
+    readonly log: Logger;
+    readonly quarantine: Quarantine;
+    /** Writes what this node has accepted but not yet written. */
+    readonly flush: () => Promise<void>;
+  }) {
+    this.#store = o.store;
+    this.#shelf = o.shelf;
+    this.#log = o.log;
+    this.#quarantine = o.quarantine;
+    this.#flush = o.flush;
+  }
+
+  async take(envelope: Envelope, authority: Authority): Promise<IntakeResult> {
+    const place = this.#judgePlace(envelope, authority);
+    if (place !== "next") return place;
+    const held = this.#shelf.get(envelope.log) ?? new HeldLog(envelope.log, envelope.header);
+    const refusal = await this.#applyMarked(held, envelope);
+    if (refusal !== undefined) {
+      this.#log.warn("entry refused", { author: envelope.header.author, id: envelope.id, refusal });
+      return {
+        kind: "refused",
+        reason: "E-STATE-CONTENT",
+        changes: this.#quarantine.add(envelope),
+      };
+    }
+    if (this.#shelf.get(held.log) === undefined) this.#shelf.add(held);
+    held.append(envelope);
+    this.#shelf.noteRetirements(held);
+    const { header, log, bytes } = envelope;
+    const mayCount = authority.mayWriteClass(header.author, header.class);
+    return {
+      kind: mayCount ? "accepted" : "parked",
+      held,
+      changes: [{ kind: "put", key: entryKey(log, header.seq), value: bytes }],
+    };
+  }
+
+  #judgePlace(envelope: Envelope, authority: Authority): IntakeResult | "next" {
+    const { header, id, log } = envelope;
+    if (header.mesh !== authority.meshId) return refused("E-STATE-MESH");
+    if (this.#quarantine.has(id)) return refused("E-STATE-QUARANTINE");
+    const ended = authority.endedSites.get(header.author);
+    if (ended === undefined && !authority.sites.has(header.author)) return { kind: "waiting" };
+    const held = this.#shelf.get(log);
+    const seq = held?.seq ?? 0;
+    if (header.seq <= seq) {
+      const known = held?.idAt(header.seq);
+      // What lies before the oldest snapshot held is covered by it.
+      return known === undefined || known === id ? { kind: "known" } : refused("E-STATE-FORK");
+    }
+    if (ended !== undefined) {
+      const cutoff = ended.heads.get(log);
+      if (cutoff === undefined || header.seq > cutoff.seq) return refused("E-STATE-RIGHT");
+      if (header.seq === cutoff.seq && id !== cutoff.head) return refused("E-STATE-FORK");
+    }
+    if (header.seq === seq + 1) {
+      if (seq > 0 && header.prev !== held?.head) return refused("E-STATE-FORK");
+    } else if (header.kind !== "SNAP" || seq > 0) {
+      // The first entry held of a log may be any snapshot: it stands for all before it.
+      return { kind: "waiting" };
+    }
+    return held === undefined && this.#isCrowded(envelope) ? refused("E-STATE-LIMIT") : "next";
+  }
+
+  #isCrowded({ header }: Envelope): boolean {
+    const { class: recordClass, author, part } = header;
+    const row = this.#shelf.lineage(`${recordClass}/${author}/${part}`);
+    return row.filter((held) => this.#shelf.retiredSeq(held) === 0).length >= MAX_KEPT_LOGS;
+  }
+
+  /**
+   * A process that dies of an entry leaves a mark to the next one. Cached writes are enough for
+   * that, and a process that is killed at any other moment leaves none.
+   */
+  async #applyMarked(held: HeldLog, envelope: Envelope): Promise<string | undefined> {
+    const deaths = this.#quarantine.deaths(envelope.id);
+    const key = markKey(envelope.id);
+    await this.#store.write([{ kind: "put", key, value: Uint8Array.of(deaths) }], "cached");
+    try {
+      return await this.#apply(held, envelope);
+    } finally {
+      await this.#store.write([{ kind: "delete", key }], "cached");
+    }
+  }
+
+  /** On a refusal the document is thrown away, because it may be half changed. */
+  async #apply(held: HeldLog, envelope: Envelope): Promise<string | undefined> {
+    if (envelope.header.kind === "SNAP") {
+      const started = LogDocument.start(envelope);
+      if (typeof started === "string") return started;
+      held.document = started;
+      return undefined;
+    }
+    if (held.document === undefined) {
+      await this.#flush();
+      held.document = await rebuildDocument(this.#store, held);
+    }
+    if (held.document === undefined) return "no-document";
+    const refusal = held.document.apply(envelope);
+    if (refusal === undefined) return undefined;
+    held.document = undefined;
+    await this.#flush();
+    if (this.#shelf.isLive(held)) held.document = await rebuildDocument(this.#store, held);
+    return refusal;
+  }
+}
+
+function refused(reason: IntakeRefusal): IntakeResult {
+  return { kind: "refused", reason, changes: [] };
+}

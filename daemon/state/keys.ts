@@ -1,0 +1,39 @@
+/**
+ * The names under which the state lies in the store.
+ *
+ * Everything is kept as it came and checks itself when it is read again: the store may have lost
+ * or damaged records without a word.
+ */
+import type { EnvelopeId, LogId, StatementId } from "../../protocol/ids.ts";
+import { prefixRange } from "../core/store.ts";
+
+/** Wide enough for any seq; zeros in front keep the order of numbers. */
+const SEQ_DIGITS = 10;
+
+/** Marks of entries that are being applied: one that ends the process must not do so for ever. */
+export const MARKS = prefixRange("mark/");
+
+export const STATEMENTS = prefixRange("statement/");
+export const ENTRIES = prefixRange("entry/");
+export const QUARANTINE = prefixRange("quarantine/");
+
+export function statementKey(id: StatementId): string {
+  return `statement/${id}`;
+}
+
+export function entryKey(log: LogId, seq: number): string {
+  return `entry/${log}/${String(seq).padStart(SEQ_DIGITS, "0")}`;
+}
+
+/** The entries of a log from one place on. */
+export function entriesFrom(log: LogId, seq: number): { from: string; to: string } {
+  return { from: entryKey(log, seq), to: prefixRange(`entry/${log}/`).to };
+}
+
+export function markKey(id: EnvelopeId): string {
+  return `mark/${id}`;
+}
+
+export function quarantineKey(id: EnvelopeId): string {
+  return `quarantine/${id}`;
+}

@@ -1,0 +1,101 @@
+/**
+ * Puts the entries in the store back on the shelf, at the start and when rights have changed.
+ *
+ * Nothing but the entries themselves is trusted: a record that the store lost or damaged ends
+ * its log there, and replication brings the rest again.
+ */
+import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import type { Authority } from "../core/authority.ts";
+import type { Store } from "../core/store.ts";
+import type { Logger } from "../observe/log.ts";
+import { HeldLog } from "./held-log.ts";
+import { ENTRIES, entryKey } from "./keys.ts";
+import { rebuildDocument } from "./rebuild.ts";
+import type { Shelf } from "./shelf.ts";
+
+/**
+ * Reads all entries, then builds the documents of the logs that say something of their own.
+ *
+ * @returns The highest Lamport number in any entry.
+ */
+export async function loadLogs(
+  store: Store,
+  shelf: Shelf,
+  authority: Authority,
+  log: Logger,
+): Promise<number> {
+  let lamport = 0;
+  for await (const [key, bytes] of store.entries(ENTRIES)) {
+    const envelope = open(key, bytes, log);
+    if (envelope === undefined || envelope.header.mesh !== authority.meshId) continue;
+    lamport = Math.max(lamport, envelope.header.lamport);
+    let held = shelf.get(envelope.log);
+    if (held === undefined) {
+      held = new HeldLog(envelope.log, envelope.header);
+      shelf.add(held);
+    }
+    if (follows(held, envelope)) held.append(envelope);
+    else log.error("a stored log has a gap", { log: held.log, at: envelope.header.seq });
+  }
+  for (const held of shelf.all()) cutOff(held, authority, log);
+  shelf.recountRetirements();
+  for (const held of shelf.all()) {
+    if (shelf.isLive(held)) held.document = await rebuildDocument(store, held);
+  }
+  return lamport;
+}
+
+/**
+ * Ends the logs of replaced sites at the heads that their releases name.
+ *
+ * @returns The logs that lost entries by that.
+ */
+export async function applyCutoffs(
+  store: Store,
+  shelf: Shelf,
+  authority: Authority,
+  log: Logger,
+): Promise<readonly HeldLog[]> {
+  const cut = [...shelf.all()].filter((held) => cutOff(held, authority, log));
+  if (cut.length === 0) return cut;
+  shelf.recountRetirements();
+  for (const held of shelf.all()) {
+    const stale = cut.includes(held) || held.document === undefined;
+    if (!stale) continue;
+    held.document = shelf.isLive(held) ? await rebuildDocument(store, held) : undefined;
+  }
+  return cut;
+}
+
+/** Whether the log had to be shortened. */
+function cutOff(held: HeldLog, authority: Authority, log: Logger): boolean {
+  const ended = authority.endedSites.get(held.author);
+  if (ended === undefined || held.seq === 0) return false;
+  const cutoff = ended.heads.get(held.log);
+  if (cutoff !== undefined && held.seq < cutoff.seq) return false;
+  if (cutoff !== undefined && held.idAt(cutoff.seq) === cutoff.head) {
+    if (held.seq === cutoff.seq) return false;
+    held.seq = cutoff.seq;
+    return true;
+  }
+  if (cutoff !== undefined)
+    log.error("a replaced site's log is not the named one", { log: held.log });
+  held.seq = 0;
+  return true;
+}
+
+function follows(held: HeldLog, { header }: Envelope): boolean {
+  if (header.kind === "SNAP") return true;
+  return held.seq > 0 && header.seq === held.seq + 1 && header.prev === held.head;
+}
+
+function open(key: string, bytes: Uint8Array, log: Logger): Envelope | undefined {
+  try {
+    const envelope = decodeEnvelope(bytes);
+    if (key === entryKey(envelope.log, envelope.header.seq)) return envelope;
+    log.error("a stored entry lies in the wrong place", { key });
+  } catch (error) {
+    log.error("a stored entry is damaged", { key, error: String(error) });
+  }
+  return undefined;
+}

@@ -1,0 +1,94 @@
+/**
+ * How far this node durably has each log, and the digests over that.
+ */
+import { encodeCbor } from "../../protocol/cbor.ts";
+import {
+  idBytes,
+  sha256,
+  toHex,
+  type EnvelopeId,
+  type LogId,
+  type SiteId,
+} from "../../protocol/ids.ts";
+import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import { BUCKETS, type LogPosition } from "./replica.ts";
+
+/** A log as others see it: `retired` when a later log has taken up all of it. */
+export interface LogFact {
+  readonly class: RecordClass;
+  readonly author: SiteId;
+  readonly log: LogId;
+  readonly seq: number;
+  readonly head: EnvelopeId;
+  readonly retired: boolean;
+}
+
+/** A position with the class that it belongs to. */
+export interface Position extends LogPosition {
+  readonly class: RecordClass;
+}
+
+export class Positions {
+  readonly #byLog = new Map<LogId, Position>();
+  readonly #digests = new Map<RecordClass, readonly string[]>();
+  #stateDigest: string | undefined;
+
+  set(position: Position): void {
+    this.#byLog.set(position.log, position);
+    this.#forget(position.class);
+  }
+
+  remove(log: LogId, recordClass: RecordClass): void {
+    this.#byLog.delete(log);
+    this.#forget(recordClass);
+  }
+
+  get(log: LogId): Position | undefined {
+    return this.#byLog.get(log);
+  }
+
+  all(): readonly Position[] {
+    return [...this.#byLog.values()];
+  }
+
+  /** The logs of one bucket, sorted by id. */
+  bucket(recordClass: RecordClass, bucket: number): readonly LogPosition[] {
+    return [...this.#byLog.values()]
+      .filter((each) => each.class === recordClass && bucketOf(each.log) === bucket)
+      .toSorted((a, b) => (a.log < b.log ? -1 : 1));
+  }
+
+  /** One hexadecimal hash a bucket, over (log, seq, head) in the order of logs. */
+  classDigest(recordClass: RecordClass): readonly string[] {
+    const known = this.#digests.get(recordClass);
+    if (known !== undefined) return known;
+    const buckets = Array.from({ length: BUCKETS }, (): Position[] => []);
+    for (const position of this.#byLog.values()) {
+      if (position.class === recordClass) buckets[bucketOf(position.log)]?.push(position);
+    }
+    const digest = buckets.map((bucket) => {
+      const named = bucket
+        .toSorted((a, b) => (a.log < b.log ? -1 : 1))
+        .map(({ log, seq, head }) => [idBytes(log), seq, idBytes(head)]);
+      return toHex(sha256("pleach/bucket/1\0", encodeCbor(named)));
+    });
+    this.#digests.set(recordClass, digest);
+    return digest;
+  }
+
+  stateDigest(): string {
+    this.#stateDigest ??= toHex(
+      sha256("pleach/state/1\0", ...RECORD_CLASSES.flatMap((each) => this.classDigest(each))),
+    );
+    return this.#stateDigest;
+  }
+
+  #forget(recordClass: RecordClass): void {
+    this.#digests.delete(recordClass);
+    this.#stateDigest = undefined;
+  }
+}
+
+function bucketOf(log: LogId): number {
+  return Number.parseInt(log.slice(0, 1), 16) % BUCKETS;
+}

@@ -1,0 +1,93 @@
+/**
+ * Turns the wishes of this site about its records into versions.
+ */
+import { encodeJson, isJsonValue, sameJson, type JsonValue } from "../../protocol/json-value.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
+import {
+  isRecordKey,
+  MAX_SUPERSEDED,
+  MAX_VALUE_BYTES,
+  type RecordVersion,
+} from "../../protocol/record-version.ts";
+import type { Authority } from "../core/authority.ts";
+import type { View } from "../core/view.ts";
+import type { ClassChanges } from "./own-logs.ts";
+import type { Shelf } from "./shelf.ts";
+import { StateError } from "./state-error.ts";
+
+/** One wish; `undefined` deletes. */
+export interface RecordChange {
+  readonly class: RecordClass;
+  readonly key: string;
+  readonly value: JsonValue | undefined;
+}
+
+/** @throws StateError E-STATE-VALUE, E-STATE-RIGHT */
+export function checkChange(change: RecordChange, site: SiteId, authority: Authority): void {
+  const { class: recordClass, key, value } = change;
+  if (!isRecordKey(key)) {
+    throw new StateError("E-STATE-VALUE", `${JSON.stringify(key)} cannot be a key.`);
+  }
+  if (value !== undefined) {
+    if (!isJsonValue(value)) throw new StateError("E-STATE-VALUE", `${key}: not a JSON value.`);
+    const { length } = encodeJson(value);
+    if (length > MAX_VALUE_BYTES) {
+      const text = `${key}: ${length} bytes, a value has at most ${MAX_VALUE_BYTES}.`;
+      throw new StateError("E-STATE-VALUE", text);
+    }
+  }
+  if (!authority.isMember(site) || !authority.mayWrite(site, recordClass, key)) {
+    const text = `This site has no right to write ${recordClass} ${key}.`;
+    const hint = "An operator can sign a GRANT for it.";
+    throw new StateError("E-STATE-RIGHT", text, { hint, exit: 5 });
+  }
+}
+
+/**
+ * The versions that fulfil the wishes: each replaces all that stand at its key. What is so
+ * already needs none. Of two wishes for one key the later counts.
+ */
+export function versionsFor(
+  changes: readonly RecordChange[],
+  at: {
+    readonly siteId: SiteId;
+    readonly lamport: number;
+    readonly shelf: Shelf;
+    readonly view: View;
+  },
+): ClassChanges[] {
+  return [...Map.groupBy(changes, (change) => change.class)]
+    .map(([recordClass, group]) => {
+      const latest = new Map(group.map((change) => [change.key, change.value]));
+      const records = [...latest].flatMap(([key, value]) => {
+        const version = versionFor(recordClass, key, value, at);
+        return version === undefined ? [] : ([[key, version]] as const);
+      });
+      return { class: recordClass, records };
+    })
+    .filter(({ records }) => records.length > 0);
+}
+
+function versionFor(
+  recordClass: RecordClass,
+  key: string,
+  value: JsonValue | undefined,
+  at: Parameters<typeof versionsFor>[1],
+): RecordVersion | undefined {
+  const author = isSharedClass(recordClass) ? undefined : at.siteId;
+  const shown = at.view.get(recordClass, key, author);
+  if (shown !== undefined && shown.conflicts.length === 0 && value !== undefined) {
+    if (sameJson(shown.value, value)) return undefined;
+  }
+  const standing = at.shelf.standing(recordClass, key, author);
+  if (value === undefined && standing.every(({ version }) => version.value === undefined)) {
+    return undefined;
+  }
+  const supersedes = standing
+    .map(({ version }) => version)
+    .toSorted((a, b) => b.lamport - a.lamport || (a.id < b.id ? -1 : 1))
+    .slice(0, MAX_SUPERSEDED)
+    .map(({ id }) => id);
+  return { lamport: at.lamport, supersedes: [...new Set(supersedes)], value };
+}

@@ -1,0 +1,369 @@
+/**
+ * The replicated state of this node: statements, logs, and what they add up to.
+ *
+ * Everything that a promise resolves with is durable: it survives kill -9 and a power cut. What
+ * is in memory can be rebuilt from the store, and the store from peers.
+ */
+import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import {
+  idOf,
+  type LogId,
+  type MeshId,
+  type SiteId,
+  type StatementId,
+  type VersionId,
+} from "../../protocol/ids.ts";
+import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import { MAX_LAMPORT, versionId } from "../../protocol/record-version.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
+import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
+import type { Authority } from "../core/authority.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Store, StoreChange } from "../core/store.ts";
+import type { View } from "../core/view.ts";
+import type { Logger } from "../observe/log.ts";
+import { CommitQueue, type Outcome } from "./commit-queue.ts";
+import { Confirmations } from "./confirmations.ts";
+import type { HeldLog } from "./held-log.ts";
+import { Intake, type IntakeResult } from "./intake.ts";
+import { applyCutoffs, loadLogs } from "./load.ts";
+import { OwnLogs } from "./own-logs.ts";
+import { Positions, type LogFact, type Position } from "./positions.ts";
+import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { NewItem, Reception, Replica } from "./replica.ts";
+import { createReplica } from "./state-replica.ts";
+import { Shelf } from "./shelf.ts";
+import { StateError } from "./state-error.ts";
+import { StatementBook } from "./statement-book.ts";
+import { ViewCache } from "./view-cache.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+export interface WriteResult {
+  /** The new versions. Empty when everything was so already. */
+  readonly versions: readonly VersionId[];
+  /** The entries that carry them. */
+  readonly entries: readonly {
+    readonly class: RecordClass;
+    readonly log: LogId;
+    readonly seq: number;
+  }[];
+}
+
+export interface AddResult {
+  readonly added: readonly StatementId[];
+  /** In memory only, until what they name is here. */
+  readonly waiting: readonly StatementId[];
+  readonly refused: readonly { readonly id: StatementId; readonly reason: string }[];
+}
+
+export type StateEvent =
+  | { readonly kind: "statements" }
+  | { readonly kind: "view"; readonly classes: ReadonlySet<RecordClass> };
+
+export interface StateSetup {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly siteKey: SigningKey;
+}
+
+export class State {
+  readonly siteId: SiteId;
+  readonly replica: Replica;
+  readonly #setup: StateSetup;
+  readonly #queue: CommitQueue;
+  readonly #book: StatementBook;
+  readonly #shelf = new Shelf();
+  readonly #intake: Intake;
+  readonly #waiting = new WaitingRoom();
+  readonly #positions = new Positions();
+  readonly #confirmations = new Confirmations();
+  readonly #views = new ViewCache();
+  readonly #listeners = new Set<(event: StateEvent) => void>();
+  readonly #newItemListeners = new Set<(item: NewItem) => void>();
+  #own: OwnLogs | undefined;
+  #lamport = 0;
+
+  /** Reads the store. Works before there is a mesh: then only statements can be added. */
+  static async open(setup: StateSetup): Promise<State> {
+    const { store, log } = setup;
+    const book = await StatementBook.open(store, log);
+    const state = new State(setup, book, await Quarantine.open(store, log));
+    state.#lamport = await loadLogs(store, state.#shelf, book.authority, log);
+    for (const held of state.#shelf.all()) state.#publishPosition(held);
+    return state;
+  }
+
+  private constructor(setup: StateSetup, book: StatementBook, quarantine: Quarantine) {
+    const { store, log, siteKey } = setup;
+    this.#setup = setup;
+    this.#book = book;
+    this.siteId = idOf<SiteId>(siteKey.publicKey);
+    this.#queue = new CommitQueue(store);
+    const flush = (): Promise<void> => this.#queue.flush();
+    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, flush });
+    this.replica = createReplica({
+      store,
+      statements: book.set,
+      positions: this.#positions,
+      confirmations: this.#confirmations,
+      listeners: this.#newItemListeners,
+      receiveStatement: (statement, from) => this.#receiveStatement(statement, from),
+      receiveEnvelope: (bytes, from) => this.#receiveEnvelope(bytes, from),
+    });
+  }
+
+  get meshId(): MeshId | undefined {
+    return this.#book.set.meshId;
+  }
+
+  authority(): Authority {
+    return this.#book.authority;
+  }
+
+  /** The merged picture of what is here now; it does not change under the reader. */
+  view(): View {
+    return this.#views.view(this.#shelf, this.#book.authority);
+  }
+
+  /** All statements that are kept, in the order of their arrival. */
+  statements(): readonly SignedStatement[] {
+    return this.#book.set.all();
+  }
+
+  /**
+   * What the next statement of an operator or owner has to carry.
+   *
+   * @throws StateError E-STATE-NO-MESH
+   */
+  chainHead(by: SignerId): ChainHead {
+    const head = this.#book.set.chainHead(by);
+    if (head === undefined) throw noMesh();
+    return head;
+  }
+
+  /** Takes in statements in any order; resolves when the added ones are durable. */
+  addStatements(statements: readonly SignedStatement[]): Promise<AddResult> {
+    return this.#queue.enqueue(() => this.#addStatements(statements, undefined));
+  }
+
+  /**
+   * Writes own records: all of the changes or none.
+   *
+   * @throws StateError E-STATE-NO-MESH, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL
+   */
+  write(changes: readonly RecordChange[]): Promise<WriteResult> {
+    return this.#queue.enqueue(() => this.#write(changes));
+  }
+
+  /** Tells of changes after they are durable. Returns what ends the telling. */
+  subscribe(listener: (event: StateEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** All logs ever seen that count, the retired ones, too. */
+  logHeads(): readonly LogFact[] {
+    return this.#positions.all().map(({ class: recordClass, author, log, seq, head }) => {
+      const held = this.#shelf.get(log);
+      const retired = held !== undefined && !this.#shelf.isLive(held);
+      return { class: recordClass, author, log, seq, head, retired };
+    });
+  }
+
+  /** Which other sites have said, since this start, that they hold an entry. */
+  confirmedBy(entry: { readonly log: LogId; readonly seq: number }): readonly SiteId[] {
+    return this.#confirmations.of(entry.log, entry.seq);
+  }
+
+  /**
+   * Sites that have two logs of one part side by side: two boxes run with one key, or a box was
+   * put back to an older image and has not written since.
+   */
+  doubledSites(): ReadonlySet<SiteId> {
+    return this.#shelf.doubled();
+  }
+
+  /** Waits for what is under way, then refuses everything. The store stays open. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  async #addStatements(
+    statements: readonly SignedStatement[],
+    from: SiteId | undefined,
+  ): Promise<Outcome<AddResult>> {
+    const { added, waiting, refused, changes } = this.#book.add(statements);
+    const result = { added: added.map(({ id }) => id), waiting, refused };
+    if (added.length === 0) return { changes, publish: () => {}, result };
+    const { store, log } = this.#setup;
+    const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log);
+    const woken = await this.#takeWaiting();
+    const publish = (): void => {
+      for (const held of cut) this.#publishPosition(held);
+      this.#views.forgetAll();
+      for (const statement of added) {
+        const bytes = encodeStatement(statement);
+        this.#tellNew({ kind: "statement", id: statement.id, bytes, from });
+      }
+      this.#tell({ kind: "statements" });
+      for (const publishOne of woken.publish) publishOne();
+      this.#tell({ kind: "view", classes: new Set(RECORD_CLASSES) });
+    };
+    return { changes: [...changes, ...woken.changes], publish, result };
+  }
+
+  async #receiveStatement(statement: SignedStatement, from: SiteId): Promise<Reception> {
+    if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
+    if (this.#book.set.get(statement.id) !== undefined) return "known";
+    const result = await this.#queue.enqueue(() => this.#addStatements([statement], from));
+    if (result.added.includes(statement.id)) return "accepted";
+    if (result.waiting.includes(statement.id)) return "waiting";
+    const refusal = result.refused.find(({ id }) => id === statement.id);
+    return refusal === undefined ? "known" : { refused: refusal.reason };
+  }
+
+  async #receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception> {
+    if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
+    let envelope: Envelope;
+    try {
+      envelope = decodeEnvelope(bytes);
+    } catch (error) {
+      return { refused: error instanceof Error && "code" in error ? String(error.code) : "E-BUG" };
+    }
+    return this.#queue.enqueue(() => this.#takeForeign(envelope, from));
+  }
+
+  async #takeForeign(envelope: Envelope, from: SiteId): Promise<Outcome<Reception>> {
+    const taken = await this.#take(envelope, from);
+    if (taken.result !== "accepted" && taken.result !== "parked") return taken;
+    // Those that waited for this one, one after another.
+    const changes = [...taken.changes];
+    const publishers = [taken.publish];
+    for (let seq = envelope.header.seq + 1; ; seq++) {
+      const next = this.#waiting.take(envelope.log, seq);
+      if (next === undefined) break;
+      const follower = await this.#take(next.envelope, next.from);
+      changes.push(...follower.changes);
+      publishers.push(follower.publish);
+    }
+    return { changes, publish: () => publishers.forEach((each) => each()), result: taken.result };
+  }
+
+  /** Gives every waiting entry another chance, after statements have changed. */
+  async #takeWaiting(): Promise<{ changes: StoreChange[]; publish: (() => void)[] }> {
+    const changes: StoreChange[] = [];
+    const publish: (() => void)[] = [];
+    for (const { envelope, from } of this.#waiting.takeAll()) {
+      const outcome = await this.#take(envelope, from);
+      changes.push(...outcome.changes);
+      publish.push(outcome.publish);
+    }
+    return { changes, publish };
+  }
+
+  async #take(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
+    const taken = await this.#intake.take(envelope, this.#book.authority);
+    const nothing = (): void => {};
+    switch (taken.kind) {
+      case "known":
+        return { changes: [], publish: nothing, result: "known" };
+      case "waiting": {
+        const kept = from !== undefined && this.#waiting.keep(envelope, from);
+        const result = kept ? "waiting" : { refused: "E-STATE-FULL" };
+        return { changes: [], publish: nothing, result };
+      }
+      case "refused":
+        return { changes: taken.changes, publish: nothing, result: { refused: taken.reason } };
+      case "accepted":
+      case "parked":
+        return this.#taken(taken, envelope, from);
+    }
+  }
+
+  #taken(
+    taken: Extract<IntakeResult, { kind: "accepted" | "parked" }>,
+    envelope: Envelope,
+    from: SiteId | undefined,
+  ): Outcome<Reception> {
+    const { header, id, bytes, log } = envelope;
+    this.#lamport = Math.max(this.#lamport, header.lamport);
+    const position = positionOf(taken.held);
+    const publish = (): void => {
+      if (position !== undefined) this.#positions.set(position);
+      this.#views.forget(header.class);
+      this.#tellNew({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
+      if (from !== undefined) this.#tell({ kind: "view", classes: new Set([header.class]) });
+    };
+    return { changes: taken.changes, publish, result: taken.kind };
+  }
+
+  async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {
+    const { meshId, siteId } = this;
+    if (meshId === undefined) throw noMesh();
+    const { clock, siteKey } = this.#setup;
+    for (const change of changes) checkChange(change, siteId, this.#book.authority);
+    const lamport = Math.min(this.#lamport + 1, MAX_LAMPORT);
+    const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
+    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
+    const outcomes: Outcome<Reception>[] = [];
+    const entries: { class: RecordClass; log: LogId; seq: number }[] = [];
+    for (const envelope of this.#own.sign(made, lamport)) {
+      const outcome = await this.#take(envelope, undefined);
+      // Nothing else reads a half-signed write: a bug of ours ends the daemon.
+      if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
+      outcomes.push(outcome);
+      entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
+    }
+    const versions = made.flatMap(({ class: recordClass, records }) =>
+      records.map(([key, version]) => versionId(siteId, recordClass, key, version)),
+    );
+    const publish = (): void => {
+      for (const outcome of outcomes) outcome.publish();
+      const classes = new Set(entries.map((entry) => entry.class));
+      if (classes.size > 0) this.#tell({ kind: "view", classes });
+    };
+    const writes = outcomes.flatMap((outcome) => outcome.changes);
+    return { changes: writes, publish, result: { versions, entries } };
+  }
+
+  #publishPosition(held: HeldLog): void {
+    const position = positionOf(held);
+    if (position === undefined) this.#positions.remove(held.log, held.class);
+    else this.#positions.set(position);
+  }
+
+  #tell(event: StateEvent): void {
+    this.#callAll(this.#listeners, event);
+  }
+
+  #tellNew(item: NewItem): void {
+    this.#callAll(this.#newItemListeners, item);
+  }
+
+  /** What is durable stays so, whatever a listener does. */
+  #callAll<Event>(listeners: Iterable<(event: Event) => void>, event: Event): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#setup.log.error("a listener failed", { error: String(error) });
+      }
+    }
+  }
+}
+
+function noMesh(): StateError {
+  return new StateError("E-STATE-NO-MESH", "This site is in no mesh yet.", {
+    hint: "Run: pleach init, or pleach join CODE",
+  });
+}
+
+function positionOf(held: HeldLog): Position | undefined {
+  const { log, author, part, seq, head } = held;
+  if (head === undefined) return undefined;
+  const snapSeq = held.snapshotBefore(seq);
+  return { class: held.class, log, author, part, seq, head, snapSeq };
+}

@@ -1,0 +1,68 @@
+/**
+ * Keeps what cannot be judged yet, in bounded memory.
+ *
+ * Entries wait for the one before them or for the enrolment of their author. What does not fit is
+ * refused: replication asks for it again.
+ */
+import type { Envelope } from "../../protocol/envelope.ts";
+import type { LogId, SiteId } from "../../protocol/ids.ts";
+
+/** All that waits, in bytes of envelopes. */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** What one peer may make us keep, in bytes. */
+const MAX_PEER_BYTES = 1024 * 1024;
+/** Each envelope counts at least this much, for its frame in memory. */
+const LEAST_COST_BYTES = 1024;
+
+interface Waiting {
+  readonly envelope: Envelope;
+  readonly from: SiteId;
+  readonly costBytes: number;
+}
+
+export class WaitingRoom {
+  readonly #byLog = new Map<LogId, Map<number, Waiting>>();
+  readonly #byPeer = new Map<SiteId, number>();
+  #bytes = 0;
+
+  /** Keeps an entry. False: there is no room for it. */
+  keep(envelope: Envelope, from: SiteId): boolean {
+    const { seq } = envelope.header;
+    const row = this.#byLog.get(envelope.log) ?? new Map<number, Waiting>();
+    if (row.has(seq)) return true;
+    const costBytes = Math.max(envelope.bytes.length, LEAST_COST_BYTES);
+    const peerBytes = (this.#byPeer.get(from) ?? 0) + costBytes;
+    if (this.#bytes + costBytes > MAX_BYTES || peerBytes > MAX_PEER_BYTES) return false;
+    row.set(seq, { envelope, from, costBytes });
+    this.#byLog.set(envelope.log, row);
+    this.#byPeer.set(from, peerBytes);
+    this.#bytes += costBytes;
+    return true;
+  }
+
+  /** Takes out the entry at one place of a log. */
+  take(log: LogId, seq: number): { envelope: Envelope; from: SiteId } | undefined {
+    const row = this.#byLog.get(log);
+    const waiting = row?.get(seq);
+    if (row === undefined || waiting === undefined) return undefined;
+    row.delete(seq);
+    if (row.size === 0) this.#byLog.delete(log);
+    this.#bytes -= waiting.costBytes;
+    const rest = (this.#byPeer.get(waiting.from) ?? 0) - waiting.costBytes;
+    if (rest > 0) this.#byPeer.set(waiting.from, rest);
+    else this.#byPeer.delete(waiting.from);
+    return waiting;
+  }
+
+  /** Takes out everything, in the order of logs and places. */
+  takeAll(): { envelope: Envelope; from: SiteId }[] {
+    const places = [...this.#byLog].flatMap(([log, row]) =>
+      [...row.keys()].toSorted((a, b) => a - b).map((seq) => ({ log, seq })),
+    );
+    return places.flatMap(({ log, seq }) => this.take(log, seq) ?? []);
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+}

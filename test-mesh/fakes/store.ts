@@ -1,0 +1,116 @@
+/**
+ * A store in memory that can lose what was not synced, go back to an older image, flip bits and
+ * run out of space.
+ */
+import type { KeyRange, Store, StoreChange } from "../../daemon/core/store.ts";
+
+type Image = ReadonlyMap<string, Uint8Array>;
+
+/** What survives closing: the disk under the store. */
+export class FakeDisk {
+  #durable: Image = new Map();
+  #cached = new Map<string, Uint8Array>();
+  /** Writes fail with this from now on. */
+  failure: Error | undefined;
+  /** Durable writes so far. */
+  syncs = 0;
+
+  /** Opens a store on what is there. */
+  open(): Store {
+    return new FakeStore(this);
+  }
+
+  get content(): Map<string, Uint8Array> {
+    return this.#cached;
+  }
+
+  apply(changes: readonly StoreChange[], durable: boolean): void {
+    for (const change of changes) {
+      if (change.kind === "put") this.#cached.set(change.key, Uint8Array.from(change.value));
+      else this.#cached.delete(change.key);
+    }
+    if (!durable) return;
+    this.syncs += 1;
+    this.#durable = new Map(this.#cached);
+  }
+
+  /** A power cut: what was not synced is gone. A killed process loses nothing. */
+  cutPower(): void {
+    this.#cached = new Map(this.#durable);
+  }
+
+  /** A copy of the durable content, for {@link restore}. */
+  image(): Image {
+    return new Map(this.#durable);
+  }
+
+  /** Puts an older image back, as from a backup of the machine. */
+  restore(image: Image): void {
+    this.#durable = new Map(image);
+    this.#cached = new Map(image);
+  }
+
+  /** Turns one bit of one value over. */
+  flipBit(key: string, bit: number): void {
+    const value = this.#cached.get(key);
+    if (value === undefined) throw new RangeError(`no ${key}`);
+    const flipped = Uint8Array.from(value);
+    const at = (bit >> 3) % flipped.length;
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << (bit & 7));
+    this.#cached.set(key, flipped);
+    this.#durable = new Map(this.#durable).set(key, flipped);
+  }
+}
+
+class FakeStore implements Store {
+  readonly #disk: FakeDisk;
+  #closed = false;
+  #failed: Error | undefined;
+
+  constructor(disk: FakeDisk) {
+    this.#disk = disk;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    this.#check();
+    await Promise.resolve();
+    const value = this.#disk.content.get(key);
+    return value === undefined ? undefined : Uint8Array.from(value);
+  }
+
+  async *entries(range: KeyRange): AsyncIterable<readonly [string, Uint8Array]> {
+    this.#check();
+    const { from, to, limit = Infinity, reverse = false } = range;
+    const keys = [...this.#disk.content.keys()]
+      .filter((key) => compareKeys(key, from) >= 0 && compareKeys(key, to) < 0)
+      .toSorted((a, b) => (reverse ? -1 : 1) * compareKeys(a, b))
+      .slice(0, limit);
+    const image = keys.map((key) => [key, this.#disk.content.get(key)] as const);
+    for (const [key, value] of image) {
+      await Promise.resolve();
+      if (value !== undefined) yield [key, Uint8Array.from(value)];
+    }
+  }
+
+  async write(changes: readonly StoreChange[], durability: "durable" | "cached"): Promise<void> {
+    this.#check();
+    if (this.#failed !== undefined) throw this.#failed;
+    await Promise.resolve();
+    this.#failed ??= this.#disk.failure;
+    if (this.#failed !== undefined) throw this.#failed;
+    this.#disk.apply(changes, durability === "durable");
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.resolve();
+  }
+
+  #check(): void {
+    if (this.#closed) throw new Error("the store is closed");
+  }
+}
+
+function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
