@@ -61,7 +61,7 @@ export class CommitQueue {
         };
       };
       this.#jobs.push({ run, reject });
-      this.#busy ??= this.#work().finally(() => (this.#busy = undefined));
+      this.#busy ??= this.#work();
     });
   }
 
@@ -93,6 +93,8 @@ export class CommitQueue {
   }
 
   async #work(): Promise<void> {
+    // Not before the promise is kept: a job that comes while this ends must start the next one.
+    await Promise.resolve();
     while (this.#jobs.length > 0) {
       const group = this.#jobs.splice(0, MAX_GROUP);
       const done: ((() => void) | undefined)[] = [];
@@ -101,9 +103,10 @@ export class CommitQueue {
         await this.flush();
       } catch {
         for (const { reject } of [...group, ...this.#jobs.splice(0)]) reject(this.#failure);
-        return;
+        break;
       }
       for (const publish of done) publish?.();
     }
+    this.#busy = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "../observe/log.ts";
-import { FakeClock } from "../../test-mesh/fakes/clock.ts";
+import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { State } from "./state.ts";
@@ -10,7 +10,7 @@ let starts = 0;
 
 /** Starts the state of a site on a disk; each start draws other random bytes. */
 function openState(name: string, disk: FakeDisk): Promise<State> {
-  const clock = new FakeClock(`${name} ${starts++}`);
+  const clock = new FakeTime(starts++).clock();
   return State.open({ store: disk.open(), clock, log: silentLogger, siteKey: testKey(name) });
 }
 

@@ -61,7 +61,9 @@ export class Founding {
   }
 
   /** The fields that the next statement of a signer begins with. */
-  next(key: SigningKey): ChainHead & { readonly v: 1; readonly mesh: MeshId; readonly by: SignerId } {
+  next(
+    key: SigningKey,
+  ): ChainHead & { readonly v: 1; readonly mesh: MeshId; readonly by: SignerId } {
     const by = idOf<OperatorId>(key.publicKey);
     const head = this.#heads.get(by) ?? { seq: 1, prev: this.meshId };
     this.#lamport += 1;
