@@ -240,7 +240,9 @@ export class Mesh implements Transport {
    * @throws MeshError (E-MESH-DIRECTORY) when no other node took the record: say it again later.
    */
   async provide(key: Uint8Array): Promise<void> {
-    if (this.#options.dht) await provide(this.#node, this.#options.clock, key);
+    if (!this.#options.dht) return;
+    if (this.links().length === 0) throw new MeshError("E-MESH-DIRECTORY", "No member is linked.");
+    await provide(this.#node, this.#options.clock, key);
   }
 
   /** Members that say so. A hint; whoever is asked has to prove what it has. */

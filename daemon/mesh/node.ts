@@ -12,7 +12,7 @@ import type { Guard } from "./guard.ts";
 import { libp2pKeyOf } from "./peer-id.ts";
 
 /** Private: no node outside of Pleach speaks it, and none of ours speaks the public one. */
-export const KAD_PROTOCOL = "/pleach/kad/1";
+const KAD_PROTOCOL = "/pleach/kad/1";
 
 /** All tries at one peer's addresses together. */
 export const DIAL_TIMEOUT_MS = 20_000;

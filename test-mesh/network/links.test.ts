@@ -5,7 +5,15 @@ import { test } from "node:test";
 import type { Clock } from "../../daemon/core/clock.ts";
 import type { Mesh } from "../../daemon/mesh/mesh.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
-import { linkAll, rosterOf, startMembers, startTestMesh, until } from "./mesh-world.ts";
+import {
+  linkAll,
+  rosterOf,
+  siteIdOf,
+  startMembers,
+  startTestMesh,
+  testKey,
+  until,
+} from "./mesh-world.ts";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -154,6 +162,53 @@ test("the directory finds who provides a key, and is silent when off", async () 
     assert.deepEqual(await off.findProviders(key, 1_000), []);
   } finally {
     await off.stop();
+  }
+});
+
+test("a link on which nothing is heard is cut, and made again", async () => {
+  // This node's time runs 40 times as fast: what the peer says every 30 s comes after 20 minutes.
+  const speed = 40;
+  const clock: Clock = {
+    ...systemClock,
+    monotonicMs: () => systemClock.monotonicMs() * speed,
+    after: (delayMs, callback) => systemClock.after(delayMs / speed, callback),
+  };
+  const { meshes, membership } = await startMembers(["a"]);
+  const [a] = meshes;
+  assert.ok(a !== undefined);
+  membership.members.add(siteIdOf(testKey("b")));
+  const b = await startTestMesh("b", { membership, clock });
+  try {
+    const told: boolean[] = [];
+    b.onLink((_peer, up) => told.push(up));
+    a.setRoster(rosterOf([b]));
+    await until(() => told.length >= 3, 20_000);
+    assert.deepEqual(told.slice(0, 3), [true, false, true]);
+  } finally {
+    await stopAll([a, b]);
+  }
+});
+
+test("the tap sees what goes to libp2p before it is encrypted, and what comes after", async () => {
+  const seen = { out: "", in: "" };
+  const { meshes } = await startMembers(["a", "b"], {
+    tap: (direction, _peer, bytes) => {
+      seen[direction] += Buffer.from(bytes).toString("latin1");
+    },
+  });
+  const [a, b] = meshes;
+  assert.ok(a !== undefined && b !== undefined);
+  try {
+    b.handle("/pleach/shard/1", async (channel) => void (await channel.receive(5_000)));
+    await linkAll(meshes);
+    const channel = await a.open(b.self, "/pleach/shard/1", 5_000);
+    await channel.send(Buffer.from("a canary sings"));
+    await channel.end();
+    assert.equal(await channel.receive(5_000), undefined);
+    assert.match(seen.out, /a canary sings/);
+    assert.match(seen.in, /a canary sings/);
+  } finally {
+    await stopAll(meshes);
   }
 });
 

@@ -9,7 +9,7 @@ import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import type { Clock } from "../../daemon/core/clock.ts";
 
-export const testMeshId = idOf<MeshId>(sha256("test mesh"));
+const testMeshId = idOf<MeshId>(sha256("test mesh"));
 
 export function testKey(name: string): SigningKey {
   return signingKey(sha256(`test key ${name}`));
