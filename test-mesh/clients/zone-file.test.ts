@@ -1,0 +1,96 @@
+/** What `pleach dns export` prints, read by the checkers of BIND and Knot. */
+import { equal, match, ok } from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import type { Zone } from "../../daemon/core/zone.ts";
+import { buildZones } from "../../daemon/core/zone-build.ts";
+import { ZoneEditor } from "../../daemon/dns/zone-editor.ts";
+import { exportZone } from "../../daemon/dns/zone-report.ts";
+import { siteIdOf, StaticSource } from "../dns/static-source.ts";
+
+const run = promisify(execFile);
+const HEX32 = "0a".repeat(32);
+const source = new StaticSource(["quimper"]);
+let directory = "";
+let file = "";
+
+function served(): readonly Zone[] {
+  const sites = [{ siteId: siteIdOf("quimper"), name: "quimper" }];
+  return buildZones({ view: source.view(), sites, serialOffset: 64 });
+}
+
+const RECORDS: readonly (readonly [name: string, type: string, data: string])[] = [
+  ["www.mesh.example", "A", "192.0.2.1"],
+  ["www.mesh.example", "AAAA", "2001:db8::1"],
+  ["alias.mesh.example", "CNAME", "www"],
+  ["mesh.example", "MX", "10 www"],
+  ["mesh.example", "TXT", 'quotes " and \\ and é; and more'],
+  ["mesh.example", "CAA", '0 issue "letsencrypt.org; validationmethods=dns-01"'],
+  ["_sip._tcp.mesh.example", "SRV", "0 5 5060 www"],
+  [
+    "www.mesh.example",
+    "HTTPS",
+    '1 . alpn="h2,h3" port=8443 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1',
+  ],
+  ["_8443._foo.mesh.example", "SVCB", '16 www mandatory=alpn alpn=h2 key667="\\001x"'],
+  ["_443._tcp.www.mesh.example", "TLSA", `3 1 1 ${HEX32}`],
+  ["www.mesh.example", "SSHFP", `4 2 ${HEX32}`],
+  ["mesh.example", "NAPTR", '100 50 "s" "SIP+D2U" "" _sip._tcp'],
+  ["moved.mesh.example", "DNAME", "www"],
+  ["sub.mesh.example", "NS", "ns.example.net."],
+  ["sub.mesh.example", "DS", `12345 13 2 ${HEX32}`],
+  ["*.wild.mesh.example", "PTR", "www"],
+  ["dot\\.in\\.label.mesh.example", "TXT", "odd"],
+  ["_https._tcp.mesh.example", "URI", '10 1 "https://mesh.example/"'],
+  ["odd.mesh.example", "TYPE65280", "\\# 3 010203"],
+];
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "pleach-zone-"));
+  file = join(directory, "mesh.example.zone");
+  const dns = [{ address: "192.0.2.1", port: 53 }];
+  source.put("site", "node", { addresses: [], version: "1", dns }, siteIdOf("quimper"));
+  const editor = new ZoneEditor({
+    view: () => source.view(),
+    writer: source,
+    served,
+    reload: () => {},
+  });
+  await editor.addZone("mesh.example", undefined, 0);
+  for (const [name, type, data] of RECORDS) {
+    await editor.edit({ action: "add", name, type, data: [data] });
+  }
+  const [zone] = served();
+  ok(zone !== undefined);
+  equal(zone.warnings.length, 0, zone.warnings.join(" "));
+  await writeFile(file, exportZone(zone));
+});
+
+after(() => rm(directory, { recursive: true }));
+
+describe("an exported zone", () => {
+  it("is sound to named-checkzone, with every record in it", async () => {
+    const { stdout, stderr } = await run("named-checkzone", [
+      "-i",
+      "local",
+      "-D",
+      "mesh.example",
+      file,
+    ]);
+    match(stderr, /loaded serial 64/);
+    match(stderr, /^OK$/m);
+    for (const [name, type] of RECORDS) {
+      const owner = name.replaceAll(/[.*\\]/g, "\\$&");
+      match(stdout, new RegExp(`^${owner}\\.\\s+300\\s+IN\\s+${type}\\s`, "m"));
+    }
+  });
+
+  it("is sound to kzonecheck", async () => {
+    const { stdout, stderr } = await run("kzonecheck", ["-o", "mesh.example", file]);
+    equal(`${stdout}${stderr}`.trim(), "");
+  });
+});
