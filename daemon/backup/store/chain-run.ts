@@ -28,6 +28,8 @@ export interface ChainJob {
 }
 
 const OPEN_TIMEOUT_MS = 15_000;
+/** A hop may itself wait a whole patience for the next one before it has anything to tell. */
+const STALL_PATIENCES = 2;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
@@ -42,6 +44,8 @@ export class ChainRun {
   readonly #notBeforeMs = new Map<SiteId, number>();
   readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
   #progressAtMs: number;
+  /** Receipts that came while we worked. */
+  #gained = 0;
   #wake: () => void = () => {};
   #over = false;
 
@@ -79,6 +83,7 @@ export class ChainRun {
     const stopTelling = this.#holder.receipts.onNew((added) => {
       if (added.some(({ receipt }) => receipt.set === this.job.list.header.set)) {
         this.#progressAtMs = this.#holder.clock.monotonicMs();
+        this.#gained += added.length;
       }
     });
     try {
@@ -125,13 +130,18 @@ export class ChainRun {
   async #visit(hop: SiteId, chain: readonly SiteId[]): Promise<void> {
     const { log, transport, clock } = this.#holder;
     const { header } = this.job.list;
-    const before = this.#progressAtMs;
+    const before = this.#gained;
     let outcome: SendOutcome;
+    const stalled = new AbortController();
+    const stopWatch = this.#watch(stalled);
     try {
       const channel = await transport.open(hop, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
-      outcome = await sendList(channel, this.#sendJob(hop, chain), clock);
+      const signal = AbortSignal.any([this.#stop.signal, stalled.signal]);
+      outcome = await sendList(channel, this.#sendJob(hop, chain, signal), clock);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
+      // It says that it works and nothing comes of it: go round it.
+      if (stalled.signal.aborted) for (const site of chain) this.#direct.add(site);
       log.info("a transfer was cut off", {
         set: header.set,
         group: header.group,
@@ -140,6 +150,8 @@ export class ChainRun {
       });
       this.#rest(hop, before);
       return;
+    } finally {
+      stopWatch();
     }
     if (outcome.kind === "refused") {
       log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
@@ -152,9 +164,24 @@ export class ChainRun {
     this.#rest(hop, before);
   }
 
+  /** Ends a transfer in which no receipt and no acknowledged byte came for too long. */
+  #watch(stalled: AbortController): () => void {
+    const { clock } = this.#holder;
+    const limitMs = STALL_PATIENCES * this.#patienceMs;
+    let cancel = (): void => {};
+    this.#progressAtMs = clock.monotonicMs();
+    const look = (): void => {
+      const leftMs = this.#progressAtMs + limitMs - clock.monotonicMs();
+      if (leftMs <= 0) stalled.abort();
+      else cancel = clock.after(leftMs, look);
+    };
+    look();
+    return () => cancel();
+  }
+
   /** Leaves a site alone for a while, longer each time nothing came of it. */
-  #rest(site: SiteId, progressBeforeMs: number): void {
-    const advanced = this.#progressAtMs !== progressBeforeMs;
+  #rest(site: SiteId, gainedBefore: number): void {
+    const advanced = this.#gained > gainedBefore;
     const pauseMs = advanced ? FIRST_PAUSE_MS : (this.#pauseMs.get(site) ?? FIRST_PAUSE_MS);
     this.#pauseMs.set(site, Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
     // Progress: ask again at once, most likely everything is there.
@@ -181,7 +208,7 @@ export class ChainRun {
     this.#wake = () => {};
   }
 
-  #sendJob(hop: SiteId, chain: readonly SiteId[]) {
+  #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {
     const { shards, lists, receipts, arrivals, log } = this.#holder;
     const { list } = this.job;
     const { owner, set } = list.header;
@@ -194,7 +221,7 @@ export class ChainRun {
     return {
       list,
       chain,
-      signal: this.#stop.signal,
+      signal,
       read: async (entry: ListEntry) => {
         try {
           return await shards.read({ owner, set, shard: entry.shard });
@@ -220,7 +247,10 @@ export class ChainRun {
             mesh === list.header.mesh,
         );
       },
-      onSent: (bytes: number) => this.job.onSent?.(bytes),
+      onSent: (bytes: number) => {
+        this.#progressAtMs = this.#holder.clock.monotonicMs();
+        this.job.onSent?.(bytes);
+      },
       onDamaged: drop,
     };
   }

@@ -136,8 +136,11 @@ export class ListReceiver {
     const list = await this.#takeList(channel, outbox, offer, header, id);
     const missing = await missingOf(this.#holder, list);
     const wantedBytes = missing.reduce((sum, at) => sum + (list.entries[at]?.sizeBytes ?? 0), 0);
-    const reservation = quota.reserve(wantedBytes);
-    if (reservation === undefined) return refuse(channel, "space", quota.freeBytes);
+    const diskBytes = await this.#holder.shards.freeBytes();
+    const reservation = wantedBytes > diskBytes ? undefined : quota.reserve(wantedBytes);
+    if (reservation === undefined) {
+      return refuse(channel, "space", Math.min(diskBytes, quota.freeBytes));
+    }
     const stopTelling = receipts.onNew((added) => {
       const later = added.filter(({ receipt }) => receipt.set === set);
       if (later.length > 0) {
@@ -159,6 +162,11 @@ export class ListReceiver {
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
       const unreached = await this.#passOn.settled(groupName(header));
       await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
+      await channel.end();
+    } catch (error) {
+      // The disk filled up meanwhile: said, so that the owner takes another site at once.
+      if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SPACE") throw error;
+      await outbox.send(encodeHolderMessage({ k: "refuse", why: "space", value: 0 }));
       await channel.end();
     } finally {
       stopTelling();

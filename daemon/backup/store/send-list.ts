@@ -101,7 +101,15 @@ class Sending {
       want = await this.#next();
     }
     if (want.k !== "want") throw unexpected(want);
-    const [outcome] = await Promise.all([this.#listen(), this.#sendShards(want)]);
+    const sending = this.#sendShards(want);
+    // When sending fails it cuts the channel, and the listener tells why.
+    sending.catch(() => {});
+    const outcome = await this.#listen();
+    if (outcome.kind === "refused") {
+      this.#channel.abort("refused");
+      return outcome;
+    }
+    await sending;
     await this.#channel.end();
     return outcome;
   }
