@@ -66,6 +66,11 @@ export function zoneKeyPrefix(zone: DnsName): string {
   return `${zoneText(zone)}/`;
 }
 
+/** The key of the record by which a zone exists. */
+export function soaKey(zone: DnsName): string {
+  return `${zoneKeyPrefix(zone)}@/SOA/only`;
+}
+
 /** The key under which the record is replicated. */
 export function zoneRecordKey(record: ZoneRecord): string {
   const name = formatRelative(record.owner, record.zone);

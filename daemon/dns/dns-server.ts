@@ -38,12 +38,14 @@ export class DnsServer {
   readonly #publisher: ZonePublisher;
   readonly #servers: { stop(): Promise<void> }[] = [];
   readonly #listening: Listen[] = [];
+  readonly #listeners = new Set<() => void>();
   #responder: Responder = new Responder(new ZoneTree([]), "");
 
   private constructor({ source, clock, log, siteName }: DnsServerOptions) {
     this.#log = log.part("dns");
     this.#publisher = new ZonePublisher(source, clock, this.#log, (tree) => {
       this.#responder = new Responder(tree, siteName());
+      for (const listener of this.#listeners) listener();
     });
   }
 
@@ -98,6 +100,12 @@ export class DnsServer {
       records: zone.lines.length,
       warnings: zone.warnings,
     }));
+  }
+
+  /** Tells of each new version of the zones, once it is served. Returns what ends the telling. */
+  onServed(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The zones as they are served, for editing and explaining. */

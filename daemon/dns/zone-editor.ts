@@ -4,8 +4,11 @@
  * A request is checked as a whole before anything is written, and written at once or not at all.
  */
 import {
+  countLabels,
   formatDnsName,
   formatRelative,
+  lowerCase,
+  parentName,
   parseDnsName,
   ROOT_NAME,
   type DnsName,
@@ -18,6 +21,7 @@ import {
   makeZoneRecord,
   parseZoneType,
   readZoneRecord,
+  soaKey,
   zoneKeyPrefix,
   zoneRecordJson,
   zoneRecordKey,
@@ -26,7 +30,6 @@ import {
 } from "../../protocol/zone-record.ts";
 import type { View, ViewEntry } from "../core/view.ts";
 import { DnsError } from "./error.ts";
-import { pathOf, ZoneTree } from "./zone-tree.ts";
 import type { Zone } from "../core/zone.ts";
 
 export interface ZoneWriter {
@@ -90,7 +93,7 @@ export class ZoneEditor {
   ): Promise<EditResult> {
     const zone = parseDnsName(name);
     this.#refuseTopLevel(zone);
-    if (this.#entries(zone).some(({ record }) => record.type === TYPE.SOA)) {
+    if (this.#options.view().get("zone", soaKey(zone)) !== undefined) {
       throw new DnsError("E-DNS-ZONE", `The zone ${zoneText(zone)} is there already.`, {
         hint: `See it:  pleach dns list ${zoneText(zone)}`,
       });
@@ -211,11 +214,14 @@ export class ZoneEditor {
     return { zone: text, serial, written: puts.length, removed: removed.length };
   }
 
-  /** The zone that is served for the name. */
+  /** The deepest zone above the name, in the state as it is now: it may not be served yet. */
   #zoneOf(owner: DnsName, text: string): DnsName {
-    const served = new ZoneTree(this.#options.served()).zoneOf(pathOf(owner));
-    if (served === undefined) throw this.#noZone(text);
-    return served.zone.apex;
+    const view = this.#options.view();
+    for (let up = 0; up <= countLabels(owner); up++) {
+      const apex = lowerCase(parentName(owner, up));
+      if (view.get("zone", soaKey(apex)) !== undefined) return apex;
+    }
+    throw this.#noZone(text);
   }
 
   #noZone(text: string): DnsError {
