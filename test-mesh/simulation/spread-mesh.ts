@@ -97,7 +97,8 @@ export class SpreadMesh {
     const store = before?.store ?? new MemoryStore();
     const directory = join(this.#root, name);
     const backups = await BackupStore.open({
-      ...{ directory, store, transport, siteKey: key, giveBytes },
+      ...{ directory, store, transport, siteKey: key },
+      giveBytes: () => giveBytes,
       ...this.#options,
       state: this.#stateOf(id),
       providers: noProviders,

@@ -9,29 +9,30 @@ import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey, placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
+import { holdKey } from "../../../protocol/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
 import type { SigningKey } from "../../../protocol/signature.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
-import { fewestReceipts, piecesOf } from "./copies.ts";
 import { BackupError } from "./error.ts";
 import { fetchShard, serveShard } from "./fetch-shard.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
 import { ListStore } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
-import { OwnSets, type OwnSet } from "./own-sets.ts";
+import { OwnSets } from "./own-sets.ts";
 import type { BackupState, ProviderRecords } from "./ports.ts";
 import { Quota } from "./quota.ts";
 import { ListReceiver } from "./receive-list.ts";
 import { RecoverServer } from "./recover-server.ts";
 import { ReceiptStore } from "./receipt-store.ts";
+import { SetReports, unknownSet } from "./set-reports.ts";
 import { Serial } from "./serial.ts";
 import { ShardStore, type ShardName } from "./shard-store.ts";
-import { Spreader, type SpreadTimes } from "./spreader.ts";
+import { Spreader } from "./spreader.ts";
+import type { SpreadTimes } from "./targets.ts";
 
 export interface BackupStoreOptions extends Partial<SpreadTimes> {
   /** Where shards lie; made when absent. */
@@ -43,8 +44,8 @@ export interface BackupStoreOptions extends Partial<SpreadTimes> {
   /** Serves the recovery protocol to recovery keys; see recover-message.ts. */
   readonly onRecovery: (handler: (channel: Channel<PeerKey>) => Promise<void>) => void;
   readonly siteKey: SigningKey;
-  /** What is lent to others, in bytes; 0 for nothing. */
-  readonly giveBytes: number;
+  /** What is lent to others now, in bytes; 0 for nothing. */
+  readonly giveBytes: () => number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -77,6 +78,7 @@ export class BackupStore {
   readonly #holdings: Holdings;
   readonly #receiver: ListReceiver;
   readonly #recovery: RecoverServer;
+  readonly #reports: SetReports;
   readonly #serial = new Serial();
 
   private constructor(
@@ -94,6 +96,7 @@ export class BackupStore {
     this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
     this.#holdings = new Holdings(holder, providers);
     this.#recovery = new RecoverServer(holder, providers);
+    this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
       this.#holdings.completed(list);
     });
@@ -207,131 +210,19 @@ export class BackupStore {
       }),
     );
     this.#spreader.lookSoon(0);
-    const lists = this.#listsOf(after);
-    return {
-      generation: Math.max(0, ...lists.map(({ header }) => header.generation)),
-      groups: after.targets.length,
-      shards: lists.reduce((sum, { header }) => sum + header.shards, 0),
-      bytes: lists.reduce((sum, { header }) => sum + header.bytes, 0),
-    };
+    return this.#reports.extent(after);
   }
 
-  async sets() {
-    const own = await Promise.all(this.#own.all().map((set) => this.#summary(set)));
-    const others = this.#holder.state
-      .view()
-      .entries("place")
-      .filter(({ author }) => author !== this.#holder.transport.self)
-      .flatMap(({ key, value }) => {
-        const place = placeRecord.safeParse(value);
-        return place.success ? [foreignSummary(key, place.data)] : [];
-      });
-    return [...own, ...others];
+  sets() {
+    return this.#reports.sets();
   }
 
-  async set(id: SetId) {
-    const set = this.#known(id);
-    const groups = await Promise.all(
-      set.targets.map(async (targets, group) => {
-        const list = await this.#holder.lists.load(set.owner, id, group);
-        if (list === undefined) throw new BackupError("E-BACKUP-DISK", "A list is damaged.");
-        return {
-          group,
-          generation: list.header.generation,
-          list: list.id as string,
-          targets: [...targets] as string[],
-          entries: list.entries.map(({ shard, sizeBytes }): [string, number] => [shard, sizeBytes]),
-        };
-      }),
-    );
-    return { ...(await this.#summary(set)), groups, newestHead: this.#newestHead(set) };
+  set(id: SetId) {
+    return this.#reports.set(id);
   }
 
-  async copies(id: SetId, detail: boolean) {
-    const set = this.#known(id);
-    const pieces = await piecesOf(this.#holder, set);
-    const fewest = fewestReceipts(pieces);
-    const safe = fewest >= set.copies;
-    const perShard = [...pieces.values()].map(({ id: shard, sizeBytes: size, kind, receipts }) => ({
-      shard: shard as string,
-      size,
-      kind,
-      receipts: [...receipts].map(([holder, { bytes, signature }]) => ({
-        bytes: Buffer.from(bytes).toString("base64"),
-        signature: Buffer.from(signature).toString("base64"),
-        holder: holder as string,
-      })),
-    }));
-    return {
-      wanted: set.copies,
-      shards: pieces.size,
-      minReceipts: fewest,
-      safe,
-      ownerSentBytes: this.#spreader.sentBytes(set),
-      atRisk: safe ? null : `${fewest} of ${set.copies}`,
-      reasons: safe ? [] : this.#reasons(set),
-      ...(detail ? { perShard } : {}),
-    };
-  }
-
-  #reasons(set: OwnSet): string[] {
-    const { state, transport } = this.#holder;
-    const { sites } = state.authority();
-    const links = transport.links();
-    const away = new Set(set.targets.flat().filter((site) => !links.includes(site)));
-    const reasons = set.targets.flatMap(
-      (_targets, group) => this.#spreader.missingSites(set, group).reasons,
-    );
-    return [
-      ...new Set(reasons),
-      ...[...away].map((site) => `${sites.get(site)?.name ?? site} is not reachable now.`),
-    ];
-  }
-
-  async #summary(set: OwnSet) {
-    const lists = this.#listsOf(set);
-    const fewest = fewestReceipts(await piecesOf(this.#holder, set));
-    return {
-      setId: set.set as string,
-      owner: set.owner as string,
-      sealedName: Buffer.from(set.sealedName).toString("base64"),
-      keyEpoch: set.keyEpoch,
-      head: set.head,
-      shards: lists.reduce((sum, { header }) => sum + header.shards, 0),
-      bytes: lists.reduce((sum, { header }) => sum + header.bytes, 0),
-      copies: {
-        wanted: set.copies,
-        min: fewest,
-        safe: fewest >= set.copies,
-        missing: Math.max(0, ...set.targets.map((targets) => set.copies - targets.length)),
-      },
-      mine: true,
-    };
-  }
-
-  /** The head, and how many other members have its record durably. */
-  #newestHead(set: OwnSet) {
-    const { state, transport } = this.#holder;
-    const { self } = transport;
-    const witnesses = [...state.authority().sites.keys()].filter((site) => site !== self);
-    const entry = state.view().get("place", placeKey(set.set), self);
-    const place = placeRecord.safeParse(entry?.value);
-    const shown = place.success && place.data.head?.root === set.head?.root;
-    const confirmed = entry !== undefined && shown ? state.confirmedBy(entry) : [];
-    const confirmedBy = confirmed.filter((site) => witnesses.includes(site)).length;
-    return { head: set.head, confirmedBy, witnesses: witnesses.length };
-  }
-
-  #listsOf(set: OwnSet) {
-    return set.targets.flatMap((_targets, group) => {
-      return this.#holder.lists.newest(set.owner, set.set, group) ?? [];
-    });
-  }
-
-  #known(id: SetId): OwnSet {
-    const set = this.#own.get(id);
-    if (set === undefined) throw unknownSet(id);
-    return set;
+  copies(id: SetId, detail: boolean) {
+    return this.#reports.copies(id, detail);
   }
 
   /** Whose shard it is: the identifier tells, among the owners that this site works for. */
@@ -366,27 +257,4 @@ export class BackupStore {
       .map(({ author }) => author);
     return [...new Set([...targets, ...holding])].filter((site) => links.includes(site));
   }
-}
-
-function foreignSummary(setId: string, place: PlaceRecord) {
-  const { owner, name, keyEpoch, head, copies, groups } = place;
-  const fewest = Math.min(copies, ...groups.map(({ targets }) => targets.length));
-  return {
-    setId,
-    owner: owner as string,
-    sealedName: name,
-    keyEpoch,
-    head,
-    shards: groups.reduce((sum, { shards }) => sum + shards, 0),
-    bytes: groups.reduce((sum, { bytes }) => sum + bytes, 0),
-    // Only the owner's site counts receipts; of others' sets nothing is claimed to be safe.
-    copies: { wanted: copies, min: 0, safe: false, missing: Math.max(0, copies - fewest) },
-    mine: false,
-  };
-}
-
-function unknownSet(set: SetId): BackupError {
-  return new BackupError("E-NOT-FOUND", `This site writes no data set ${set}.`, {
-    hint: "List them with: pleach backup list",
-  });
 }

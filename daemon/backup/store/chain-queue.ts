@@ -119,6 +119,7 @@ export class ChainQueue implements PassOn {
   }
 }
 
-function sameSites(a: readonly SiteId[], b: readonly SiteId[]): boolean {
+/** The same sites in the same order. */
+export function sameSites(a: readonly SiteId[], b: readonly SiteId[]): boolean {
   return a.length === b.length && a.every((site, index) => site === b[index]);
 }

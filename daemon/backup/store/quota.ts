@@ -8,16 +8,22 @@
 import type { SetId } from "../../../protocol/ids.ts";
 
 export class Quota {
-  /** What is lent, in bytes. */
-  readonly spaceBytes: number;
   readonly #usedBytes = new Map<SetId, number>();
   readonly #isOwn: (set: SetId) => boolean;
+  readonly #giveBytes: () => number;
   #reservedBytes = 0;
 
-  /** @param isOwn - Whether a set is written by this site: its shards count as nobody's guest. */
-  constructor(spaceBytes: number, isOwn: (set: SetId) => boolean) {
-    this.spaceBytes = spaceBytes;
+  /**
+   * @param giveBytes - What is lent now; a reload of the configuration may change it.
+   * @param isOwn - Whether a set is written by this site: its shards count as nobody's guest.
+   */
+  constructor(giveBytes: () => number, isOwn: (set: SetId) => boolean) {
+    this.#giveBytes = giveBytes;
     this.#isOwn = isOwn;
+  }
+
+  get spaceBytes(): number {
+    return this.#giveBytes();
   }
 
   get usedBytes(): number {
