@@ -10,13 +10,14 @@
  * entries + raw bytes              ->
  *                                  <-   want (a bit for each entry), receipt for what is there
  * shard + raw bytes, … wait        ->
- *                                  <-   ack (bytes so far), receipt, bad
+ *                                  <-   receipt, bad
  * done                             ->
  *                                  <-   wait (still passing on), receipt of later hops, end
  * ```
  *
  * A frame is one CBOR map, except that the frames after `entries`, `shard` and `found` are raw
- * bytes until the announced number is complete.
+ * bytes until the announced number is complete. How much may be under way is the transport's
+ * business: the protocol is bulk to it.
  */
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
@@ -28,6 +29,8 @@ import { bytesField, countField, idField } from "./wire-field.ts";
 export const SHARD_PROTOCOL = "/pleach/shard/1";
 /** Raw bytes come in frames of at most this many. */
 export const MAX_RAW_FRAME_BYTES = 256 * 1024;
+/** Raw bytes go in frames of this many: at 32 kbit/s one still arrives well within a minute. */
+export const RAW_FRAME_BYTES = 128 * 1024;
 /** Messages are small; the bits of `want` are the longest part of any. */
 const MAX_MESSAGE_BYTES = 128 * 1024;
 /** So many receipts fit into one message. */
@@ -103,8 +106,6 @@ const holderMessage = z.discriminatedUnion("k", [
       .array(z.object({ index: countField(0, MAX_LIST_ENTRIES - 1), bytes: countField(1) }))
       .max(64),
   }),
-  /** Raw bytes of shards received so far on this channel. */
-  z.object({ k: z.literal("ack"), bytes: countField(0) }),
   z.object({
     k: z.literal("receipt"),
     receipts: z

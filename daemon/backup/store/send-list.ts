@@ -14,13 +14,12 @@ import type { SignedReceipt } from "../../../protocol/receipt.ts";
 import {
   decodeHolderMessage,
   encodeOpenerMessage,
-  MAX_RAW_FRAME_BYTES,
+  RAW_FRAME_BYTES,
   unpackBits,
   type HolderMessage,
   type Refusal,
 } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
-import { FlowGate } from "./flow-gate.ts";
 import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
 
@@ -57,7 +56,7 @@ export async function sendList(channel: Channel, job: SendJob, clock: Clock): Pr
   job.signal.addEventListener("abort", abort, { once: true });
   try {
     if (job.signal.aborted) throw new BackupError("E-BACKUP-PEER", "The transfer was ended.");
-    return await new Sending(channel, outbox, job, new FlowGate(clock)).run();
+    return await new Sending(channel, outbox, job).run();
   } catch (error) {
     channel.abort("transfer failed");
     throw error;
@@ -71,14 +70,13 @@ class Sending {
   readonly #channel: Channel;
   readonly #outbox: Outbox;
   readonly #job: SendJob;
-  readonly #gate: FlowGate;
-  #failed = false;
+  /** The other side has ended: nothing needs to be sent any more. */
+  #over = false;
 
-  constructor(channel: Channel, outbox: Outbox, job: SendJob, gate: FlowGate) {
+  constructor(channel: Channel, outbox: Outbox, job: SendJob) {
     this.#channel = channel;
     this.#outbox = outbox;
     this.#job = job;
-    this.#gate = gate;
   }
 
   async run(): Promise<SendOutcome> {
@@ -143,7 +141,7 @@ class Sending {
         const more = this.#job.growing();
         const grown = more ? this.#job.grown() : Promise.resolve();
         for (const index of [...pending]) {
-          if (signal.aborted || this.#failed) return;
+          if (signal.aborted || this.#over) return;
           const entry = list.entries[index];
           if (entry === undefined) throw new RangeError(`entry ${index}`);
           const bytes = await this.#job.read(entry);
@@ -151,7 +149,7 @@ class Sending {
           await this.#sendShard(index, bytes, partial.get(index) ?? 0);
           pending.delete(index);
         }
-        if (pending.size === 0 || !more || this.#failed) break;
+        if (pending.size === 0 || !more || this.#over) break;
         await grown;
       }
       await this.#outbox.send(encodeOpenerMessage({ k: "done" }));
@@ -164,18 +162,13 @@ class Sending {
 
   async #sendShard(index: number, bytes: Uint8Array, from: number): Promise<void> {
     const start = from < bytes.length ? from : 0;
-    await this.#gate.room();
     // The frames of a shard follow one another: a sign of life must not come between.
     this.#outbox.quiet(true);
     await this.#outbox.send(encodeOpenerMessage({ k: "shard", index, from: start }));
-    for (let at = start; at < bytes.length;) {
-      await this.#gate.room();
-      if (this.#failed) return;
-      const end = Math.min(bytes.length, at + this.#gate.frameBytes);
-      this.#gate.sent(end - at);
-      this.#job.onSent(end - at);
-      await this.#outbox.send(bytes.subarray(at, end));
-      at = end;
+    for (const frame of rawFrames(bytes.subarray(start))) {
+      if (this.#over) return;
+      this.#job.onSent(frame.length);
+      await this.#outbox.send(frame);
     }
     this.#outbox.quiet(false);
   }
@@ -185,9 +178,6 @@ class Sending {
       for (;;) {
         const message = await this.#next();
         switch (message.k) {
-          case "ack":
-            this.#gate.acked(message.bytes);
-            break;
           case "receipt":
             await this.#job.onReceipts(message.receipts);
             break;
@@ -210,8 +200,7 @@ class Sending {
         }
       }
     } finally {
-      this.#failed = true;
-      this.#gate.release();
+      this.#over = true;
     }
   }
 
@@ -225,10 +214,10 @@ class Sending {
 }
 
 /** Cuts raw bytes into frames. */
-export function rawFrames(bytes: Uint8Array, mostBytes = MAX_RAW_FRAME_BYTES): Uint8Array[] {
+export function rawFrames(bytes: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; at += mostBytes) {
-    frames.push(bytes.subarray(at, at + mostBytes));
+  for (let at = 0; at < bytes.length; at += RAW_FRAME_BYTES) {
+    frames.push(bytes.subarray(at, at + RAW_FRAME_BYTES));
   }
   return frames;
 }

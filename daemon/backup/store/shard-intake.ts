@@ -68,11 +68,6 @@ export class ShardIntake {
     reservation: Reservation,
     writing: Set<Promise<void>>,
   ): Promise<void> {
-    let receivedBytes = 0;
-    const onBytes = (bytes: number): Promise<void> => {
-      receivedBytes += bytes;
-      return outbox.send(encodeHolderMessage({ k: "ack", bytes: receivedBytes }));
-    };
     for (;;) {
       const frame = await channel.receive(SILENCE_MS);
       if (frame === undefined) {
@@ -85,7 +80,7 @@ export class ShardIntake {
       if (message.k !== "shard" || entry === undefined || !pending.delete(message.index)) {
         throw new BackupError("E-BACKUP-PEER", "The sender sent a shard that was not wanted.");
       }
-      const bytes = await this.#readShard(channel, entry, message.from, onBytes);
+      const bytes = await this.#readShard(channel, entry, message.from);
       const work = this.#keep(outbox, list, message.index, entry, bytes, reservation);
       writing.add(work);
       work.then(
@@ -97,12 +92,7 @@ export class ShardIntake {
     }
   }
 
-  async #readShard(
-    channel: Channel,
-    entry: ListEntry,
-    from: number,
-    onBytes: (bytes: number) => Promise<void>,
-  ): Promise<Uint8Array> {
+  async #readShard(channel: Channel, entry: ListEntry, from: number): Promise<Uint8Array> {
     const before = this.#partial.get(entry.shard);
     this.#partial.delete(entry.shard);
     if (from !== 0 && from !== before?.length) {
@@ -123,7 +113,6 @@ export class ShardIntake {
         }
         bytes.set(frame, at);
         at += size;
-        await onBytes(size);
       }
     } catch (error) {
       if (at > 0 && this.#partial.size < MAX_PARTIAL) {
