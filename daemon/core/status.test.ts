@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "./status.ts";
+
+const HOUR_MS = 3_600_000;
+const serials = new Map([["bzh.example", 7]]);
+const brest: PeerStatus = { name: "brest", up: true, lastSeenMs: 5, sameState: true, serials };
+const mail: SetStatus = {
+  name: "mail",
+  ageMs: 5 * HOUR_MS,
+  limitMs: 24 * HOUR_MS,
+  copies: { wanted: 3, least: 3, shards: 10 },
+  trouble: undefined,
+};
+const well: StatusFacts = {
+  site: "quimper",
+  mesh: "bzh",
+  peers: [brest],
+  dns: { listening: true, serials },
+  services: { count: 1, sites: 1 },
+  sets: [mail],
+  disk: { full: false, freeBytes: 2 ** 34 },
+  waitingRequests: 0,
+  provisional: 0,
+};
+const report = (facts: Partial<StatusFacts>) => statusReport({ ...well, ...facts });
+const stateOf = (facts: Partial<StatusFacts>, name: string) =>
+  report(facts).areas.find((area) => area.name === name)?.state;
+
+test("what is well is OK, asks nothing of anybody, and meets every condition", () => {
+  const { verdict, todo, conditions, alone } = report({});
+  assert.equal(verdict, "OK");
+  assert.deepEqual(todo, []);
+  assert.deepEqual(conditions, { joined: true, mesh: true, dns: true, copies: true });
+  assert.equal(alone, "answer DNS (1 zone), edit everything, restore 1 of its 1 set");
+});
+
+test("an area without evidence is never OK", () => {
+  assert.equal(stateOf({}, "Services"), "NONE");
+  assert.equal(stateOf({ dns: { listening: true, serials: new Map() } }, "DNS"), "NONE");
+  assert.equal(stateOf({ sets: [] }, "Backups"), "NONE");
+  assert.equal(stateOf({ sets: [{ ...mail, copies: undefined }] }, "Copies"), "NONE");
+});
+
+test("a set that never ran, or is older than its limit, is warned of with the command", () => {
+  for (const ageMs of [undefined, 25 * HOUR_MS]) {
+    const { verdict, todo } = report({ sets: [{ ...mail, ageMs }] });
+    assert.equal(verdict, "WARNING");
+    assert.equal(todo[0]?.command, "pleach backup run mail");
+  }
+  assert.equal(report({ sets: [{ ...mail, ageMs: 80 * HOUR_MS }] }).verdict, "CRITICAL");
+});
+
+test("too few copies are at risk; none at all is critical", () => {
+  const withLeast = (least: number) => [{ ...mail, copies: { wanted: 3, least, shards: 10 } }];
+  const { verdict, areas, conditions } = report({ sets: withLeast(2) });
+  assert.equal(verdict, "WARNING");
+  assert.match(areas.find(({ name }) => name === "Copies")?.text ?? "", /at risk: mail 2 of 3/);
+  assert.equal(conditions.copies, false);
+  assert.equal(report({ sets: withLeast(0) }).verdict, "CRITICAL");
+});
+
+test("one site away is no error, all of them away is a warning", () => {
+  const away = { ...brest, up: false };
+  assert.equal(stateOf({ peers: [brest, { ...away, name: "lorient" }] }, "Mesh"), "OK");
+  assert.equal(stateOf({ peers: [away] }, "Mesh"), "WARNING");
+  assert.equal(report({ peers: [away] }).conditions.mesh, false);
+});
+
+test("serials that differ are not the same", () => {
+  const behind = { ...brest, serials: new Map([["bzh.example", 6]]) };
+  assert.equal(report({ peers: [behind] }).conditions.dns, false);
+  assert.equal(report({ peers: [{ ...behind, up: false }] }).conditions.dns, true);
+});
+
+test("a full disk is critical", () => {
+  const { verdict, todo } = report({ disk: { full: true, freeBytes: 0 } });
+  assert.equal(verdict, "CRITICAL");
+  assert.equal(todo[0]?.command, "df -h");
+});
+
+test("without a mesh the first step is named", () => {
+  const { verdict, todo, conditions } = report({ mesh: undefined, peers: [], sets: [] });
+  assert.equal(verdict, "WARNING");
+  assert.match(todo[0]?.command ?? "", /pleach join/);
+  assert.equal(conditions.joined, false);
+});
+
+test("a request to join waits for a person", () => {
+  assert.match(report({ waitingRequests: 1 }).todo[0]?.command ?? "", /pleach approve/);
+});
