@@ -1,21 +1,14 @@
 /**
- * The composition root: builds every part, connects the ports, starts and stops in order.
+ * Runs the node: logs, signals, reload, and a clean stop within 10 s.
  *
- * The only file that knows all. What belongs to a part stays in it; here is who gets what.
+ * What the node is made of stands in `compose.ts`.
  */
-import { toHex } from "../protocol/ids.ts";
+import { compose, type Stops } from "./compose.ts";
 import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load.ts";
 import { PLEACH_VERSION } from "./config/version.ts";
-import { aboutRoutes } from "./control/about-routes.ts";
-import { eventRoutes } from "./control/event-routes.ts";
-import { ControlServer, makeWay } from "./control/server.ts";
-import { openDataDirectory, openSiteKey } from "./data-directory.ts";
-import { DiskGuard } from "./inventory/disk-guard.ts";
-import { LinuxHost } from "./inventory/linux-host.ts";
 import { Events } from "./observe/events.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
-import { systemClock } from "./observe/system-clock.ts";
 import { ServiceManager } from "./service-manager.ts";
 
 /** A clean stop takes no longer; what still hangs then is cut off. */
@@ -29,79 +22,73 @@ const STOP_TIMEOUT_MS = 9000;
  */
 export async function runDaemon(first: Config): Promise<void> {
   process.umask(0o077);
-  const log = createLogger(first.log.level, (line) => process.stdout.write(`${line}\n`));
-  const manager = new ServiceManager(log);
-  const stops: (() => Promise<void>)[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  };
+  let config = first;
+  const log = createLogger(
+    () => config.log.level,
+    (line) => process.stdout.write(`${line}\n`),
+  );
   const stopSignal = nextSignal();
+  const manager = new ServiceManager(log);
+  const events = new Events();
+  const stops: Stops = [];
   try {
-    await start(first, log, stops);
-  } catch (error) {
-    await stopAll();
-    throw error;
+    const failure = Promise.withResolvers<string>();
+    const onFailure = (error: unknown): void => {
+      log.error("the store has failed and the node ends", { error: String(error) });
+      process.exitCode = 1;
+      failure.resolve("failure");
+    };
+    const node = await compose(first, { log, events, stops, onFailure });
+    let reloading = Promise.resolve();
+    process.on("SIGHUP", () => {
+      reloading = reloading.then(async () => {
+        await manager.reloading();
+        const next = readAgain(config, log);
+        if (next !== undefined) {
+          config = next;
+          await node.reload(next);
+          events.publish({ type: "config" });
+        }
+        await manager.ready("ready");
+      });
+    });
+    log.info("ready", { version: PLEACH_VERSION, socket: first.socket });
+    await manager.ready("ready");
+    log.info("stopping", { cause: await Promise.race([stopSignal, failure.promise]) });
+  } finally {
+    await stopAll(stops, log, manager);
   }
-  process.on("SIGHUP", () => void reload(first, log, manager));
-  log.info("ready", { version: PLEACH_VERSION, socket: first.socket });
-  await manager.ready("ready");
-  log.info("stopping", { signal: await stopSignal });
+  log.info("stopped");
+}
+
+async function stopAll(stops: Stops, log: Logger, manager: ServiceManager): Promise<void> {
   const cut = setTimeout(() => {
     log.error("the stop took too long and was cut off");
     process.exit(1);
   }, STOP_TIMEOUT_MS);
   await manager.stopping();
-  await stopAll();
+  for (const stop of stops.splice(0).reverse()) await stop();
   clearTimeout(cut);
-  log.info("stopped");
 }
 
-/** Starts the parts; each pushes what stops it. They are stopped in the opposite order. */
-async function start(config: Config, log: Logger, stops: (() => Promise<void>)[]): Promise<void> {
-  const clock = systemClock;
-  const host = new LinuxHost();
-  const events = new Events();
-  const startedAtMs = clock.monotonicMs();
-  await makeWay(config.socket);
-  await openDataDirectory(config.data);
-  const siteKey = await openSiteKey(config.data, (size) => clock.random(size));
-  const disk = await DiskGuard.start({
-    directory: config.data,
-    host,
-    clock,
-    log: log.part("disk"),
-  });
-  stops.push(() => disk.prepareStop());
+/** What a reload leaves as it was; changing it takes a restart. */
+const FIXED = ["data", "socket", "keys", "mesh", "dns"] as const;
 
-  const about = aboutRoutes({
-    about: () => ({
-      version: PLEACH_VERSION,
-      pid: process.pid,
-      upMs: clock.monotonicMs() - startedAtMs,
-      siteId: toHex(siteKey.publicKey),
-      meshId: null,
-      meshName: null,
-      siteName: null,
-    }),
-  });
-  const routes = [about, eventRoutes(events)];
-  const socketPath = config.socket;
-  const control = await ControlServer.start({ socketPath, routes, log: log.part("control") });
-  stops.push(() => control.stop());
-}
-
-/** Reads the configuration again; a wrong one changes nothing. */
-async function reload(running: Config, log: Logger, manager: ServiceManager): Promise<void> {
-  await manager.reloading();
+/** The configuration as it stands now; undefined, and the old one stays, when it is wrong. */
+function readAgain(running: Config, log: Logger): Config | undefined {
   try {
-    loadConfig(running.file);
+    const next = loadConfig(running.file);
+    for (const key of FIXED) {
+      if (JSON.stringify(next[key]) === JSON.stringify(running[key])) continue;
+      log.warn("a changed setting waits for a restart", { setting: key });
+    }
     log.info("the configuration was read again");
+    return { ...next, ...Object.fromEntries(FIXED.map((key) => [key, running[key]])) };
   } catch (error) {
-    log.error("the configuration is wrong and the old one stays", {
-      error: (error as Error).message,
-    });
+    const { message } = error as Error;
+    log.error("the configuration is wrong, the old one stays", { error: message });
+    return undefined;
   }
-  await manager.ready("ready");
 }
 
 function nextSignal(): Promise<string> {

@@ -22,4 +22,4 @@ const args = process.argv.slice(2);
 // A node ends by its own rules; a command that is interrupted ends at once.
 if (!args.includes(daemon.name)) process.on("SIGINT", () => process.exit(130));
 const exit = await runProgram(args, [daemon]);
-process.exitCode = exit;
+if (exit !== 0) process.exitCode = exit;

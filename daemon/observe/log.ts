@@ -22,15 +22,17 @@ const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 
 const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /**
+ * @param minimum - Less than this is left out. A function is asked each time.
  * @param write - Takes one line without its end. In the daemon: standard output.
  */
 export function createLogger(
-  minimum: LogLevel,
+  minimum: LogLevel | (() => LogLevel),
   write: (line: string) => void,
   part = "pleach",
 ): Logger {
   const emit = (level: LogLevel, message: string, facts: LogFacts = {}): void => {
-    if (ORDER.indexOf(level) < ORDER.indexOf(minimum)) return;
+    const least = typeof minimum === "function" ? minimum() : minimum;
+    if (ORDER.indexOf(level) < ORDER.indexOf(least)) return;
     const words = Object.entries(facts)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);

@@ -1,0 +1,144 @@
+/** Gathers what `pleach status` judges. */
+import type { SiteId } from "../../protocol/ids.ts";
+import type { Config } from "../config/config.ts";
+import type { RunReport } from "../control/shapes-run.ts";
+import type { Status } from "../control/shapes-status.ts";
+import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
+import type { Seen } from "../state/presence.ts";
+import type { State } from "../state/state.ts";
+
+/** What is stored of one data set of this site. */
+export interface StoredSet {
+  readonly setId: string;
+  readonly head: { readonly atMs: number } | null;
+  readonly shards: number;
+  readonly copies: { readonly wanted: number; readonly min: number };
+  readonly mine: boolean;
+}
+
+export interface StatusSources {
+  readonly config: () => Config;
+  readonly state: State;
+  readonly seen: () => readonly Seen[];
+  readonly linked: () => readonly SiteId[];
+  readonly sameState: (peer: SiteId) => boolean | undefined;
+  readonly zones: () => readonly { readonly name: string; readonly serial: number }[];
+  readonly sets: () => Promise<readonly StoredSet[]>;
+  readonly runs: () => ReadonlyMap<string, RunReport>;
+  readonly disk: () => { readonly full: boolean; readonly freeBytes: number };
+  readonly waitingRequests: () => number;
+  readonly nowMs: () => number;
+  readonly upMs: () => number;
+  readonly version: string;
+}
+
+export async function gatherStatus(sources: StatusSources): Promise<Status> {
+  const { state, config, zones, upMs, version } = sources;
+  const authority = state.authority();
+  const meshId = state.meshId ?? null;
+  const site = authority.sites.get(state.siteId)?.name ?? config().site ?? null;
+  const mesh = meshId === null ? null : authority.meshName;
+  const facts = await statusFacts(sources, mesh ?? undefined, site ?? undefined);
+  const { verdict, areas, todo, conditions, alone } = statusReport(facts);
+  return {
+    version,
+    upMs: upMs(),
+    mesh,
+    meshId,
+    site,
+    siteId: state.siteId,
+    sites: { up: facts.peers.filter(({ up }) => up).length + 1, all: facts.peers.length + 1 },
+    viewHash: meshId === null ? null : state.view().hash,
+    zones: zones().map(({ name, serial }) => ({ name, serial })),
+    verdict,
+    areas: [...areas],
+    todo: [...todo],
+    conditions,
+    alone,
+  };
+}
+
+async function statusFacts(
+  sources: StatusSources,
+  mesh: string | undefined,
+  site: string | undefined,
+): Promise<StatusFacts> {
+  const { state, config, zones, disk, waitingRequests } = sources;
+  const services = state.view().entries("site", "service/");
+  const own = state.view().entries("site");
+  return {
+    site,
+    mesh,
+    peers: peers(sources),
+    dns: {
+      listening: config().dns.listen.length > 0,
+      serials: new Map(zones().map(({ name, serial }) => [name, serial])),
+    },
+    services: { count: services.length, sites: new Set(services.map((each) => each.author)).size },
+    sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
+    disk: disk(),
+    waitingRequests: waitingRequests(),
+    provisional: own.filter(
+      (entry) => entry.author === state.siteId && state.confirmedBy(entry).length === 0,
+    ).length,
+  };
+}
+
+function peers({ state, seen, linked, sameState }: StatusSources): PeerStatus[] {
+  const bySite = new Map(seen().map((each) => [each.siteId, each]));
+  const links = new Set(linked());
+  return [...state.authority().sites.values()]
+    .filter(({ siteId }) => siteId !== state.siteId)
+    .map(({ siteId, name }) => {
+      const word = bySite.get(siteId);
+      return {
+        name,
+        up: links.has(siteId) || word?.state === "up",
+        lastSeenMs: word?.ageMs,
+        sameState: sameState(siteId),
+        serials: new Map(Object.entries(word?.zoneSerials ?? {})),
+      };
+    });
+}
+
+/** Each configured set, and each stored one that no configured name is known for. */
+function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetStatus[] {
+  const { config, runs, nowMs } = sources;
+  const mine = new Map(stored.filter((set) => set.mine).map((set) => [set.setId, set]));
+  const configured = config().backups.map(({ name, everyMs }): SetStatus => {
+    const run = runs().get(name);
+    const set = run?.setId == null ? undefined : mine.get(run.setId);
+    if (run?.setId != null) mine.delete(run.setId);
+    return {
+      name,
+      limitMs: everyMs,
+      ageMs: set?.head == null ? undefined : Math.max(0, nowMs() - set.head.atMs),
+      copies: copiesOf(set),
+      trouble: troubleOf(run),
+    };
+  });
+  const unnamed = [...mine.values()]
+    .filter((set) => set.head !== null)
+    .map((set): SetStatus => {
+      const run = [...runs()].find(([, { setId }]) => setId === set.setId);
+      return {
+        name: run?.[0],
+        limitMs: Number.POSITIVE_INFINITY,
+        ageMs: set.head === null ? undefined : Math.max(0, nowMs() - set.head.atMs),
+        copies: copiesOf(set),
+        trouble: undefined,
+      };
+    });
+  return [...configured, ...unnamed];
+}
+
+function copiesOf(set: StoredSet | undefined): SetStatus["copies"] {
+  if (set === undefined || set.shards === 0) return undefined;
+  return { wanted: set.copies.wanted, least: set.copies.min, shards: set.shards };
+}
+
+function troubleOf(run: RunReport | undefined): string | undefined {
+  if (run?.result === "failed") return `the last run failed (${run.error ?? "no reason known"})`;
+  if (run?.result === "partly") return `the last run could not read ${run.unreadable} files`;
+  return undefined;
+}

@@ -1,0 +1,58 @@
+/** Three real daemons: found, invite, join, approve, and share what each says about itself. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { withMesh } from "../harness.ts";
+import type { Json, TestSite } from "../test-site.ts";
+import { waitFor } from "../wait.ts";
+
+async function serviceSeenBy(site: TestSite, name: string): Promise<Json | undefined> {
+  const { services } = (await site.pleach("service", "list")) as { services: readonly Json[] };
+  return services.find((service) => service["name"] === name);
+}
+
+test("three sites join, and a service declared at one is seen and confirmed by all", () =>
+  withMesh(async (mesh) => {
+    const [quimper, brest, lorient] = await mesh.form(["quimper", "brest", "lorient"]);
+    assert.ok(quimper && brest && lorient);
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "30s");
+
+    const address = ["--address", "192.0.2.14", "--port", "https:443"];
+    await brest.pleach("service", "add", "wiki", ...address);
+    for (const site of [quimper, lorient]) {
+      const seen = await waitFor(`wiki at ${site.name}`, 5000, () => serviceSeenBy(site, "wiki"));
+      assert.equal(seen["site"], "brest");
+      assert.deepEqual(seen["addresses"], ["192.0.2.14"]);
+    }
+    await waitFor("the confirmation", 5000, async () => {
+      const own = await serviceSeenBy(brest, "wiki");
+      return (own?.["confirmedBy"] as readonly string[]).length === 2;
+    });
+
+    const taken = await brest.refused("service", "add", "wiki", ...address);
+    assert.equal(taken.error["code"], "E-SERVICE-TAKEN");
+
+    const hashes = await Promise.all(mesh.sites.map((site) => site.pleach("status")));
+    assert.equal(new Set(hashes.map((status) => status["viewHash"])).size, 1);
+    for (const site of mesh.sites) assert.equal(await site.stop(), 0);
+  }));
+
+test("a node whose peers are gone starts alone, shows all, and takes provisional edits", () =>
+  withMesh(async (mesh) => {
+    const [quimper, brest] = await mesh.form(["quimper", "brest"]);
+    assert.ok(quimper && brest);
+    await brest.pleach("service", "add", "wiki", "--address", "192.0.2.14");
+    await waitFor("wiki at quimper", 5000, () => serviceSeenBy(quimper, "wiki"));
+    await brest.stop();
+    await quimper.kill();
+    await quimper.start();
+    assert.notEqual(await serviceSeenBy(quimper, "wiki"), undefined);
+    await quimper.pleach("service", "add", "agenda", "--address", "192.0.2.15");
+    assert.deepEqual((await serviceSeenBy(quimper, "agenda"))?.["confirmedBy"], []);
+
+    await brest.start();
+    await waitFor("agenda at brest", 30_000, () => serviceSeenBy(brest, "agenda"));
+    await waitFor("the confirmation", 5000, async () => {
+      const own = await serviceSeenBy(quimper, "agenda");
+      return (own?.["confirmedBy"] as readonly string[]).includes("brest");
+    });
+  }));
