@@ -1,9 +1,10 @@
 /**
  * Runs the node: logs, signals, reload, and a clean stop within 10 s.
  *
- * What the node is made of stands in `compose.ts`.
+ * What the node is made of stands in `compose/`.
  */
-import { compose, type Stops } from "./compose.ts";
+import type { Stops } from "./compose/foundation.ts";
+import { startNode } from "./compose/node.ts";
 import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load.ts";
 import { PLEACH_VERSION } from "./config/version.ts";
@@ -38,7 +39,7 @@ export async function runDaemon(first: Config): Promise<void> {
       process.exitCode = 1;
       failure.resolve("failure");
     };
-    const node = await compose(first, { log, events, stops, onFailure });
+    const node = await startNode(first, { log, events, stops, onFailure });
     let reloading = Promise.resolve();
     process.on("SIGHUP", () => {
       reloading = reloading.then(async () => {

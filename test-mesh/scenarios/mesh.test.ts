@@ -2,12 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withMesh } from "../harness.ts";
+import { runProcess } from "../run-process.ts";
 import type { Json, TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 
 async function serviceSeenBy(site: TestSite, name: string): Promise<Json | undefined> {
   const { services } = (await site.pleach("service", "list")) as { services: readonly Json[] };
   return services.find((service) => service["name"] === name);
+}
+
+/** What `dig +short` prints, without the end of its line. */
+async function dig(site: TestSite, name: string, type = "A"): Promise<string> {
+  const where = [`@${site.address}`, "-p", String(site.dnsPort)];
+  const { stdout } = await runProcess("dig", [...where, "+short", "+tries=1", name, type]);
+  return stdout.trim();
 }
 
 test("three sites join, and a service declared at one is seen and confirmed by all", () =>
@@ -30,6 +38,23 @@ test("three sites join, and a service declared at one is seen and confirmed by a
 
     const taken = await brest.refused("service", "add", "wiki", ...address);
     assert.equal(taken.error["code"], "E-SERVICE-TAKEN");
+
+    await quimper.pleach("dns", "add-zone", "bzh.example");
+    await quimper.pleach("dns", "set", "www.bzh.example", "A", "192.0.2.80");
+    for (const site of mesh.sites) {
+      for (const [name, data] of [
+        ["www.bzh.example", "192.0.2.80"],
+        ["wiki.bzh.example", "192.0.2.14"],
+        ["wiki.brest.bzh.example", "192.0.2.14"],
+      ] as const) {
+        await waitFor(
+          `${name} at ${site.name}`,
+          5000,
+          async () => (await dig(site, name)) === data,
+        );
+      }
+    }
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "dns", "--timeout", "30s");
 
     const hashes = await Promise.all(mesh.sites.map((site) => site.pleach("status")));
     assert.equal(new Set(hashes.map((status) => status["viewHash"])).size, 1);

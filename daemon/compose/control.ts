@@ -1,0 +1,72 @@
+/** The control socket: every route with the part that answers it. */
+import { PLEACH_VERSION } from "../config/version.ts";
+import { aboutRoutes } from "../control/about-routes.ts";
+import { dnsRoutes } from "../control/dns-routes.ts";
+import { eventRoutes } from "../control/event-routes.ts";
+import { inventoryRoutes } from "../control/inventory-routes.ts";
+import { membershipRoutes } from "../control/membership-routes.ts";
+import { runRoutes } from "../control/run-routes.ts";
+import { ControlServer } from "../control/server.ts";
+import { statusRoutes } from "../control/status-routes.ts";
+import { inventoryPort } from "../ports/inventory.ts";
+import { gatherStatus } from "../ports/status.ts";
+import type { Features } from "./features.ts";
+import type { Foundation } from "./foundation.ts";
+import type { Network } from "./network.ts";
+
+/** @throws SocketError when the socket cannot be opened. */
+export async function startControl(
+  foundation: Foundation,
+  network: Network,
+  features: Features,
+): Promise<void> {
+  const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
+  const { mesh, membership, presence, sameState } = network;
+  const { inventory, runs, dns, dnsControl } = features;
+  const version = PLEACH_VERSION;
+  const seen = () => presence.seen();
+  const about = aboutRoutes({
+    about: () => ({
+      version,
+      pid: process.pid,
+      upMs: upMs(),
+      siteId,
+      meshId: state.meshId ?? null,
+      meshName: state.meshId === undefined ? null : state.authority().meshName,
+      siteName: state.authority().sites.get(state.siteId)?.name ?? null,
+    }),
+  });
+  const status = statusRoutes({
+    status: () =>
+      gatherStatus({
+        config,
+        state,
+        seen,
+        linked: () => mesh.links(),
+        sameState,
+        zones: () => dns.zones(),
+        sets: async () => [],
+        runs: () => runs.runs(),
+        disk: () => disk.status(),
+        waitingRequests: () => membership.applications().length,
+        nowMs: () => clock.wallMs(),
+        upMs,
+        version,
+      }),
+  });
+  const links = () => mesh.linkDetails();
+  const control = await ControlServer.start({
+    socketPath: config().socket,
+    routes: [
+      about,
+      status,
+      eventRoutes(events),
+      membershipRoutes(membership),
+      inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
+      dnsRoutes(dnsControl),
+      runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),
+    ],
+    log: log.part("control"),
+  });
+  stops.push(() => control.stop());
+}

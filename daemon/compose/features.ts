@@ -1,0 +1,115 @@
+/** What the node does with the state: the inventory and DNS. */
+import { join } from "node:path";
+import type { ServiceRecord } from "../../protocol/record.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
+import { PLEACH_VERSION } from "../config/version.ts";
+import { runShape } from "../control/shapes-run.ts";
+import { DnsControl } from "../dns/dns-control.ts";
+import { DnsServer } from "../dns/dns-server.ts";
+import type { ZoneSource } from "../dns/zone-source.ts";
+import { readFactsFile } from "../inventory/facts.ts";
+import { hostFacts } from "../inventory/host-facts.ts";
+import { Inventory } from "../inventory/inventory.ts";
+import { Runs } from "../inventory/runs.ts";
+import { ownRecords } from "../ports/inventory.ts";
+import type { Foundation } from "./foundation.ts";
+import type { Network } from "./network.ts";
+
+export interface Features {
+  readonly inventory: Inventory;
+  readonly runs: Runs;
+  readonly dns: DnsServer;
+  readonly dnsControl: DnsControl;
+}
+
+/** @throws DnsError when an address cannot be listened on. */
+export async function startFeatures(foundation: Foundation, network: Network): Promise<Features> {
+  const { store, log } = foundation;
+  const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
+  const inventory = startInventory(foundation, network);
+  const { dns, dnsControl } = await startDns(foundation, network);
+  return { inventory, runs, dns, dnsControl };
+}
+
+function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
+  const { config, state, host, clock, log, stops, write } = foundation;
+  const inventory = new Inventory({
+    records: ownRecords(state, write),
+    node: () => ({
+      addresses: mesh.addresses().slice(0, 16),
+      version: PLEACH_VERSION,
+      dns: config().dns.listen.map(({ address, port }) => ({ address, port })),
+    }),
+    facts: async () => {
+      const { data } = config();
+      const collected = await readFactsFile(join(data, "facts.json"));
+      return collected ?? hostFacts(host, data, clock.wallMs());
+    },
+    clock,
+    log: log.part("inventory"),
+  });
+  const onState = state.subscribe(({ kind }) => {
+    if (kind === "statements") void inventory.refresh();
+  });
+  stops.push(() => inventory.stop(), onState);
+  inventory.start(servicesOf(config()));
+  return inventory;
+}
+
+async function startDns(foundation: Foundation, { presence }: Network) {
+  const { config, state, siteId, clock, log, stops, write } = foundation;
+  const source: ZoneSource = {
+    view: () => state.view(),
+    authority: () => state.authority(),
+    logHeads: () => state.logHeads(),
+    statementIds: () => state.statements().map(({ id }) => id),
+    onChange: (listener) => state.subscribe(() => listener()),
+  };
+  const dns = await DnsServer.start({
+    listen: config().dns.listen,
+    source,
+    clock,
+    log: log.part("dns"),
+    siteName: () => state.authority().sites.get(state.siteId)?.name ?? siteId.slice(0, 8),
+  });
+  const publish = (): void => {
+    const serials = dns.zones().map(({ name, serial }) => [name, serial] as const);
+    presence.publish({ zoneSerials: Object.fromEntries(serials) });
+  };
+  // The server takes changes over a little later; what is published is what it serves then.
+  const cancelled = { cancel: () => {} };
+  const publishSoon = (): void => {
+    cancelled.cancel();
+    cancelled.cancel = clock.after(PUBLISH_DELAY_MS, publish);
+  };
+  publishSoon();
+  stops.push(
+    () => dns.stop(),
+    state.subscribe(publishSoon),
+    () => cancelled.cancel(),
+  );
+  const dnsControl = new DnsControl({
+    server: dns,
+    source,
+    writer: { write },
+    siteId: state.siteId,
+    confirmedBy: (entry) => state.confirmedBy(entry),
+  });
+  return { dns, dnsControl };
+}
+
+/** Several changes often come together. */
+const PUBLISH_DELAY_MS = 500;
+
+/** The services that the configuration declares, as records. */
+export function servicesOf({ services }: Config): readonly ServiceRecord[] {
+  return services.map(({ name, addresses, ports, maintainers, zones }: ServiceConfig) => {
+    const service = {
+      name,
+      addresses: [...addresses],
+      ports: [...ports],
+      maintainers: [...maintainers],
+    };
+    return zones === undefined ? service : { ...service, zones: [...zones] };
+  });
+}

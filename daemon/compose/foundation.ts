@@ -1,0 +1,96 @@
+/** What everything else stands on: directory, site key, disk, store and state. */
+import { join } from "node:path";
+import { toHex, type SiteId } from "../../protocol/ids.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Store } from "../core/store.ts";
+import { openDataDirectory, openSiteKey } from "../data-directory.ts";
+import { DiskGuard } from "../inventory/disk-guard.ts";
+import { LinuxHost } from "../inventory/linux-host.ts";
+import type { Events } from "../observe/events.ts";
+import type { Logger } from "../observe/log.ts";
+import { systemClock } from "../observe/system-clock.ts";
+import { guardedReplica, guardedWrite } from "../ports/guarded-state.ts";
+import { guardedStore } from "../ports/guarded-store.ts";
+import { openLevelStore } from "../state/level-store.ts";
+import type { Replica } from "../state/replica.ts";
+import { State } from "../state/state.ts";
+
+/** What stops a part; run in the opposite order of starting. */
+export type Stops = (() => Promise<void> | void)[];
+
+export interface Surroundings {
+  readonly log: Logger;
+  readonly events: Events;
+  /** Filled as the parts start, also when one of them then fails to. */
+  readonly stops: Stops;
+  /** The node cannot go on: it has to end, and to be started again. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface Foundation extends Surroundings {
+  /** As it stands now; a reload replaces it. */
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly host: LinuxHost;
+  readonly siteKey: SigningKey;
+  /** Hexadecimal public half of the site key. */
+  readonly siteId: string;
+  readonly disk: DiskGuard;
+  /** Rejects (E-NO-SPACE) when so many bytes are too many. */
+  readonly requireRoom: (sizeBytes: number) => Promise<void>;
+  readonly store: Store;
+  readonly state: State;
+  /** Records of this site; refused on a full disk. */
+  readonly write: State["write"];
+  readonly replica: Replica;
+  readonly members: () => readonly SiteId[];
+  /** Milliseconds since the start. */
+  readonly upMs: () => number;
+}
+
+/** @throws PleachError when the directory, the key or the store cannot be had. */
+export async function openFoundation(
+  config: () => Config,
+  surroundings: Surroundings,
+): Promise<Foundation> {
+  const { log, stops, onFailure } = surroundings;
+  const clock = systemClock;
+  const host = new LinuxHost();
+  const startedAtMs = clock.monotonicMs();
+  const directory = config().data;
+  await openDataDirectory(directory);
+  const siteKey = await openSiteKey(directory, (size) => clock.random(size));
+  const disk = await DiskGuard.start({ directory, host, clock, log: log.part("disk") });
+  stops.push(() => disk.stop());
+  const level = await openLevelStore({
+    directory: join(directory, "state"),
+    log: log.part("store"),
+  });
+  stops.push(() => level.close());
+  const requireRoom = (sizeBytes: number): Promise<void> => disk.require(sizeBytes);
+  const state = await State.open({
+    store: guardedStore(level, { onFailure }),
+    clock,
+    log: log.part("state"),
+    siteKey,
+  });
+  stops.push(() => state.close());
+  return {
+    ...surroundings,
+    config,
+    clock,
+    host,
+    siteKey,
+    siteId: toHex(siteKey.publicKey),
+    disk,
+    requireRoom,
+    store: guardedStore(level, { require: requireRoom, onFailure }),
+    state,
+    write: guardedWrite(state, requireRoom),
+    replica: guardedReplica(state.replica, requireRoom),
+    members: () => [...state.authority().sites.keys()],
+    upMs: () => clock.monotonicMs() - startedAtMs,
+  };
+}

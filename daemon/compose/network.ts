@@ -1,0 +1,123 @@
+/** Links, membership, replication and presence, and how they follow the state. */
+import { JOIN_PROTOCOL } from "../../protocol/join-message.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import { PLEACH_VERSION } from "../config/version.ts";
+import { Membership } from "../membership/membership.ts";
+import { Mesh } from "../mesh/mesh.ts";
+import { addressPort, issuerPort, statementPort } from "../ports/membership.ts";
+import { nodeOf, rosterOf } from "../ports/roster.ts";
+import { socketMultiaddr } from "../ports/socket-multiaddr.ts";
+import { Presence } from "../state/presence.ts";
+import { Sync } from "../state/sync/sync.ts";
+import type { Foundation } from "./foundation.ts";
+
+export interface Network {
+  readonly mesh: Mesh;
+  readonly membership: Membership;
+  readonly presence: Presence;
+  readonly sync: Sync;
+  /** Whether the state of a peer equals ours; undefined when it is not known. */
+  readonly sameState: (peer: SiteId) => boolean | undefined;
+}
+
+/**
+ * Listens and serves members.
+ *
+ * @param serve - Sets further handlers, before any link can come up.
+ * @throws MeshError when it cannot listen.
+ */
+export async function startNetwork(
+  foundation: Foundation,
+  serve: (mesh: Mesh) => void,
+): Promise<Network> {
+  const { config, state, siteKey, store, clock, log, stops } = foundation;
+  // Membership and the mesh need one another; nothing asks before both are there.
+  const links: { mesh?: Mesh } = {};
+  const started = (): Mesh => {
+    if (links.mesh !== undefined) return links.mesh;
+    throw new RangeError("the mesh was used before it was started");
+  };
+  const membership = await Membership.open({
+    siteKey,
+    store,
+    state: statementPort(state),
+    net: issuerPort(started),
+    addresses: addressPort(started, (site) => nodeOf(state.view(), site)?.addresses ?? []),
+    clock,
+    log: log.part("membership"),
+  });
+  const { listen, announce, dht } = config().mesh;
+  const mesh = await Mesh.start({
+    siteKey,
+    listen: listen.map(socketMultiaddr),
+    announce: announce.map(socketMultiaddr),
+    dht,
+    membership: {
+      isMember: (key) => state.authority().isMember(key),
+      isRecoveryKey: (key) => state.authority().ownerOfRecovery(key) !== undefined,
+      joinOpen: () => membership.joinOpen(),
+      meshId: () => state.meshId,
+    },
+    clock,
+    log,
+    version: PLEACH_VERSION,
+  });
+  links.mesh = mesh;
+  const shared = { transport: mesh, clock, meshId: () => state.meshId };
+  const sync = new Sync({ ...shared, replica: foundation.replica, log: log.part("sync") });
+  const presence = new Presence({
+    ...shared,
+    log: log.part("presence"),
+    siteKey,
+    version: PLEACH_VERSION,
+    members: foundation.members,
+    stateDigest: () => state.replica.stateDigest(),
+  });
+  sync.start();
+  presence.start();
+  mesh.handleOutsider(JOIN_PROTOCOL, (channel) => membership.serveJoin(channel));
+  serve(mesh);
+  stops.push(async () => {
+    membership.stop();
+    presence.stop();
+    sync.stop();
+    await mesh.stop();
+  });
+  const network = { mesh, membership, presence, sync };
+  followState(foundation, network);
+  membership.start();
+  return {
+    ...network,
+    sameState: (peer) => {
+      // The last comparison with a linked peer; else what it last said.
+      const compared = sync.status().find((each) => each.peer === peer);
+      if (compared?.lastRoundAgeMs !== undefined) return compared.digestEqual;
+      const said = presence.seen().find(({ siteId }) => siteId === peer)?.stateDigest;
+      return said === undefined ? undefined : said === state.replica.stateDigest();
+    },
+  };
+}
+
+/** Statements change who is linked, `node` records where members are dialled. */
+function followState(
+  { state, events, stops }: Foundation,
+  { mesh, membership }: Pick<Network, "mesh" | "membership">,
+): void {
+  const setRoster = (): void => {
+    const first = membership.firstMember();
+    mesh.setRoster(rosterOf(state.authority(), state.view(), state.siteId, first));
+  };
+  const onLink = mesh.onLink((site, up) => events.publish({ type: "link", site, up }));
+  const onState = state.subscribe((change) => {
+    if (change.kind === "statements") {
+      mesh.membershipChanged();
+      setRoster();
+      events.publish({ type: "statements" });
+    } else {
+      if (change.classes.has("site")) setRoster();
+      events.publish({ type: "view", classes: [...change.classes] });
+    }
+  });
+  stops.push(onLink, onState);
+  setRoster();
+}
