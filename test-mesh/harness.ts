@@ -16,7 +16,7 @@ import { randomInt } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { formMesh } from "./form.ts";
+import { formMesh, joinMesh } from "./form.ts";
 import { TestSite, type SiteOptions } from "./test-site.ts";
 
 /** Gives a test a mesh without sites, and takes everything away when it is over. */
@@ -64,6 +64,16 @@ export class TestMesh {
     await Promise.all(sites.map((site) => site.start()));
     await formMesh(sites, this.directory);
     return sites;
+  }
+
+  /** Makes a started site the first of the mesh. */
+  async found(site: TestSite): Promise<void> {
+    await formMesh([site], this.directory);
+  }
+
+  /** Joins a started site, approved at a member. */
+  async join(member: TestSite, site: TestSite): Promise<void> {
+    await joinMesh(member, site, this.directory);
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { aboutShape } from "../../daemon/control/shapes.ts";
 import { withMesh } from "../harness.ts";
+import type { Json } from "../test-site.ts";
+import { waitFor } from "../wait.ts";
 
 test("answers on its socket and stops cleanly", () =>
   withMesh(async (mesh) => {
@@ -57,4 +59,54 @@ test("a wrong configuration is told with its line", () =>
     assert.equal(error["code"], "E-CONFIG-KEY");
     assert.match(String(error["message"]), /pleach\.toml:3: unknown key "spcae" in \[give\]/);
     assert.equal(error["hint"], 'Did you mean "space"?');
+  }));
+
+test("a port in use is named, for the mesh and for DNS", () =>
+  withMesh(async (mesh) => {
+    const first = await mesh.site("quimper");
+    await first.start();
+    const second = await mesh.site("brest");
+    for (const [table, code] of [
+      ["mesh", "E-MESH-LISTEN"],
+      ["dns", "E-DNS-LISTEN"],
+    ] as const) {
+      const port = table === "mesh" ? first.meshPort : first.dnsPort;
+      const text = [
+        `data = ${JSON.stringify(second.dataDirectory)}`,
+        `socket = ${JSON.stringify(second.client.socketPath)}`,
+        `[${table}]`,
+        `listen = ["${first.address}:${port}"]`,
+        table === "dns" ? `[mesh]\nlisten = ["${second.address}:${second.meshPort}"]` : "",
+      ];
+      await writeFile(second.configFile, text.join("\n"));
+      const { exit, error } = await second.refused("daemon");
+      assert.equal(exit, 1);
+      assert.equal(error["code"], code);
+      assert.match(String(error["message"]), new RegExp(`${port}`));
+    }
+  }));
+
+test("a reload takes in a sound configuration and keeps the old one instead of a wrong one", () =>
+  withMesh(async (mesh) => {
+    const [site] = await mesh.form(["quimper"]);
+    assert.ok(site);
+    const names = async (): Promise<unknown[]> => {
+      const { services } = (await site.pleach("service", "list")) as { services: Json[] };
+      return services.map(({ name }) => name);
+    };
+    await site.configure({ toml: '[[service]]\nname = "wiki"\naddress = "192.0.2.1"' });
+    process.kill(site.pid, "SIGHUP");
+    await waitFor("the service of the file", 5000, async () => (await names()).includes("wiki"));
+
+    const { error } = await site.refused("service", "remove", "wiki");
+    assert.equal(error["code"], "E-SERVICE-CONFIG");
+
+    await site.configure({ toml: '[[servcie]]\nname = "agenda"' });
+    process.kill(site.pid, "SIGHUP");
+    await waitFor("the complaint", 5000, async () =>
+      (await readFile(site.logFile, "utf8")).includes("unknown key"),
+    );
+    await site.configure({});
+    process.kill(site.pid, "SIGHUP");
+    await waitFor("no service", 5000, async () => (await names()).length === 0);
   }));
