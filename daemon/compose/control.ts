@@ -1,6 +1,7 @@
 /** The control socket: every route with the part that answers it. */
 import { PLEACH_VERSION } from "../config/version.ts";
 import { aboutRoutes } from "../control/about-routes.ts";
+import { backupRoutes } from "../control/backup-routes.ts";
 import { dnsRoutes } from "../control/dns-routes.ts";
 import { eventRoutes } from "../control/event-routes.ts";
 import { inventoryRoutes } from "../control/inventory-routes.ts";
@@ -8,6 +9,7 @@ import { membershipRoutes } from "../control/membership-routes.ts";
 import { runRoutes } from "../control/run-routes.ts";
 import { ControlServer } from "../control/server.ts";
 import { statusRoutes } from "../control/status-routes.ts";
+import { backupPort } from "../ports/backup.ts";
 import { inventoryPort } from "../ports/inventory.ts";
 import { gatherStatus } from "../ports/status.ts";
 import type { Features } from "./features.ts";
@@ -20,9 +22,9 @@ export async function startControl(
   network: Network,
   features: Features,
 ): Promise<void> {
-  const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
+  const { config, state, siteId, disk, clock, log, events, stops, upMs, requireRoom } = foundation;
   const { mesh, membership, presence, sameState } = network;
-  const { inventory, runs, dns, dnsControl } = features;
+  const { inventory, runs, dns, dnsControl, backups } = features;
   const version = PLEACH_VERSION;
   const seen = () => presence.seen();
   const about = aboutRoutes({
@@ -45,7 +47,7 @@ export async function startControl(
         linked: () => mesh.links(),
         sameState,
         zones: () => dns.zones(),
-        sets: async () => [],
+        sets: () => backups.store.sets(),
         runs: () => runs.runs(),
         disk: () => disk.status(),
         waitingRequests: () => membership.applications().length,
@@ -64,6 +66,7 @@ export async function startControl(
       membershipRoutes(membership),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
       dnsRoutes(dnsControl),
+      backupRoutes(backupPort(backups.store, requireRoom), backups.recoveries),
       runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),
     ],
     log: log.part("control"),

@@ -1,6 +1,10 @@
-/** What the node does with the state: the inventory and DNS. */
+/** What the node does with the state: the inventory, DNS and the network side of backups. */
 import { join } from "node:path";
 import type { ServiceRecord } from "../../protocol/record.ts";
+import { RECOVER_PROTOCOL } from "../../protocol/recover-message.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import { BackupStore } from "../backup/store/backup-store.ts";
+import { Recoveries } from "../backup/store/recoveries.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import { runShape } from "../control/shapes-run.ts";
@@ -11,6 +15,8 @@ import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
 import { Inventory } from "../inventory/inventory.ts";
 import { Runs } from "../inventory/runs.ts";
+import { Mesh } from "../mesh/mesh.ts";
+import { backupState } from "../ports/backup.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
@@ -20,15 +26,25 @@ export interface Features {
   readonly runs: Runs;
   readonly dns: DnsServer;
   readonly dnsControl: DnsControl;
+  readonly backups: Backups;
+}
+
+export interface Backups {
+  readonly store: BackupStore;
+  readonly recoveries: Recoveries;
 }
 
 /** @throws DnsError when an address cannot be listened on. */
-export async function startFeatures(foundation: Foundation, network: Network): Promise<Features> {
+export async function startFeatures(
+  foundation: Foundation,
+  network: Network,
+  backups: Backups,
+): Promise<Features> {
   const { store, log } = foundation;
   const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
   const inventory = startInventory(foundation, network);
   const { dns, dnsControl } = await startDns(foundation, network);
-  return { inventory, runs, dns, dnsControl };
+  return { inventory, runs, dns, dnsControl, backups };
 }
 
 function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
@@ -96,6 +112,41 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     confirmedBy: (entry) => state.confirmedBy(entry),
   });
   return { dns, dnsControl };
+}
+
+/** Sets its handlers in the turn in which it is called. */
+export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<Backups> {
+  const { config, state, siteKey, store, clock, log, stops, write } = foundation;
+  const backups = await BackupStore.open({
+    directory: join(config().data, "shards"),
+    store,
+    state: backupState(state, write),
+    transport: mesh,
+    providers: mesh,
+    onRecovery: (handler) => mesh.handleOutsider(RECOVER_PROTOCOL, handler),
+    siteKey,
+    giveBytes: config().give.spaceBytes,
+    clock,
+    log,
+  });
+  const recoveries = new Recoveries((key) => recoveryLink(foundation, key), clock);
+  stops.push(async () => {
+    await recoveries.stop();
+    await backups.stop();
+  });
+  return { store: backups, recoveries };
+}
+
+/** A link under a recovery key: it listens nowhere, and nobody is its fellow. */
+function recoveryLink({ clock, log }: Foundation, siteKey: SigningKey): Promise<Mesh> {
+  const membership = {
+    isMember: () => false,
+    isRecoveryKey: () => false,
+    joinOpen: () => false,
+    meshId: () => undefined,
+  };
+  const nowhere = { listen: [], announce: [], dht: false };
+  return Mesh.start({ ...nowhere, siteKey, membership, clock, log: log.part("recovery") });
 }
 
 /** Several changes often come together. */

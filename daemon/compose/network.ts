@@ -23,13 +23,13 @@ export interface Network {
 /**
  * Listens and serves members.
  *
- * @param serve - Sets further handlers, before any link can come up.
+ * @param serve - Called once, before any link can come up: sets further handlers in the same turn.
  * @throws MeshError when it cannot listen.
  */
-export async function startNetwork(
+export async function startNetwork<Served>(
   foundation: Foundation,
-  serve: (mesh: Mesh) => void,
-): Promise<Network> {
+  serve: (mesh: Mesh) => Promise<Served>,
+): Promise<readonly [Network, Served]> {
   const { config, state, siteKey, store, clock, log, stops } = foundation;
   // Membership and the mesh need one another; nothing asks before both are there.
   const links: { mesh?: Mesh } = {};
@@ -76,7 +76,7 @@ export async function startNetwork(
   sync.start();
   presence.start();
   mesh.handleOutsider(JOIN_PROTOCOL, (channel) => membership.serveJoin(channel));
-  serve(mesh);
+  const serving = serve(mesh);
   stops.push(async () => {
     membership.stop();
     presence.stop();
@@ -86,16 +86,14 @@ export async function startNetwork(
   const network = { mesh, membership, presence, sync };
   followState(foundation, network);
   membership.start();
-  return {
-    ...network,
-    sameState: (peer) => {
-      // The last comparison with a linked peer; else what it last said.
-      const compared = sync.status().find((each) => each.peer === peer);
-      if (compared?.lastRoundAgeMs !== undefined) return compared.digestEqual;
-      const said = presence.seen().find(({ siteId }) => siteId === peer)?.stateDigest;
-      return said === undefined ? undefined : said === state.replica.stateDigest();
-    },
+  const sameState = (peer: SiteId): boolean | undefined => {
+    // The last comparison with a linked peer; else what it last said.
+    const compared = sync.status().find((each) => each.peer === peer);
+    if (compared?.lastRoundAgeMs !== undefined) return compared.digestEqual;
+    const said = presence.seen().find(({ siteId }) => siteId === peer)?.stateDigest;
+    return said === undefined ? undefined : said === state.replica.stateDigest();
   };
+  return [{ ...network, sameState }, await serving];
 }
 
 /** Statements change who is linked, `node` records where members are dialled. */

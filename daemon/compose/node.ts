@@ -7,7 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { makeWay } from "../control/server.ts";
 import { startControl } from "./control.ts";
-import { servicesOf, startFeatures } from "./features.ts";
+import { servicesOf, startBackups, startFeatures } from "./features.ts";
 import { openFoundation, type Surroundings } from "./foundation.ts";
 import { startNetwork } from "./network.ts";
 
@@ -22,8 +22,10 @@ export async function startNode(first: Config, surroundings: Surroundings): Prom
   // Before anything is opened: of two daemons with one configuration the second changes nothing.
   await makeWay(first.socket);
   const foundation = await openFoundation(() => running.config, surroundings);
-  const network = await startNetwork(foundation, () => {});
-  const features = await startFeatures(foundation, network);
+  const [network, backups] = await startNetwork(foundation, (mesh) =>
+    startBackups(foundation, mesh),
+  );
+  const features = await startFeatures(foundation, network, backups);
   await startControl(foundation, network, features);
   return {
     reload: async (config) => {

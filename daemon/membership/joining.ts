@@ -13,6 +13,7 @@ import { parseInvitation, proofKeyOf, type Invitation } from "../../protocol/inv
 import { joinWords } from "../../protocol/join-words.ts";
 import { isGenesis, meshIdOf, type SignedStatement } from "../../protocol/statement.ts";
 import { bytesField } from "../../protocol/wire-field.ts";
+import { authorize } from "../core/authorize.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
@@ -51,6 +52,8 @@ export interface JoinOffer {
   readonly meshId: MeshId;
   readonly meshName: string;
   readonly issuer: SiteId;
+  /** Of the issuer. */
+  readonly addresses: readonly string[];
   readonly facts: JoinFactsReply;
 }
 
@@ -131,13 +134,13 @@ export class Joining {
    * @throws InvitationError, MembershipError.
    */
   async begin(code: string, owner: OwnerId | null, replaces: string | null): Promise<JoinOffer> {
-    this.#mustBeOutside();
+    mustBeOutside(this.#state);
     const invitation = parseInvitation(code);
     const session = await JoinSession.open(this.#net, invitation, this.#state.siteId);
     try {
       const facts = await session.about(owner, replaces);
-      const { meshId, issuer } = invitation;
-      return { meshId, meshName: session.meshName, issuer, facts };
+      const { meshId, issuer, addresses } = invitation;
+      return { meshId, meshName: session.meshName, issuer, addresses, facts };
     } finally {
       await session.close();
     }
@@ -151,7 +154,7 @@ export class Joining {
    * @throws MembershipError when the issuer refuses it or cannot be reached.
    */
   async apply(code: string, application: Uint8Array): Promise<string> {
-    this.#mustBeOutside();
+    mustBeOutside(this.#state);
     const pending = { invitation: parseInvitation(code), code, application };
     const session = await JoinSession.open(this.#net, pending.invitation, this.#state.siteId);
     try {
@@ -180,14 +183,6 @@ export class Joining {
       issuer: invitation.issuer,
       proofKey: proofKeyOf(invitation.secret),
       application,
-    });
-  }
-
-  #mustBeOutside(): void {
-    if (this.#state.meshId() === undefined) return;
-    const name = this.#state.authority().meshName;
-    throw new MembershipError("E-MESH-MEMBER", `This node is in the mesh "${name}" already.`, {
-      hint: "One node is in one mesh. Use a machine, or a data directory, of its own.",
     });
   }
 
@@ -250,14 +245,17 @@ export class Joining {
 
   async #enter(pending: Pending, statements: readonly SignedStatement[]): Promise<void> {
     const { meshId } = pending.invitation;
-    const genesis = statements.find((each) => isGenesis(each.body) && meshIdOf(each) === meshId);
-    const enrolled = statements.some(({ body }) => body.kind === "SITE");
-    if (genesis === undefined || !enrolled) {
-      throw new MembershipError("E-JOIN-PEER", "The statements are of another mesh.", {
-        hint: "Ask for a new code.",
-      });
+    const ofMesh = statements.filter((each) => !isGenesis(each.body) || meshIdOf(each) === meshId);
+    const authority = authorize(ofMesh);
+    if (authority.meshId !== meshId || !authority.isMember(this.#state.siteId)) {
+      throw new MembershipError(
+        "E-JOIN-PEER",
+        "The statements that came do not make us a member.",
+        {
+          hint: "It is tried again. If it stays so, ask for a new code.",
+        },
+      );
     }
-    const ofMesh = statements.filter((each) => each === genesis || !isGenesis(each.body));
     await this.#state.add(ofMesh);
     this.#log.info("joined the mesh", { mesh: meshId });
   }
@@ -271,6 +269,16 @@ export class Joining {
       };
     });
   }
+}
+
+/** @throws MembershipError when this node is in a mesh: one node is in one. */
+export function mustBeOutside(state: StatementPort): void {
+  if (state.meshId() === undefined) return;
+  throw new MembershipError(
+    "E-MESH-MEMBER",
+    `This node is in the mesh "${state.authority().meshName}" already.`,
+    { hint: "One node is in one mesh. Use a machine, or a data directory, of its own." },
+  );
 }
 
 function read(stored: Uint8Array): Pending | undefined {

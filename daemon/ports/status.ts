@@ -107,12 +107,13 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
   const mine = new Map(stored.filter((set) => set.mine).map((set) => [set.setId, set]));
   const configured = config().backups.map(({ name, everyMs }): SetStatus => {
     const run = runs().get(name);
-    const set = run?.setId == null ? undefined : mine.get(run.setId);
-    if (run?.setId != null) mine.delete(run.setId);
+    const setId = run?.setId ?? "";
+    const set = mine.get(setId);
+    mine.delete(setId);
     return {
       name,
       limitMs: everyMs,
-      ageMs: set?.head == null ? undefined : Math.max(0, nowMs() - set.head.atMs),
+      ageMs: ageOf(set, nowMs()),
       copies: copiesOf(set),
       trouble: troubleOf(run),
     };
@@ -124,12 +125,17 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
       return {
         name: run?.[0],
         limitMs: Number.POSITIVE_INFINITY,
-        ageMs: set.head === null ? undefined : Math.max(0, nowMs() - set.head.atMs),
+        ageMs: ageOf(set, nowMs()),
         copies: copiesOf(set),
         trouble: undefined,
       };
     });
   return [...configured, ...unnamed];
+}
+
+function ageOf(set: StoredSet | undefined, nowMs: number): number | undefined {
+  const atMs = set?.head?.atMs;
+  return atMs === undefined ? undefined : Math.max(0, nowMs - atMs);
 }
 
 function copiesOf(set: StoredSet | undefined): SetStatus["copies"] {

@@ -11,6 +11,11 @@ async function serviceSeenBy(site: TestSite, name: string): Promise<Json | undef
   return services.find((service) => service["name"] === name);
 }
 
+async function confirmedBy(site: TestSite, name: string): Promise<readonly string[]> {
+  const service = await serviceSeenBy(site, name);
+  return (service?.["confirmedBy"] ?? []) as readonly string[];
+}
+
 /** What `dig +short` prints, without the end of its line. */
 async function dig(site: TestSite, name: string, type = "A"): Promise<string> {
   const where = [`@${site.address}`, "-p", String(site.dnsPort)];
@@ -32,8 +37,7 @@ test("three sites join, and a service declared at one is seen and confirmed by a
       assert.deepEqual(seen["addresses"], ["192.0.2.14"]);
     }
     await waitFor("the confirmation", 5000, async () => {
-      const own = await serviceSeenBy(brest, "wiki");
-      return (own?.["confirmedBy"] as readonly string[]).length === 2;
+      return (await confirmedBy(brest, "wiki")).length === 2;
     });
 
     const taken = await brest.refused("service", "add", "wiki", ...address);
@@ -72,12 +76,11 @@ test("a node whose peers are gone starts alone, shows all, and takes provisional
     await quimper.start();
     assert.notEqual(await serviceSeenBy(quimper, "wiki"), undefined);
     await quimper.pleach("service", "add", "agenda", "--address", "192.0.2.15");
-    assert.deepEqual((await serviceSeenBy(quimper, "agenda"))?.["confirmedBy"], []);
+    assert.deepEqual(await confirmedBy(quimper, "agenda"), []);
 
     await brest.start();
     await waitFor("agenda at brest", 30_000, () => serviceSeenBy(brest, "agenda"));
     await waitFor("the confirmation", 5000, async () => {
-      const own = await serviceSeenBy(quimper, "agenda");
-      return (own?.["confirmedBy"] as readonly string[]).includes("brest");
+      return (await confirmedBy(quimper, "agenda")).includes("brest");
     });
   }));

@@ -1,0 +1,38 @@
+/** Connects the network side of backups with the state and with the control socket. */
+import type { BackupStore } from "../backup/store/backup-store.ts";
+import type { BackupState } from "../backup/store/ports.ts";
+import type { BackupPort } from "../control/backup-routes.ts";
+import type { State } from "../state/state.ts";
+
+/** @param write - Records of this site; refused on a full disk. */
+export function backupState(state: State, write: State["write"]): BackupState {
+  return {
+    get meshId() {
+      return state.meshId;
+    },
+    authority: () => state.authority(),
+    view: () => state.view(),
+    statements: () => state.statements(),
+    write,
+    subscribe: (listener) => state.subscribe(() => listener()),
+    confirmedBy: (entry) => state.confirmedBy(entry),
+  };
+}
+
+/** @param requireRoom - Rejects when so many bytes are too many for the disk. */
+export function backupPort(
+  backups: BackupStore,
+  requireRoom: (sizeBytes: number) => Promise<void>,
+): BackupPort {
+  return {
+    sets: () => backups.sets(),
+    set: (set) => backups.set(set),
+    putShard: async (set, shard, bytes) => {
+      await requireRoom(bytes.length);
+      return backups.putShard(set, shard, bytes);
+    },
+    getShard: (set, shard) => backups.getShard(set, shard),
+    commit: (set, request) => backups.commit(set, request),
+    copies: (set, detail) => backups.copies(set, detail),
+  };
+}
