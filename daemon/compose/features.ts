@@ -125,7 +125,7 @@ export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<
     providers: mesh,
     onRecovery: (handler) => mesh.handleOutsider(RECOVER_PROTOCOL, handler),
     siteKey,
-    giveBytes: config().give.spaceBytes,
+    giveBytes: () => config().give.spaceBytes,
     clock,
     log,
   });
