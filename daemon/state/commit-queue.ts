@@ -85,6 +85,15 @@ export class CommitQueue {
     }
   }
 
+  /** Refuses everything from now on: what is in memory is no longer what it should be. */
+  fail(cause: unknown): StateError {
+    this.#failure ??= new StateError("E-STATE-STORE", "The state in memory is unsound.", {
+      cause,
+      hint: "Restart the daemon; what was acknowledged is on disk.",
+    });
+    return this.#failure;
+  }
+
   /** Ends after the jobs that are in it; later ones are refused. */
   async close(): Promise<void> {
     const closed = new StateError("E-STATE-CLOSED", "The state was closed.");

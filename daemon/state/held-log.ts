@@ -10,6 +10,8 @@ interface HeldEntry {
   readonly id: EnvelopeId;
   /** Snapshots only: the logs that they take up. */
   readonly retires: readonly Retirement[] | undefined;
+  /** When its author says that it signed it: only for how long it is kept. */
+  readonly wallMs: number;
 }
 
 /** One class and part of one author: its logs take up one another. */
@@ -40,7 +42,7 @@ export class HeldLog {
   /** Notes the next entry as held and counting. */
   append({ id, header }: Envelope): void {
     const retires = header.kind === "SNAP" ? header.retires : undefined;
-    this.#entries.set(header.seq, { id, retires });
+    this.#entries.set(header.seq, { id, retires, wallMs: header.wallMs });
     if (retires !== undefined) this.#snapshots.push(header.seq);
     this.seq = header.seq;
   }
@@ -59,9 +61,19 @@ export class HeldLog {
     return this.#snapshots.findLast((at) => at <= seq) ?? 0;
   }
 
-  /** The oldest snapshot held; 0 when there is none. */
-  oldestSnapshot(): number {
-    return this.#snapshots[0] ?? 0;
+  /**
+   * The entries that nobody needs any more: signed before `beforeMs`, and older than the last but
+   * one snapshot. They cease to be held.
+   */
+  prune(beforeMs: number): readonly number[] {
+    const keptFrom = this.#snapshots.at(-2) ?? 0;
+    const gone = [...this.#entries]
+      .filter(([seq, { wallMs }]) => seq < keptFrom && wallMs < beforeMs)
+      .map(([seq]) => seq);
+    for (const seq of gone) this.#entries.delete(seq);
+    const left = this.#snapshots.filter((seq) => this.#entries.has(seq));
+    this.#snapshots.splice(0, Infinity, ...left);
+    return gone;
   }
 
   /** What its counting snapshots take up. */

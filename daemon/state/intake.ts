@@ -5,6 +5,7 @@
  * then the document. Nothing is written here: what has to be written is returned.
  */
 import type { Envelope } from "../../protocol/envelope.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Authority } from "../core/authority.ts";
 import { LogDocument } from "../core/log-document.ts";
 import type { Store, StoreChange } from "../core/store.ts";
@@ -17,6 +18,12 @@ import type { Shelf } from "./shelf.ts";
 
 /** Unretired logs of one lineage that are kept at all; only four of them count. */
 const MAX_KEPT_LOGS = 16;
+
+/**
+ * Entries older than the last two snapshots stay so long, so that a revocation which names one of
+ * them as the last that counts can still be carried out.
+ */
+const RETENTION_MS = 90 * 24 * 3600 * 1000;
 
 export type IntakeRefusal =
   | "E-STATE-MESH"
@@ -42,6 +49,7 @@ export class Intake {
   readonly #shelf: Shelf;
   readonly #log: Logger;
   readonly #quarantine: Quarantine;
+  readonly #clock: Clock;
   readonly #flush: () => Promise<void>;
 
   constructor(o: {
@@ -49,6 +57,7 @@ export class Intake {
     readonly shelf: Shelf;
     readonly log: Logger;
     readonly quarantine: Quarantine;
+    readonly clock: Clock;
     /** Writes what this node has accepted but not yet written. */
     readonly flush: () => Promise<void>;
   }) {
@@ -56,11 +65,16 @@ export class Intake {
     this.#shelf = o.shelf;
     this.#log = o.log;
     this.#quarantine = o.quarantine;
+    this.#clock = o.clock;
     this.#flush = o.flush;
   }
 
-  async take(envelope: Envelope, authority: Authority): Promise<IntakeResult> {
-    const place = this.#judgePlace(envelope, authority);
+  /**
+   * @param again - It waited before, so nobody may have what lies between: then a snapshot may
+   *   leave a gap behind it.
+   */
+  async take(envelope: Envelope, authority: Authority, again = false): Promise<IntakeResult> {
+    const place = this.#judgePlace(envelope, authority, again);
     if (place !== "next") return place;
     const held = this.#shelf.get(envelope.log) ?? new HeldLog(envelope.log, envelope.header);
     const refusal = await this.#applyMarked(held, envelope);
@@ -76,15 +90,16 @@ export class Intake {
     held.append(envelope);
     this.#shelf.noteRetirements(held);
     const { header, log, bytes } = envelope;
+    const pruned = header.kind === "SNAP" ? this.#prune(held) : [];
     const mayCount = authority.mayWriteClass(header.author, header.class);
     return {
       kind: mayCount ? "accepted" : "parked",
       held,
-      changes: [{ kind: "put", key: entryKey(log, header.seq), value: bytes }],
+      changes: [{ kind: "put", key: entryKey(log, header.seq), value: bytes }, ...pruned],
     };
   }
 
-  #judgePlace(envelope: Envelope, authority: Authority): IntakeResult | "next" {
+  #judgePlace(envelope: Envelope, authority: Authority, again: boolean): IntakeResult | "next" {
     const { header, id, log } = envelope;
     if (header.mesh !== authority.meshId) return refused("E-STATE-MESH");
     if (this.#quarantine.has(id)) return refused("E-STATE-QUARANTINE");
@@ -104,7 +119,7 @@ export class Intake {
     }
     if (header.seq === seq + 1) {
       if (seq > 0 && header.prev !== held?.head) return refused("E-STATE-FORK");
-    } else if (header.kind !== "SNAP" || seq > 0) {
+    } else if (header.kind !== "SNAP" || (seq > 0 && !again)) {
       // The first entry held of a log may be any snapshot: it stands for all before it.
       return { kind: "waiting" };
     }
@@ -115,6 +130,12 @@ export class Intake {
     const { class: recordClass, author, part } = header;
     const row = this.#shelf.lineage(`${recordClass}/${author}/${part}`);
     return row.filter((held) => this.#shelf.retiredSeq(held) === 0).length >= MAX_KEPT_LOGS;
+  }
+
+  #prune(held: HeldLog): StoreChange[] {
+    return held
+      .prune(this.#clock.wallMs() - RETENTION_MS)
+      .map((seq) => ({ kind: "delete", key: entryKey(held.log, seq) }));
   }
 
   /**

@@ -255,7 +255,17 @@ export class OwnLogs {
       if (held.log !== current) retires.push({ log: held.log, seq: held.seq, head });
     }
     this.#forgetDeletions(recordClass, records, new Set(ordered.map(({ log }) => log)));
-    return { records, retires };
+    return { records, retires: this.#withEarlier(retires, current) };
+  }
+
+  /** Whoever has only the newest snapshot of a log has to know all that the log has taken up. */
+  #withEarlier(retires: readonly Retirement[], current: LogId | undefined): Retirement[] {
+    const held = current === undefined ? undefined : this.#setup.shelf.get(current);
+    const all = new Map(retires.map((each) => [each.log, each]));
+    for (const earlier of held?.retirements().toReversed() ?? []) {
+      if (!all.has(earlier.log)) all.set(earlier.log, earlier);
+    }
+    return [...all.values()].slice(0, MAX_RETIREMENTS);
   }
 
   /** A deletion may go once nothing that it replaces stands in any other log. */

@@ -97,13 +97,13 @@ export class State {
   }
 
   private constructor(setup: StateSetup, book: StatementBook, quarantine: Quarantine) {
-    const { store, log, siteKey } = setup;
+    const { store, log, siteKey, clock } = setup;
     this.#setup = setup;
     this.#book = book;
     this.siteId = idOf<SiteId>(siteKey.publicKey);
     this.#queue = new CommitQueue(store);
     const flush = (): Promise<void> => this.#queue.flush();
-    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, flush });
+    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, flush });
     this.replica = createReplica({
       store,
       statements: book.set,
@@ -199,6 +199,7 @@ export class State {
     const result = { added: added.map(({ id }) => id), waiting, refused };
     if (added.length === 0) return { changes, publish: () => {}, result };
     const { store, log } = this.#setup;
+    this.#views.forgetAll();
     const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log);
     const woken = await this.#takeWaiting();
     const publish = (): void => {
@@ -265,7 +266,9 @@ export class State {
   }
 
   async #take(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
-    const taken = await this.#intake.take(envelope, this.#book.authority);
+    const again = this.#waiting.has(envelope);
+    const taken = await this.#intake.take(envelope, this.#book.authority, again);
+    if (again && taken.kind !== "waiting") this.#waiting.take(envelope.log, envelope.header.seq);
     const nothing = (): void => {};
     switch (taken.kind) {
       case "known":
@@ -290,6 +293,8 @@ export class State {
   ): Outcome<Reception> {
     const { header, id, bytes, log } = envelope;
     this.#lamport = Math.max(this.#lamport, header.lamport);
+    // The next job of this group has to see it already, readers once more when it is durable.
+    this.#views.forget(header.class);
     const position = positionOf(taken.held);
     const publish = (): void => {
       if (position !== undefined) this.#positions.set(position);
@@ -312,8 +317,12 @@ export class State {
     const entries: { class: RecordClass; log: LogId; seq: number }[] = [];
     for (const envelope of this.#own.sign(made, lamport)) {
       const outcome = await this.#take(envelope, undefined);
-      // Nothing else reads a half-signed write: a bug of ours ends the daemon.
-      if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
+      if (outcome.result !== "accepted") {
+        // A bug of ours. What was taken before it in this write is in memory only.
+        throw this.#queue.fail(
+          new TypeError(`own ${envelope.id}: ${JSON.stringify(outcome.result)}`),
+        );
+      }
       outcomes.push(outcome);
       entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
     }

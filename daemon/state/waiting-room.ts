@@ -40,6 +40,11 @@ export class WaitingRoom {
     return true;
   }
 
+  /** Whether this very entry waits already. */
+  has({ log, id, header }: Envelope): boolean {
+    return this.#byLog.get(log)?.get(header.seq)?.envelope.id === id;
+  }
+
   /** Takes out the entry at one place of a log. */
   take(log: LogId, seq: number): { envelope: Envelope; from: SiteId } | undefined {
     const row = this.#byLog.get(log);
