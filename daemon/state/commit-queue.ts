@@ -11,24 +11,24 @@ import { StateError } from "./state-error.ts";
 /** The most jobs that share a write: bounds how long the first of them waits. */
 const MAX_GROUP = 128;
 
-/** What a job wants to have written, and what to do once it is durable. */
+/** What a job comes to, once everything that it staged is durable. */
 export interface Outcome<Result> {
-  readonly changes: readonly StoreChange[];
   /** Runs after the write, in the order of the jobs. */
   readonly publish: () => void;
   readonly result: Result;
 }
 
 interface Job {
-  readonly run: () => Promise<(() => void) | undefined>;
+  /** Resolves with what to do after the write. Rejects only when the queue has failed. */
+  readonly run: () => Promise<() => void>;
   readonly reject: (error: unknown) => void;
 }
 
 export class CommitQueue {
   readonly #store: Store;
   readonly #jobs: Job[] = [];
-  #changes: StoreChange[] = [];
-  #busy: Promise<void> | undefined;
+  #staged: StoreChange[] = [];
+  #working: Promise<void> | undefined;
   #failure: StateError | undefined;
 
   constructor(store: Store) {
@@ -36,69 +36,55 @@ export class CommitQueue {
   }
 
   /**
-   * Runs a job after those before it.
+   * Runs a job after those before it. A job that refuses throws a StateError before it stages
+   * anything. Any other error means that memory and disk may differ, and fails the queue.
    *
-   * @throws StateError E-STATE-STORE for every job once a write has failed: what is in memory may
-   *   be ahead of the disk then, and only a new start tells what is there.
+   * @throws StateError E-STATE-STORE for every job once the queue has failed: only a new start
+   *   tells what is on disk.
    */
   enqueue<Result>(job: () => Promise<Outcome<Result>>): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      const run = async (): Promise<(() => void) | undefined> => {
-        let outcome;
+      const run = async (): Promise<() => void> => {
         try {
-          outcome = await job();
+          const { publish, result } = await job();
+          return () => {
+            publish();
+            resolve(result);
+          };
         } catch (error) {
-          if (this.#failure !== undefined) throw this.#failure;
-          reject(error instanceof Error ? error : new Error(String(error)));
-          return undefined;
+          if (!(error instanceof StateError) || this.#failure !== undefined)
+            throw this.#fail(error);
+          reject(error);
+          return () => {};
         }
-        const { changes, publish, result } = outcome;
-        this.#changes.push(...changes);
-        return () => {
-          publish();
-          resolve(result);
-        };
       };
       this.#jobs.push({ run, reject });
-      this.#busy ??= this.#work();
+      this.#working ??= this.#work();
     });
   }
 
-  /**
-   * Writes what the jobs of this group have asked for so far: for a job that has to read it.
-   *
-   * @throws Error of the store; the queue takes no more jobs then.
-   */
+  /** Has changes written together with those of the other jobs of the group. */
+  stage(changes: readonly StoreChange[]): void {
+    this.#staged.push(...changes);
+  }
+
+  /** Writes what is staged so far, for a job that has to read it. */
   async flush(): Promise<void> {
-    const changes = this.#changes;
-    this.#changes = [];
+    const changes = this.#staged;
+    this.#staged = [];
     if (changes.length === 0) return;
     try {
       await this.#store.write(changes, "durable");
     } catch (cause) {
-      this.#failure = new StateError("E-STATE-STORE", "The store could not write.", {
-        cause,
-        hint: "Look at the disk, then restart the daemon.",
-      });
-      throw this.#failure;
+      throw this.#fail(cause);
     }
-  }
-
-  /** Refuses everything from now on: what is in memory is no longer what it should be. */
-  fail(cause: unknown): StateError {
-    this.#failure ??= new StateError("E-STATE-STORE", "The state in memory is unsound.", {
-      cause,
-      hint: "Restart the daemon; what was acknowledged is on disk.",
-    });
-    return this.#failure;
   }
 
   /** Ends after the jobs that are in it; later ones are refused. */
   async close(): Promise<void> {
-    const closed = new StateError("E-STATE-CLOSED", "The state was closed.");
-    while (this.#busy !== undefined) await this.#busy;
-    this.#failure ??= closed;
+    while (this.#working !== undefined) await this.#working;
+    this.#failure ??= new StateError("E-STATE-CLOSED", "The state was closed.");
   }
 
   async #work(): Promise<void> {
@@ -106,16 +92,24 @@ export class CommitQueue {
     await Promise.resolve();
     while (this.#jobs.length > 0) {
       const group = this.#jobs.splice(0, MAX_GROUP);
-      const done: ((() => void) | undefined)[] = [];
+      const done: (() => void)[] = [];
       try {
         for (const job of group) done.push(await job.run());
         await this.flush();
-      } catch {
-        for (const { reject } of [...group, ...this.#jobs.splice(0)]) reject(this.#failure);
+      } catch (error) {
+        for (const { reject } of [...group, ...this.#jobs.splice(0)]) reject(error);
         break;
       }
-      for (const publish of done) publish?.();
+      for (const publish of done) publish();
     }
-    this.#busy = undefined;
+    this.#working = undefined;
+  }
+
+  #fail(cause: unknown): StateError {
+    this.#failure ??= new StateError("E-STATE-STORE", "The state can no longer be written.", {
+      cause,
+      hint: "Look at the disk, then restart the daemon.",
+    });
+    return this.#failure;
   }
 }

@@ -2,14 +2,15 @@
  * Admits entries to the logs of this node, foreign and own ones by the same checks.
  *
  * The order: form and signature (protocol/envelope.ts), mesh, author, cutoff, place in the log,
- * then the document. Nothing is written here: what has to be written is returned.
+ * then the document. What has to be written is staged; the caller publishes it when it is durable.
  */
 import type { Envelope } from "../../protocol/envelope.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Authority } from "../core/authority.ts";
 import { LogDocument } from "../core/log-document.ts";
-import type { Store, StoreChange } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import { HeldLog } from "./held-log.ts";
 import { entryKey, markKey } from "./keys.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -34,15 +35,11 @@ export type IntakeRefusal =
   | "E-STATE-QUARANTINE";
 
 export type IntakeResult =
-  | {
-      readonly kind: "accepted" | "parked";
-      readonly held: HeldLog;
-      readonly changes: StoreChange[];
-    }
+  | { readonly kind: "accepted" | "parked"; readonly held: HeldLog }
   | { readonly kind: "known" }
   /** Waits for the entry before it, or for the enrolment of its author. */
   | { readonly kind: "waiting" }
-  | { readonly kind: "refused"; readonly reason: IntakeRefusal; readonly changes: StoreChange[] };
+  | { readonly kind: "refused"; readonly reason: IntakeRefusal };
 
 export class Intake {
   readonly #store: Store;
@@ -50,7 +47,7 @@ export class Intake {
   readonly #log: Logger;
   readonly #quarantine: Quarantine;
   readonly #clock: Clock;
-  readonly #flush: () => Promise<void>;
+  readonly #queue: CommitQueue;
 
   constructor(o: {
     readonly store: Store;
@@ -58,45 +55,47 @@ export class Intake {
     readonly log: Logger;
     readonly quarantine: Quarantine;
     readonly clock: Clock;
-    /** Writes what this node has accepted but not yet written. */
-    readonly flush: () => Promise<void>;
+    readonly queue: CommitQueue;
   }) {
     this.#store = o.store;
     this.#shelf = o.shelf;
     this.#log = o.log;
     this.#quarantine = o.quarantine;
     this.#clock = o.clock;
-    this.#flush = o.flush;
+    this.#queue = o.queue;
   }
 
   /**
+   * @param origin - `own` needs no mark: a payload that ends the process is not made again.
    * @param again - It waited before, so nobody may have what lies between: then a snapshot may
    *   leave a gap behind it.
    */
-  async take(envelope: Envelope, authority: Authority, again = false): Promise<IntakeResult> {
+  async take(
+    envelope: Envelope,
+    authority: Authority,
+    origin: "own" | "foreign",
+    again: boolean,
+  ): Promise<IntakeResult> {
     const place = this.#judgePlace(envelope, authority, again);
     if (place !== "next") return place;
     const held = this.#shelf.get(envelope.log) ?? new HeldLog(envelope.log, envelope.header);
-    const refusal = await this.#applyMarked(held, envelope);
+    const refusal =
+      origin === "own"
+        ? await this.#apply(held, envelope)
+        : await this.#applyMarked(held, envelope);
     if (refusal !== undefined) {
       this.#log.warn("entry refused", { author: envelope.header.author, id: envelope.id, refusal });
-      return {
-        kind: "refused",
-        reason: "E-STATE-CONTENT",
-        changes: this.#quarantine.add(envelope),
-      };
+      this.#queue.stage(this.#quarantine.add(envelope));
+      return refused("E-STATE-CONTENT");
     }
     if (this.#shelf.get(held.log) === undefined) this.#shelf.add(held);
     held.append(envelope);
     this.#shelf.noteRetirements(held);
     const { header, log, bytes } = envelope;
-    const pruned = header.kind === "SNAP" ? this.#prune(held) : [];
+    this.#queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
+    if (header.kind === "SNAP") this.#prune(held);
     const mayCount = authority.mayWriteClass(header.author, header.class);
-    return {
-      kind: mayCount ? "accepted" : "parked",
-      held,
-      changes: [{ kind: "put", key: entryKey(log, header.seq), value: bytes }, ...pruned],
-    };
+    return { kind: mayCount ? "accepted" : "parked", held };
   }
 
   #judgePlace(envelope: Envelope, authority: Authority, again: boolean): IntakeResult | "next" {
@@ -132,10 +131,9 @@ export class Intake {
     return row.filter((held) => this.#shelf.retiredSeq(held) === 0).length >= MAX_KEPT_LOGS;
   }
 
-  #prune(held: HeldLog): StoreChange[] {
-    return held
-      .prune(this.#clock.wallMs() - RETENTION_MS)
-      .map((seq) => ({ kind: "delete", key: entryKey(held.log, seq) }));
+  #prune(held: HeldLog): void {
+    const gone = held.prune(this.#clock.wallMs() - RETENTION_MS);
+    this.#queue.stage(gone.map((seq) => ({ kind: "delete", key: entryKey(held.log, seq) })));
   }
 
   /**
@@ -162,19 +160,19 @@ export class Intake {
       return undefined;
     }
     if (held.document === undefined) {
-      await this.#flush();
+      await this.#queue.flush();
       held.document = await rebuildDocument(this.#store, held);
     }
     if (held.document === undefined) return "no-document";
     const refusal = held.document.apply(envelope);
     if (refusal === undefined) return undefined;
     held.document = undefined;
-    await this.#flush();
+    await this.#queue.flush();
     if (this.#shelf.isLive(held)) held.document = await rebuildDocument(this.#store, held);
     return refusal;
   }
 }
 
 function refused(reason: IntakeRefusal): IntakeResult {
-  return { kind: "refused", reason, changes: [] };
+  return { kind: "refused", reason };
 }

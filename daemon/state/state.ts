@@ -20,7 +20,7 @@ import { encodeStatement, type SignedStatement } from "../../protocol/statement.
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Store, StoreChange } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import type { View } from "../core/view.ts";
 import type { Logger } from "../observe/log.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
@@ -102,8 +102,8 @@ export class State {
     this.#book = book;
     this.siteId = idOf<SiteId>(siteKey.publicKey);
     this.#queue = new CommitQueue(store);
-    const flush = (): Promise<void> => this.#queue.flush();
-    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, flush });
+    const queue = this.#queue;
+    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, queue });
     this.replica = createReplica({
       store,
       statements: book.set,
@@ -197,7 +197,8 @@ export class State {
   ): Promise<Outcome<AddResult>> {
     const { added, waiting, refused, changes } = this.#book.add(statements);
     const result = { added: added.map(({ id }) => id), waiting, refused };
-    if (added.length === 0) return { changes, publish: () => {}, result };
+    this.#queue.stage(changes);
+    if (added.length === 0) return { publish: () => {}, result };
     const { store, log } = this.#setup;
     this.#views.forgetAll();
     const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log);
@@ -210,10 +211,10 @@ export class State {
         this.#tellNew({ kind: "statement", id: statement.id, bytes, from });
       }
       this.#tell({ kind: "statements" });
-      for (const publishOne of woken.publish) publishOne();
+      for (const outcome of woken) outcome.publish();
       this.#tell({ kind: "view", classes: new Set(RECORD_CLASSES) });
     };
-    return { changes: [...changes, ...woken.changes], publish, result };
+    return { publish, result };
   }
 
   async #receiveStatement(statement: SignedStatement, from: SiteId): Promise<Reception> {
@@ -240,46 +241,41 @@ export class State {
   async #takeForeign(envelope: Envelope, from: SiteId): Promise<Outcome<Reception>> {
     const taken = await this.#take(envelope, from);
     if (taken.result !== "accepted" && taken.result !== "parked") return taken;
+    const outcomes = [taken];
     // Those that waited for this one, one after another.
-    const changes = [...taken.changes];
-    const publishers = [taken.publish];
     for (let seq = envelope.header.seq + 1; ; seq++) {
       const next = this.#waiting.take(envelope.log, seq);
       if (next === undefined) break;
-      const follower = await this.#take(next.envelope, next.from);
-      changes.push(...follower.changes);
-      publishers.push(follower.publish);
+      outcomes.push(await this.#take(next.envelope, next.from));
     }
-    return { changes, publish: () => publishers.forEach((each) => each()), result: taken.result };
+    return { publish: () => outcomes.forEach(({ publish }) => publish()), result: taken.result };
   }
 
   /** Gives every waiting entry another chance, after statements have changed. */
-  async #takeWaiting(): Promise<{ changes: StoreChange[]; publish: (() => void)[] }> {
-    const changes: StoreChange[] = [];
-    const publish: (() => void)[] = [];
+  async #takeWaiting(): Promise<Outcome<Reception>[]> {
+    const outcomes: Outcome<Reception>[] = [];
     for (const { envelope, from } of this.#waiting.takeAll()) {
-      const outcome = await this.#take(envelope, from);
-      changes.push(...outcome.changes);
-      publish.push(outcome.publish);
+      outcomes.push(await this.#take(envelope, from));
     }
-    return { changes, publish };
+    return outcomes;
   }
 
   async #take(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
     const again = this.#waiting.has(envelope);
-    const taken = await this.#intake.take(envelope, this.#book.authority, again);
+    const origin = from === undefined ? "own" : "foreign";
+    const taken = await this.#intake.take(envelope, this.#book.authority, origin, again);
     if (again && taken.kind !== "waiting") this.#waiting.take(envelope.log, envelope.header.seq);
     const nothing = (): void => {};
     switch (taken.kind) {
       case "known":
-        return { changes: [], publish: nothing, result: "known" };
+        return { publish: nothing, result: "known" };
       case "waiting": {
         const kept = from !== undefined && this.#waiting.keep(envelope, from);
         const result = kept ? "waiting" : { refused: "E-STATE-FULL" };
-        return { changes: [], publish: nothing, result };
+        return { publish: nothing, result };
       }
       case "refused":
-        return { changes: taken.changes, publish: nothing, result: { refused: taken.reason } };
+        return { publish: nothing, result: { refused: taken.reason } };
       case "accepted":
       case "parked":
         return this.#taken(taken, envelope, from);
@@ -302,7 +298,7 @@ export class State {
       this.#tellNew({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
       if (from !== undefined) this.#tell({ kind: "view", classes: new Set([header.class]) });
     };
-    return { changes: taken.changes, publish, result: taken.kind };
+    return { publish, result: taken.kind };
   }
 
   async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {
@@ -317,12 +313,8 @@ export class State {
     const entries: { class: RecordClass; log: LogId; seq: number }[] = [];
     for (const envelope of this.#own.sign(made, lamport)) {
       const outcome = await this.#take(envelope, undefined);
-      if (outcome.result !== "accepted") {
-        // A bug of ours. What was taken before it in this write is in memory only.
-        throw this.#queue.fail(
-          new TypeError(`own ${envelope.id}: ${JSON.stringify(outcome.result)}`),
-        );
-      }
+      // A bug of ours: what was taken before it in this write is not to be relied on either.
+      if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
       outcomes.push(outcome);
       entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
     }
@@ -334,8 +326,7 @@ export class State {
       const classes = new Set(entries.map((entry) => entry.class));
       if (classes.size > 0) this.#tell({ kind: "view", classes });
     };
-    const writes = outcomes.flatMap((outcome) => outcome.changes);
-    return { changes: writes, publish, result: { versions, entries } };
+    return { publish, result: { versions, entries } };
   }
 
   #publishPosition(held: HeldLog): void {

@@ -1,0 +1,53 @@
+/**
+ * The real state of a site over a fake disk, started and ended as often as a test wants.
+ */
+import { State } from "../../daemon/state/state.ts";
+import type { Clock } from "../../daemon/core/clock.ts";
+import { silentLogger } from "../../daemon/observe/log.ts";
+import type { SignedStatement } from "../../protocol/statement.ts";
+import { FakeTime } from "./clock.ts";
+import { testKey } from "./founding.ts";
+import { FakeDisk } from "./store.ts";
+
+let starts = 0;
+
+/**
+ * Starts the state of the site `testKey(name)`. Each start draws other random bytes, as a real
+ * process does.
+ */
+export function startState(
+  name: string,
+  disk: FakeDisk = new FakeDisk(),
+  clock: Clock = new FakeTime(++starts).clock(),
+): Promise<State> {
+  return State.open({ store: disk.open(), clock, log: silentLogger, siteKey: testKey(name) });
+}
+
+/** A fresh node that knows these statements. */
+export async function startMember(
+  name: string,
+  statements: readonly SignedStatement[],
+  disk: FakeDisk = new FakeDisk(),
+): Promise<State> {
+  const state = await startState(name, disk);
+  await state.addStatements(statements);
+  return state;
+}
+
+/** All entries that a node holds, as bytes that travel. */
+export async function entriesOf(state: State): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for (const { log } of state.logHeads()) {
+    for await (const bytes of state.replica.envelopesFrom(log, 0)) all.push(bytes);
+  }
+  return all;
+}
+
+/** Brings everything that one node has to another, as replication would. */
+export async function bring(from: State, to: State): Promise<void> {
+  for (const id of from.replica.statementIds()) {
+    const bytes = from.replica.statement(id);
+    if (bytes !== undefined) await to.replica.receiveStatement(bytes, from.siteId);
+  }
+  for (const bytes of await entriesOf(from)) await to.replica.receiveEnvelope(bytes, from.siteId);
+}
