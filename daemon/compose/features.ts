@@ -79,7 +79,14 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     authority: () => state.authority(),
     logHeads: () => state.logHeads(),
     statementIds: () => state.statements().map(({ id }) => id),
-    onChange: (listener) => state.subscribe(() => listener()),
+    onChange: (listener) =>
+      state.subscribe((event) => {
+        // Zones are made of these; the records of backups change far more often.
+        const classes = ["zone", "site"] as const;
+        if (event.kind === "statements" || classes.some((name) => event.classes.has(name))) {
+          listener();
+        }
+      }),
   };
   const dns = await DnsServer.start({
     listen: config().dns.listen,
@@ -92,18 +99,8 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     const serials = dns.zones().map(({ name, serial }) => [name, serial] as const);
     presence.publish({ zoneSerials: Object.fromEntries(serials) });
   };
-  // The server takes changes over a little later; what is published is what it serves then.
-  const cancelled = { cancel: () => {} };
-  const publishSoon = (): void => {
-    cancelled.cancel();
-    cancelled.cancel = clock.after(PUBLISH_DELAY_MS, publish);
-  };
-  publishSoon();
-  stops.push(
-    () => dns.stop(),
-    state.subscribe(publishSoon),
-    () => cancelled.cancel(),
-  );
+  publish();
+  stops.push(() => dns.stop(), dns.onServed(publish));
   const dnsControl = new DnsControl({
     server: dns,
     source,
@@ -148,9 +145,6 @@ function recoveryLink({ clock, log }: Foundation, siteKey: SigningKey): Promise<
   const nowhere = { listen: [], announce: [], dht: false };
   return Mesh.start({ ...nowhere, siteKey, membership, clock, log: log.part("recovery") });
 }
-
-/** Several changes often come together. */
-const PUBLISH_DELAY_MS = 500;
 
 /** The services that the configuration declares, as records. */
 export function servicesOf({ services }: Config): readonly ServiceRecord[] {
