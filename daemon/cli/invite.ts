@@ -22,7 +22,7 @@ export function inviteCommand(context: CliContext): Command {
       // Capital letters and digits are what the compact mode of QR codes takes.
       context.out.note(renderUnicodeCompact(code.toUpperCase(), { ecc: "L" }));
       context.out.note(
-        `Good once, until ${new Date(expiresAtMs).toLocaleString()}, at ${addresses.join(", ")}.\n` +
+        `Good once, until ${localTime(expiresAtMs)}, at ${addresses.join(", ")}.\n` +
           "On the other machine:  pleach join CODE --site NAME\n" +
           "It shows six words. Have them read out to you on the telephone, then here:\n" +
           '  pleach approve "SIX WORDS" --operator-key FILE\n',
@@ -33,4 +33,9 @@ export function inviteCommand(context: CliContext): Command {
     ["pleach invite", "a code for the next 24 hours"],
     ["pleach invite --ttl 1h", "for one hour"],
   ]);
+}
+
+/** Such as 2031-04-01 18:30, by the clock on the wall: the Swedish way to write it is ISO 8601. */
+function localTime(atMs: number): string {
+  return new Date(atMs).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 }

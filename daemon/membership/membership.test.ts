@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeTime } from "../../test-mesh/fakes/clock.ts";
+import { JoinParty, ownerOf, type PartyNode } from "../../test-mesh/join-party.ts";
+import { PleachError } from "../../protocol/error.ts";
+import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
+import { signingKey } from "../../protocol/signature.ts";
+
+const HOUR_MS = 3_600_000;
+
+interface Scene {
+  readonly time: FakeTime;
+  readonly party: JoinParty;
+  readonly quimper: PartyNode;
+  readonly brest: PartyNode;
+  readonly code: string;
+}
+
+async function scene(): Promise<Scene> {
+  const time = new FakeTime();
+  const party = new JoinParty(time);
+  const quimper = await party.node("quimper");
+  await quimper.found();
+  const brest = await party.node("brest");
+  const { code } = await quimper.membership.invite(HOUR_MS);
+  return { time, party, quimper, brest, code };
+}
+
+async function refusal(time: FakeTime, promise: Promise<unknown>): Promise<string> {
+  try {
+    await time.resolve(promise);
+  } catch (error) {
+    if (error instanceof PleachError) return error.code;
+    throw error;
+  }
+  return "none";
+}
+
+test("a site joins with an owner of its own once its words are approved", async () => {
+  const { time, quimper, brest, code } = await scene();
+  const words = await time.resolve(brest.apply(code, { owner: ownerOf("brest") }));
+  assert.equal(brest.membership.membership().joining.words, words);
+  await time.advance(HOUR_MS);
+  assert.equal(brest.isMember, false, "the code alone admits nobody");
+  await quimper.approve(words);
+  await time.until(() => brest.isMember, 10_000);
+  const owner = brest.state.authority().owners.get(ownerOf("brest").ownerId);
+  assert.equal(owner?.name, "brest");
+  assert.equal(brest.state.statements().length, quimper.state.statements().length);
+  assert.deepEqual(brest.membership.firstMember()?.siteId, quimper.state.siteId);
+  assert.equal(quimper.membership.joinOpen(), false, "the door is closed again");
+});
+
+test("a second site joins an owner that is there", async () => {
+  const { time, quimper, brest, code } = await scene();
+  const owner = ownerOf("quimper");
+  const words = await time.resolve(brest.apply(code, { owner, knownOwner: true }));
+  await quimper.approve(words);
+  await time.until(() => brest.isMember, 10_000);
+  const sites = brest.state
+    .authority()
+    .delegations.filter((each) => each.owner === owner.ownerId)
+    .map(({ site }) => site);
+  assert.deepEqual(new Set(sites), new Set([quimper.state.siteId, brest.state.siteId]));
+});
+
+test("used, expired and guessed codes get one and the same refusal", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  await time.resolve(brest.apply(code));
+  const thief = await party.node("thief");
+  const { code: late } = await quimper.membership.invite(HOUR_MS);
+  const { code: open } = await quimper.membership.invite(24 * HOUR_MS);
+  await time.advance(HOUR_MS);
+  const guess = { ...parseInvitation(open), secret: new Uint8Array(16) };
+  const messages = new Set<string>();
+  for (const bad of [code, late, printInvitation(guess)]) {
+    try {
+      await time.resolve(thief.apply(bad));
+      assert.fail("the code was taken");
+    } catch (error) {
+      assert.ok(error instanceof PleachError, String(error));
+      assert.equal(error.code, "E-JOIN-CODE");
+      messages.add(error.message);
+    }
+  }
+  assert.equal(messages.size, 1);
+  assert.equal(quimper.membership.applications().length, 1);
+});
+
+test("one code and two machines at once: one gets in", async () => {
+  const { time, party, brest, code } = await scene();
+  const thief = await party.node("thief");
+  const outcomes = await time.resolve(Promise.allSettled([brest.apply(code), thief.apply(code)]));
+  assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+});
+
+test("after ten wrong codes within a minute nobody is heard, and then again", async () => {
+  const { time, party, brest, code } = await scene();
+  const thief = await party.node("thief");
+  const wrong = printInvitation({ ...parseInvitation(code), secret: new Uint8Array(16) });
+  for (let i = 0; i < 10; i++) {
+    assert.equal(await refusal(time, thief.apply(wrong)), "E-JOIN-CODE");
+  }
+  assert.equal(await refusal(time, thief.apply(wrong)), "E-JOIN-BUSY");
+  assert.equal(await refusal(time, brest.apply(code)), "E-JOIN-BUSY");
+  await time.advance(60_000);
+  assert.equal(await refusal(time, brest.apply(code)), "none");
+});
+
+test("a code that was proved stays used after a power cut at the issuer", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  await time.resolve(brest.membership.beginJoin(code, null, null));
+  quimper.disk.cutPower();
+  const again = await party.node("quimper", quimper.disk);
+  const thief = await party.node("thief");
+  assert.equal(await refusal(time, thief.apply(code)), "E-JOIN-CODE");
+  const words = await time.resolve(brest.apply(code));
+  await again.approve(words);
+  await time.until(() => brest.isMember, 10_000);
+});
+
+test("an applicant goes on after a power cut, and after the issuer was away", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  const words = await time.resolve(brest.apply(code));
+  brest.membership.stop();
+  brest.disk.cutPower();
+  party.cut = quimper.address;
+  const again = await party.node("brest", brest.disk);
+  again.membership.start();
+  await time.advance(90_000);
+  assert.equal(again.membership.membership().joining.problem?.code, "E-JOIN-UNREACHABLE");
+  await quimper.approve(words);
+  party.cut = undefined;
+  await time.until(() => again.isMember, 60_000);
+});
+
+test("a declined applicant hears of it", async () => {
+  const { time, quimper, brest, code } = await scene();
+  const words = await time.resolve(brest.apply(code));
+  await quimper.membership.decline(words);
+  await time.until(() => brest.membership.membership().joining.state === "declined", 10_000);
+  assert.equal(quimper.membership.applications().length, 0);
+});
+
+test("a name that is taken is refused, and the code stays good for another", async () => {
+  const { time, quimper, brest, code } = await scene();
+  assert.equal(await refusal(time, brest.apply(code, { name: "quimper" })), "E-JOIN-REFUSED");
+  assert.equal(quimper.membership.applications().length, 0);
+  assert.equal(brest.membership.membership().joining.state, "idle");
+  const words = await time.resolve(brest.apply(code, { name: "brest" }));
+  await quimper.approve(words);
+  await time.until(() => brest.isMember, 10_000);
+});
+
+test("a new box takes the place of a lost site with the phrase of its owner", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  const owner = ownerOf("brest");
+  await quimper.approve(await time.resolve(brest.apply(code, { owner })));
+  await time.until(() => brest.isMember, 10_000);
+  const box = await party.node("newbox");
+  const { code: second } = await quimper.membership.invite(HOUR_MS);
+  const plan = { name: "brest", owner, knownOwner: true, replaces: "brest" };
+  await quimper.approve(await time.resolve(box.apply(second, plan)));
+  await time.until(() => box.isMember, 10_000);
+  const authority = quimper.state.authority();
+  assert.equal(authority.isMember(brest.state.siteId), false);
+  assert.equal(authority.siteNamed("brest")?.siteId, box.state.siteId);
+  assert.equal(authority.sites.get(box.state.siteId)?.replaces, brest.state.siteId);
+});
+
+test("the phrase of another owner replaces nothing", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  await quimper.approve(await time.resolve(brest.apply(code, { owner: ownerOf("brest") })));
+  const box = await party.node("newbox");
+  const { code: second } = await quimper.membership.invite(HOUR_MS);
+  const plan = {
+    name: "brest",
+    owner: ownerOf("quimper"),
+    knownOwner: true,
+    replaces: "brest",
+  };
+  assert.equal(await refusal(time, box.apply(second, plan)), "E-JOIN-REFUSED");
+});
+
+test("statements by a key that is no operator's are refused whole", async () => {
+  const { time, quimper, brest, code } = await scene();
+  const words = await time.resolve(brest.apply(code));
+  const before = quimper.state.statements().length;
+  const stranger = signingKey(new Uint8Array(32).fill(9));
+  assert.equal(await refusal(time, quimper.approve(words, stranger)), "E-MESH-STATEMENT");
+  assert.equal(quimper.state.statements().length, before);
+});
+
+test("a member neither founds nor joins again", async () => {
+  const { time, quimper, code } = await scene();
+  assert.equal(await refusal(time, quimper.found()), "E-MESH-MEMBER");
+  assert.equal(await refusal(time, quimper.apply(code)), "E-MESH-MEMBER");
+});
