@@ -73,13 +73,28 @@ const COMMON = `Five commands for every day:
   pleach restore SET --to DIR   getting it back
 `;
 
+/** What `--help` prints for a command. */
+export function helpOf(command: Command): string {
+  quiet(command);
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  return text;
+}
+
 /** Errors of the parser are thrown, and told like all others. */
 function quiet(command: Command): void {
   command
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, outputError: () => {} })
-    .configureHelp({ helpWidth: 80, showGlobalOptions: true, sortSubcommands: true });
+    .configureHelp({
+      helpWidth: 80,
+      minWidthToWrap: 20,
+      showGlobalOptions: true,
+      sortSubcommands: true,
+      subcommandTerm: (inner) => inner.name(),
+    });
   for (const inner of command.commands) quiet(inner);
 }
 
