@@ -71,11 +71,15 @@ export function signOwnerClaim(
   };
 }
 
+/** What was opened before: authority is computed again and again from the same statements. */
+const opened = new WeakMap<object, OwnerClaim>();
+
 /** The claim, or undefined when its form is wrong or not every signature on it is right. */
 export function openOwnerClaim(
   body: Pick<OwnerBody, "claim" | "claimSignatures">,
 ): OwnerClaim | undefined {
-  let claim: OwnerClaim | undefined;
+  let claim = opened.get(body);
+  if (claim !== undefined) return claim;
   try {
     claim = ownerClaim.safeParse(decodeCbor(body.claim, MAX_CLAIM_BYTES)).data;
   } catch {
@@ -88,7 +92,9 @@ export function openOwnerClaim(
     body.claimSignatures.every(({ key, signature }) =>
       verify(idBytes(key), CLAIM_DOMAIN, body.claim, signature),
     );
-  return sound ? claim : undefined;
+  if (!sound) return undefined;
+  opened.set(body, claim);
+  return claim;
 }
 
 /** What the owner's next statement names as `prev`. */

@@ -82,15 +82,22 @@ export function signSiteRequest(
   return { request: bytes, requestSignature: sign(siteKey, REQUEST_DOMAIN, bytes) };
 }
 
+/** What was opened before: authority is computed again and again from the same statements. */
+const opened = new WeakMap<object, SiteRequest | SiteRelease>();
+
 /** The request, or undefined when its form or signature is wrong. */
 export function openSiteRequest(
   body: Pick<SiteBody, "request" | "requestSignature">,
 ): SiteRequest | undefined {
+  const known = opened.get(body);
+  if (known !== undefined && "key" in known) return known;
   const request = parse(siteRequest, body.request, MAX_REQUEST_BYTES);
   if (request === undefined) return undefined;
-  return verify(idBytes(request.key), REQUEST_DOMAIN, body.request, body.requestSignature)
-    ? request
-    : undefined;
+  if (!verify(idBytes(request.key), REQUEST_DOMAIN, body.request, body.requestSignature)) {
+    return undefined;
+  }
+  opened.set(body, request);
+  return request;
 }
 
 /** Ends a site in favour of another, signed by the old site's key or by its owner's key O. */
@@ -106,9 +113,13 @@ export function signSiteRelease(
 export function openSiteRelease(
   release: NonNullable<SiteBody["release"]>,
 ): SiteRelease | undefined {
+  const known = opened.get(release);
+  if (known !== undefined && "old" in known) return known;
   const parsed = parse(siteRelease, release.bytes, MAX_RELEASE_BYTES);
   if (parsed === undefined) return undefined;
-  return verify(release.key, RELEASE_DOMAIN, release.bytes, release.signature) ? parsed : undefined;
+  if (!verify(release.key, RELEASE_DOMAIN, release.bytes, release.signature)) return undefined;
+  opened.set(release, parsed);
+  return parsed;
 }
 
 function parse<Schema extends z.ZodType>(

@@ -2,7 +2,7 @@
  * Keys and statements of a mesh for tests: deterministic, signed for real.
  */
 import { createHash } from "node:crypto";
-import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
+import { DEFAULT_LIMITS, type GenesisBody } from "../../protocol/genesis.ts";
 import {
   idOf,
   type MeshId,
@@ -31,13 +31,23 @@ export class Founding {
   readonly meshId: MeshId;
   /** All statements signed so far. */
   readonly statements: SignedStatement[] = [];
+  readonly #name: string;
+  readonly #operators: readonly SigningKey[];
+  readonly #limits: GenesisBody["limits"];
   readonly #heads = new Map<SignerId, { seq: number; prev: StatementId | MeshId }>();
   #lamport = 0;
 
-  constructor(name = "test", operators: readonly SigningKey[] = [testKey(`${name} operator`)]) {
+  constructor(
+    name = "test",
+    operators: readonly SigningKey[] = [testKey(`${name} operator`)],
+    limits: GenesisBody["limits"] = DEFAULT_LIMITS,
+  ) {
     const [first] = operators;
     if (first === undefined) throw new RangeError("no operator");
     this.operator = first;
+    this.#name = name;
+    this.#operators = operators;
+    this.#limits = limits;
     const genesis = signStatement(
       {
         v: 1,
@@ -51,13 +61,22 @@ export class Founding {
         founders: [idOf<OperatorId>(first.publicKey)],
         threshold: Math.floor(operators.length / 2) + 1,
         recovery: { keys: [], threshold: 0 },
-        limits: DEFAULT_LIMITS,
+        limits,
         rules: 1,
       },
       [first],
     );
     this.meshId = meshIdOf(genesis);
     this.statements.push(genesis);
+  }
+
+  /** The same mesh with the same chains, which go on apart from now: a box that lost track. */
+  fork(): Founding {
+    const copy = new Founding(this.#name, this.#operators, this.#limits);
+    copy.statements.push(...this.statements.slice(1));
+    for (const [by, head] of this.#heads) copy.#heads.set(by, head);
+    copy.#lamport = this.#lamport;
+    return copy;
   }
 
   /** The fields that the next statement of a signer begins with. */
