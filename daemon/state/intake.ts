@@ -163,7 +163,8 @@ export class Intake {
       await this.#queue.flush();
       held.document = await rebuildDocument(this.#store, held);
     }
-    if (held.document === undefined) return "no-document";
+    // Not the entry's fault: what the store has lost is found and fetched at the next start.
+    if (held.document === undefined) throw new Error(`the store has lost entries of ${held.log}`);
     const refusal = held.document.apply(envelope);
     if (refusal === undefined) return undefined;
     held.document = undefined;

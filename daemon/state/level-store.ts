@@ -72,13 +72,14 @@ class LevelStore implements Store {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#database.get(key);
+    const value = await this.#database.get(key);
+    return value === undefined ? undefined : plain(value);
   }
 
   async *entries({ from, to, limit, reverse }: KeyRange) {
     const range = { gte: from, lt: to, limit: limit ?? -1, reverse: reverse ?? false };
     for await (const [key, value] of this.#database.iterator(range)) {
-      yield [key, value] as const;
+      yield [key, plain(value)] as const;
     }
   }
 
@@ -104,6 +105,11 @@ class LevelStore implements Store {
   async close(): Promise<void> {
     await this.#database.close();
   }
+}
+
+/** The same bytes without what a Buffer adds: nobody may rely on it. */
+function plain(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /** Space that is set aside. */

@@ -2,11 +2,11 @@
  * Puts the entries in the store back on the shelf, at the start and when rights have changed.
  *
  * Nothing but the entries themselves is trusted: a record that the store lost or damaged ends
- * its log there, and replication brings the rest again.
+ * its log there. What is of no use after that is deleted, and replication brings it again.
  */
 import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
 import type { Authority } from "../core/authority.ts";
-import type { Store } from "../core/store.ts";
+import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { HeldLog } from "./held-log.ts";
 import { ENTRIES, entryKey } from "./keys.ts";
@@ -25,9 +25,14 @@ export async function loadLogs(
   log: Logger,
 ): Promise<number> {
   let lamport = 0;
+  if (authority.meshId === undefined) return lamport;
+  const useless: StoreChange[] = [];
   for await (const [key, bytes] of store.entries(ENTRIES)) {
     const envelope = open(key, bytes, log);
-    if (envelope === undefined || envelope.header.mesh !== authority.meshId) continue;
+    if (envelope === undefined || envelope.header.mesh !== authority.meshId) {
+      useless.push({ kind: "delete", key });
+      continue;
+    }
     lamport = Math.max(lamport, envelope.header.lamport);
     let held = shelf.get(envelope.log);
     if (held === undefined) {
@@ -35,8 +40,12 @@ export async function loadLogs(
       shelf.add(held);
     }
     if (follows(held, envelope)) held.append(envelope);
-    else log.error("a stored log has a gap", { log: held.log, at: envelope.header.seq });
+    else {
+      log.error("a stored log has a gap", { log: held.log, at: envelope.header.seq });
+      useless.push({ kind: "delete", key });
+    }
   }
+  if (useless.length > 0) await store.write(useless, "durable");
   for (const held of shelf.all()) cutOff(held, authority, log);
   shelf.recountRetirements();
   for (const held of shelf.all()) {

@@ -13,6 +13,7 @@ import { StatementSet } from "../core/statement-set.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { statementKey, STATEMENTS } from "./keys.ts";
+import { StateError } from "./state-error.ts";
 
 /** Statements kept in memory until what they name is here; at most 2 MiB. */
 const MAX_WAITING = 512;
@@ -29,11 +30,17 @@ export class StatementBook {
   readonly #waiting = new Map<StatementId, SignedStatement>();
   #authority: Authority = authorize([]);
 
-  /** Reads the statements in the store. Damaged ones are left out; peers have them, too. */
+  /**
+   * Reads the statements in the store. Damaged ones are left out; peers have them, too.
+   *
+   * @throws StateError E-STATE-STORE when there are statements but the mesh's first one is lost.
+   */
   static async open(store: Store, log: Logger): Promise<StatementBook> {
     const book = new StatementBook();
     const read: SignedStatement[] = [];
+    let stored = 0;
     for await (const [key, bytes] of store.entries(STATEMENTS)) {
+      stored += 1;
       try {
         read.push(decodeStatement(bytes));
       } catch (error) {
@@ -41,6 +48,15 @@ export class StatementBook {
       }
     }
     book.add(read);
+    if (stored > 0 && book.set.meshId === undefined) {
+      throw new StateError(
+        "E-STATE-STORE",
+        "The store has lost the statement that founds the mesh.",
+        {
+          hint: "Put the data directory back from a copy, or recover this site as a new one.",
+        },
+      );
+    }
     return book;
   }
 
