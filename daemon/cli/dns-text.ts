@@ -1,6 +1,17 @@
-/** An answer from the network as lines for a person. */
+/** Records in words: where one comes from, and what a server on the network answers. */
 import type { Answer, DecodedPacket } from "dns-packet";
+import type { RecordInfo } from "../control/shapes-dns.ts";
 
+/** Who wrote a record, or what it follows from. */
+export function originText({ origin, site, service, provisional }: RecordInfo): string {
+  const where = site ?? "-";
+  if (origin === "service") return `service ${service ?? ""} at ${where}`;
+  if (origin === "node") return `site ${where}`;
+  if (origin === "default") return "the zone";
+  return provisional ? `${where}, provisional` : where;
+}
+
+/** The code and flags, then a line each record. */
 export function answerLines(packet: DecodedPacket): string[] {
   const { rcode } = packet as unknown as { readonly rcode: string };
   const flags = [packet.flag_aa ? "authoritative" : "not authoritative"];

@@ -1,19 +1,16 @@
 /** `pleach dns`: zones and records, on any node. */
-import { isIP } from "node:net";
 import { Command } from "commander";
 import {
   editResult,
-  explanationShape,
   recordsShape,
   zoneFileShape,
   zonesShape,
   type EditOutcome,
   type EditRequest,
-  type RecordInfo,
 } from "../control/shapes-dns.ts";
 import { parseSeconds } from "../../protocol/dns-ttl.ts";
-import { askDns, type DnsServerAddress } from "./dns-query.ts";
-import { answerLines } from "./dns-text.ts";
+import { explainCommand } from "./dns-explain.ts";
+import { originText } from "./dns-text.ts";
 import { help, type CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { table } from "./output.ts";
@@ -117,7 +114,7 @@ function listCommand(context: CliContext): Command {
           String(each.ttl),
           each.type,
           each.data.length > 48 ? `${each.data.slice(0, 45)}...` : each.data,
-          from(each),
+          originText(each),
         ]),
       ]),
     );
@@ -125,14 +122,6 @@ function listCommand(context: CliContext): Command {
   return help(list, "Lists the records of a zone and where they come from.", [
     ["pleach dns list mesh.example", ""],
   ]);
-}
-
-function from({ origin, site, service, provisional }: RecordInfo): string {
-  const where = site ?? "-";
-  if (origin === "service") return `service ${service ?? ""} at ${where}`;
-  if (origin === "node") return `site ${where}`;
-  if (origin === "default") return "the zone";
-  return provisional ? `${where}, provisional` : where;
 }
 
 function editCommand(
@@ -201,86 +190,6 @@ function exportCommand(context: CliContext): Command {
   return help(command, "Prints a zone as a zone file.", [
     ["pleach dns export mesh.example > mesh.example.zone", "for any other DNS server"],
   ]);
-}
-
-function explainCommand(context: CliContext): Command {
-  const explain = new Command("explain")
-    .argument("<name>")
-    .argument("[type]", "default A")
-    .option("--ask [server]", "ask over the network, too: this node, or ADDRESS[:PORT]")
-    .action(async (name: string, type: string | undefined, options: { ask?: string | true }) => {
-      const query = new URLSearchParams({ name, type: type ?? "A" });
-      const found = await context.client.get(
-        `/v1/dns/explain?${query.toString()}`,
-        explanationShape,
-      );
-      if (options.ask === undefined) {
-        context.out.result(found, () => explanationText(found).join("\n"));
-        return;
-      }
-      const server =
-        options.ask === true ? (found.listening[0] ?? nowhere()) : parseServer(options.ask);
-      const answer = answerLines(await askDns(server, found.name, found.type));
-      context.out.result({ ...found, asked: { server, answer } }, () =>
-        [
-          ...explanationText(found),
-          "",
-          `${server.address} port ${server.port} answers:`,
-          ...answer.map((line) => `  ${line}`),
-        ].join("\n"),
-      );
-    });
-  return help(explain, "Says what the answer is, which record gives it, and who wrote it.", [
-    ["pleach dns explain www.mesh.example", "the addresses"],
-    ["pleach dns explain mesh.example MX --ask 192.0.2.53", "and what that server says"],
-  ]);
-}
-
-function explanationText(found: {
-  readonly name: string;
-  readonly type: string;
-  readonly zone: string | null;
-  readonly serial: number | null;
-  readonly view: string;
-  readonly rcode: string;
-  readonly why: readonly string[];
-  readonly records: readonly (RecordInfo & { readonly section: string })[];
-}): string[] {
-  const zone =
-    found.zone === null
-      ? "no zone"
-      : `zone ${found.zone}, serial ${found.serial}, view ${found.view}`;
-  const rows = found.records.map((each) => [
-    `  ${each.section}`,
-    each.name,
-    String(each.ttl),
-    each.type,
-    each.data,
-    from(each),
-  ]);
-  return [
-    `${found.name} ${found.type}: ${found.rcode} (${zone})`,
-    ...found.why.map((line) => `  ${line}`),
-    ...(rows.length === 0 ? [] : ["", table(rows)]),
-  ];
-}
-
-function nowhere(): never {
-  throw new CommandError("E-DNS-ASK", "This node answers DNS nowhere.", {
-    hint: 'Set it in the configuration:  [dns] listen = ["192.0.2.14:53"]',
-  });
-}
-
-function parseServer(text: string): DnsServerAddress {
-  const [, bracketed, plain, port] =
-    /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
-  const address = bracketed ?? plain ?? text;
-  if (isIP(address) === 0 || Number(port ?? 53) > 65_535 || Number(port ?? 53) < 1) {
-    throw new UsageError(
-      `"${text}" is not an address such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53.`,
-    );
-  }
-  return { address, port: Number(port ?? 53) };
 }
 
 function parseSerial(text: string): number {

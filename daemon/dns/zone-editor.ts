@@ -6,21 +6,17 @@
 import {
   countLabels,
   formatDnsName,
-  formatRelative,
   lowerCase,
   parentName,
   parseDnsName,
-  ROOT_NAME,
   type DnsName,
 } from "../../protocol/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns-type.ts";
-import { PleachError } from "../../protocol/error.ts";
 import type { JsonValue } from "../../protocol/json-value.ts";
 import {
   isSingleType,
   makeZoneRecord,
   parseZoneType,
-  readZoneRecord,
   soaKey,
   zoneKeyPrefix,
   zoneRecordJson,
@@ -30,6 +26,7 @@ import {
 } from "../../protocol/zone-record.ts";
 import type { View, ViewEntry } from "../core/view.ts";
 import { DnsError } from "./error.ts";
+import { recordsOf, refuseConflict, type StoredRecord } from "./stored-records.ts";
 import type { Zone } from "../core/zone.ts";
 
 export interface ZoneWriter {
@@ -130,7 +127,7 @@ export class ZoneEditor {
   async edit(request: RecordEdit): Promise<EditResult> {
     const owner = parseDnsName(request.name);
     const zone = this.#zoneOf(owner, request.name);
-    const here = this.#entries(zone).filter(({ record }) => sameOwner(record, owner));
+    const here = recordsOf(this.#options.view(), zone, owner);
     if (request.action === "remove") return this.#remove(zone, owner, request, here);
     const type = parseZoneType(request.type ?? "");
     const same = here.filter(({ record }) => record.type === type);
@@ -160,7 +157,7 @@ export class ZoneEditor {
     zone: DnsName,
     owner: DnsName,
     request: RecordEdit,
-    here: readonly Stored[],
+    here: readonly StoredRecord[],
   ): Promise<EditResult> {
     const type = request.type === undefined ? undefined : parseZoneType(request.type);
     const wanted =
@@ -231,35 +228,6 @@ export class ZoneEditor {
       hint: "A new zone:  pleach dns add-zone NAME",
     });
   }
-
-  /** The readable records of a zone with their keys. */
-  #entries(zone: DnsName): Stored[] {
-    return this.#options
-      .view()
-      .entries("zone", zoneKeyPrefix(zone))
-      .flatMap((entry) => {
-        const record = readOrSkip(entry);
-        return record === undefined ? [] : [{ key: entry.key, record }];
-      });
-  }
-}
-
-interface Stored {
-  readonly key: string;
-  readonly record: ZoneRecord;
-}
-
-function readOrSkip(entry: ViewEntry): ZoneRecord | undefined {
-  try {
-    return readZoneRecord(entry.key, entry.value);
-  } catch (error) {
-    if (error instanceof PleachError) return undefined;
-    throw error;
-  }
-}
-
-function sameOwner(record: ZoneRecord, owner: DnsName): boolean {
-  return formatRelative(record.owner, ROOT_NAME) === formatRelative(owner, ROOT_NAME).toLowerCase();
 }
 
 function isSame(entry: ViewEntry | undefined, value: object): boolean {
@@ -268,29 +236,6 @@ function isSame(entry: ViewEntry | undefined, value: object): boolean {
     entry.conflicts.length === 0 &&
     JSON.stringify(entry.value) === JSON.stringify(value)
   );
-}
-
-/** What one person should not write; two at once still can, and zone-build.ts settles it. */
-function refuseConflict(
-  action: "set" | "add",
-  owner: DnsName,
-  type: number,
-  here: readonly Stored[],
-): void {
-  const name = formatDnsName(owner);
-  const other = here.find(({ record }) => (record.type === TYPE.CNAME) !== (type === TYPE.CNAME));
-  if (other !== undefined) {
-    const there = formatType(other.record.type);
-    throw new DnsError("E-DNS-CONFLICT", `${name} has a ${there} record; a CNAME stands alone.`, {
-      hint: `Remove it first:  pleach dns remove ${name} ${there}`,
-    });
-  }
-  if (action === "add" && isSingleType(type) && here.some(({ record }) => record.type === type)) {
-    const what = formatType(type);
-    throw new DnsError("E-DNS-CONFLICT", `${name} has a ${what} record and can have one only.`, {
-      hint: `Replace it:  pleach dns set ${name} ${what} DATA`,
-    });
-  }
 }
 
 /** `web.master@example.net` as a name: the first label may hold a dot (RFC 1035 section 8). */
