@@ -71,16 +71,18 @@ function responsible(tree: ZoneTree, path: NamePath, type: number): ServedZone |
 
 function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): void {
   const seen = new Set<string>();
-  let name: DnsName | undefined = asked;
-  while (name !== undefined) {
+  for (let name = asked; ;) {
     const path = pathOf(name);
     const served = responsible(tree, path, type);
     if (served === undefined) return;
-    const here = name;
-    name = step(draft, served, here, path, type);
-    if (name === undefined) return;
-    seen.add(nameKey(here));
-    if (seen.has(nameKey(name)) || seen.size > MAX_ALIASES) return;
+    const next = step(draft, served, name, path, type);
+    if (next === undefined) return;
+    // The first name is looked at only when there is a second one: most answers have no alias.
+    if (name === asked) seen.add(nameKey(name));
+    const key = nameKey(next);
+    if (seen.has(key) || seen.size > MAX_ALIASES) return;
+    seen.add(key);
+    name = next;
   }
 }
 

@@ -26,6 +26,8 @@ export class SuffixTable {
   /** Of the name looked at last: where its labels start, and the hash from there to its end. */
   readonly #starts = new Uint8Array(MAX_LABELS);
   readonly #hashes = new Int32Array(MAX_LABELS);
+  #measured: DnsName | undefined;
+  #count = 0;
 
   constructor(message: Uint8Array) {
     this.#message = message;
@@ -33,6 +35,8 @@ export class SuffixTable {
 
   clear(): void {
     this.#places.clear();
+    // A packet's bytes may be another name in the next message.
+    this.#measured = undefined;
   }
 
   /** Forgets suffixes that start at `place` or later. */
@@ -65,6 +69,8 @@ export class SuffixTable {
   }
 
   #measure(name: DnsName): number {
+    // What was looked for is often added right after.
+    if (name === this.#measured) return this.#count;
     let count = 0;
     for (let at = 0; name[at] !== 0 && count < MAX_LABELS; at += (name[at] ?? 0) + 1) {
       this.#starts[count++] = at;
@@ -76,6 +82,8 @@ export class SuffixTable {
       for (let at = start; at <= end; at++) hash = Math.imul(hash ^ lower(name[at]), HASH_PRIME);
       this.#hashes[label] = hash;
     }
+    this.#measured = name;
+    this.#count = count;
     return count;
   }
 
