@@ -87,19 +87,20 @@ export async function startNetwork<Served>(
   followState(foundation, network);
   membership.start();
   const sameState = (peer: SiteId): boolean | undefined => {
-    // The last comparison with a linked peer; else what it last said.
+    // What it last said is newer than most rounds; a round also sees what it has not said yet.
+    const said = presence.seen().find(({ siteId }) => siteId === peer)?.stateDigest;
+    if (said !== undefined && said === state.replica.stateDigest()) return true;
     const compared = sync.status().find((each) => each.peer === peer);
     if (compared?.lastRoundAgeMs !== undefined) return compared.digestEqual;
-    const said = presence.seen().find(({ siteId }) => siteId === peer)?.stateDigest;
-    return said === undefined ? undefined : said === state.replica.stateDigest();
+    return said === undefined ? undefined : false;
   };
   return [{ ...network, sameState }, await serving];
 }
 
-/** Statements change who is linked, `node` records where members are dialled. */
+/** Statements change who is linked, `node` records where members are dialled; all is told on. */
 function followState(
   { state, events, stops }: Foundation,
-  { mesh, membership }: Pick<Network, "mesh" | "membership">,
+  { mesh, membership, presence }: Pick<Network, "mesh" | "membership" | "presence">,
 ): void {
   const setRoster = (): void => {
     const first = membership.firstMember();
@@ -107,6 +108,7 @@ function followState(
   };
   const onLink = mesh.onLink((site, up) => events.publish({ type: "link", site, up }));
   const onState = state.subscribe((change) => {
+    presence.stateChanged();
     if (change.kind === "statements") {
       mesh.membershipChanged();
       setRoster();

@@ -20,8 +20,11 @@ export const PRESENCE_PROTOCOL: ProtocolName = "/pleach/presence/1";
 
 /** Bounds of the time between two words. */
 const EVERY_MS = [24_000, 36_000] as const;
-/** A change is told so long after the last word, so that many changes make few words. */
-const CHANGE_GAP_MS = 10_000;
+/**
+ * A change is told so long after the last word, so that many changes make few words: at most one
+ * of some 400 bytes to each peer in this time, 2 % of a line of 1 Mbit/s with 10 peers.
+ */
+const CHANGE_GAP_MS = 2000;
 /** A new link waits this long for company: several often come up together. */
 const LINK_DELAY_MS = 500;
 const TIMEOUT_MS = 20_000;
@@ -107,6 +110,11 @@ export class Presence {
   publish(facts: PresenceFacts): void {
     if (JSON.stringify(facts) === JSON.stringify(this.#facts)) return;
     this.#facts = facts;
+    this.stateChanged();
+  }
+
+  /** The digest in the next word differs from that in the last, so the next one comes soon. */
+  stateChanged(): void {
     const sinceMs = this.#options.clock.monotonicMs() - this.#saidAtMs;
     this.#plan(Math.max(LINK_DELAY_MS, CHANGE_GAP_MS - sinceMs));
   }
