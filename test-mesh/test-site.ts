@@ -1,7 +1,7 @@
 /** One real site of a test: its directory, its configuration, its daemon, its command line. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ControlClient } from "../daemon/control/client.ts";
@@ -16,6 +16,10 @@ export interface SiteOptions {
   readonly dns?: boolean;
   /** Whether kad-dht is on. Default: true. */
   readonly dht?: boolean;
+  /** User and group that the daemon runs as; needs root. Default: ours. Commands stay ours. */
+  readonly user?: number;
+  /** Entry of the program to run. Default: the one of this repository. */
+  readonly program?: string;
   /** More TOML at the end, such as `[[backup]]` tables. */
   readonly toml?: string;
   /** Environment of its daemon and its commands, beside that of the test. */
@@ -25,7 +29,6 @@ export interface SiteOptions {
 export type Json = Readonly<Record<string, unknown>>;
 
 const PROGRAM = new URL("../daemon/pleach.ts", import.meta.url).pathname;
-const NODE_ARGS = ["--disable-warning=ExperimentalWarning", PROGRAM];
 const MESH_PORT = 7411;
 const DNS_PORT = 5300;
 const START_TIMEOUT_MS = 30_000;
@@ -51,6 +54,8 @@ export class TestSite {
   readonly dnsPort = DNS_PORT;
   readonly client: ControlClient;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #user: number | undefined;
+  readonly #nodeArgs: readonly string[];
   #daemon: ChildProcess | undefined;
 
   private constructor({ name, directory, address, options }: SitePlan) {
@@ -63,11 +68,15 @@ export class TestSite {
     this.logFile = join(directory, "daemon.log");
     this.client = new ControlClient(join(directory, "socket"));
     this.#env = options.env ?? {};
+    this.#user = options.user;
+    this.#nodeArgs = ["--disable-warning=ExperimentalWarning", options.program ?? PROGRAM];
   }
 
   static async create(plan: SitePlan): Promise<TestSite> {
     const site = new TestSite(plan);
     await mkdir(site.keysDirectory, { mode: 0o700 });
+    const { user } = plan.options;
+    if (user !== undefined) await chown(plan.directory, user, user);
     await site.configure(plan.options);
     return site;
   }
@@ -96,10 +105,15 @@ export class TestSite {
   async start(): Promise<void> {
     if (this.#daemon !== undefined) throw new Error(`${this.name} runs already`);
     const log = openSync(this.logFile, "a");
-    const daemon = spawn(process.execPath, [...NODE_ARGS, "daemon", "--config", this.configFile], {
-      stdio: ["ignore", log, log],
-      env: { ...process.env, ...this.#env },
-    });
+    const daemon = spawn(
+      process.execPath,
+      [...this.#nodeArgs, "daemon", "--config", this.configFile],
+      {
+        stdio: ["ignore", log, log],
+        ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
+        env: { ...process.env, ...this.#env },
+      },
+    );
     closeSync(log);
     this.#daemon = daemon;
     let ended = false;
@@ -157,7 +171,7 @@ export class TestSite {
 
   /** Runs a command of this site, whatever its exit code. */
   async run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return runProcess(process.execPath, [...NODE_ARGS, "--config", this.configFile, ...args], {
+    return runProcess(process.execPath, [...this.#nodeArgs, "--config", this.configFile, ...args], {
       ...options,
       env: { ...this.#env, ...options.env },
     });
