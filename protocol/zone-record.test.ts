@@ -1,7 +1,10 @@
 import { deepEqual, equal, notEqual, throws } from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { z } from "zod";
 import { parseDnsName } from "./dns-name.ts";
-import { TYPE } from "./dns-type.ts";
+import { parseType, TYPE } from "./dns-type.ts";
+import { toHex } from "./ids.ts";
 import { formatRdata } from "./rdata.ts";
 import {
   makeZoneRecord,
@@ -14,7 +17,34 @@ import {
 const zone = parseDnsName("Mesh.example.");
 const at = (name: string) => parseDnsName(name, zone);
 
+const vectors = z
+  .object({
+    records: z.array(
+      z.object({
+        zone: z.string(),
+        name: z.string(),
+        type: z.string(),
+        ttl: z.number(),
+        written: z.string(),
+        key: z.string(),
+        value: z.unknown(),
+        wire: z.string(),
+      }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(new URL("vectors/zones.json", import.meta.url), "utf8")));
+
 describe("a replicated DNS record", () => {
+  it("is the one of the vectors", () => {
+    for (const { zone: apex, name, type, ttl, written, key, value, wire } of vectors.records) {
+      const owner = parseDnsName(name);
+      const record = makeZoneRecord(parseDnsName(apex), owner, parseType(type), ttl, written);
+      deepEqual([zoneRecordKey(record), zoneRecordJson(record)], [key, value]);
+      equal(toHex(record.rdata), wire);
+      deepEqual(readZoneRecord(key, value), record);
+    }
+  });
+
   it("reads back from its key and value", () => {
     const record = makeZoneRecord(zone, at("WWW"), TYPE.A, 300, "192.0.2.1");
     const key = zoneRecordKey(record);

@@ -1,6 +1,8 @@
 import { equal, notEqual, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { z } from "zod";
 import { idOf, sha256, type EnvelopeId, type LogId, type StatementId } from "../../protocol/ids.ts";
 import { isLaterSerial, serialOffset, zoneSerial, type CountedLog } from "./zone-serial.ts";
 
@@ -26,7 +28,27 @@ function offset({ seqs, statements }: State): number {
   );
 }
 
+const file = new URL("../../protocol/vectors/zones.json", import.meta.url);
+const vectors = z
+  .object({
+    serials: z.array(
+      z.object({
+        base: z.number(),
+        logs: z.array(z.custom<CountedLog>()),
+        statements: z.array(z.custom<StatementId>()),
+        serial: z.number(),
+      }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(file, "utf8")));
+
 describe("the serial of a zone", () => {
+  it("is the one of the vectors", () => {
+    for (const { base, logs, statements, serial } of vectors.serials) {
+      equal(zoneSerial(base, serialOffset(logs, statements)), serial);
+    }
+  });
+
   it("does not depend on the order in which a node lists what it holds", () => {
     const logs = [log("a", 3), log("b", 5), log("c", 1, "site")];
     const statements = [statement("x"), statement("y")];
