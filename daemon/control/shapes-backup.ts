@@ -121,6 +121,9 @@ export type RecoverRequest = z.infer<typeof recoverRequestShape>;
 
 export const recoverStartedShape = z.object({ session: z.string() });
 
+/** `DELETE /v1/recover/:session`. */
+export const recoverEndedShape = z.object({ ended: z.literal(true) });
+
 export const recoverStatusShape = z.object({
   state: z.enum(["asking", "ready", "failed"]),
   /** Members that answered. */
