@@ -6,7 +6,7 @@
  * which names the hash of the payload, so headers outlive pruned payloads.
  */
 import { z } from "zod";
-import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import { PleachError } from "./error.ts";
 import {
   idBytes,
@@ -121,14 +121,14 @@ export function signEnvelope(
   fields: Omit<EnvelopeHeader, "v" | "payloadBytes" | "payloadHash">,
   payload: Uint8Array,
 ): Envelope {
-  const header = encodeCbor(
-    z.encode(headerSchema, {
-      v: 1,
-      ...fields,
-      payloadBytes: payload.length,
-      payloadHash: sha256(payload),
-    }) as never,
-  );
+  const wire = z.safeEncode(headerSchema, {
+    v: 1,
+    ...fields,
+    payloadBytes: payload.length,
+    payloadHash: sha256(payload),
+  });
+  if (!wire.success) throw formError(wire.error);
+  const header = encodeCbor(wire.data as CborValue);
   return decodeEnvelope(
     encodeCbor({ v: 1, header, signature: sign(key, DOMAIN, header), payload }),
   );
@@ -186,7 +186,10 @@ function read<Schema extends z.ZodType>(
     throw new EnvelopeError("E-ENVELOPE-FORM", "Not canonical CBOR.", { cause });
   }
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  throw formError(result.error);
+}
+
+function formError({ issues: [issue] }: z.ZodError): EnvelopeError {
   const where = issue?.path.map(String).join(".") ?? "";
-  throw new EnvelopeError("E-ENVELOPE-FORM", `${where}: ${issue?.message ?? "wrong form"}`);
+  return new EnvelopeError("E-ENVELOPE-FORM", `${where}: ${issue?.message ?? "wrong form"}`);
 }

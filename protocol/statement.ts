@@ -6,7 +6,7 @@
  * `id = sha256(unsigned bytes)`: signatures are no part of it, so a malleated one changes nothing.
  */
 import { z } from "zod";
-import { decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import { delegateBody, type DelegateBody } from "./delegate-statement.ts";
 import { PleachError } from "./error.ts";
 import { genesisBody, type GenesisBody } from "./genesis.ts";
@@ -86,7 +86,9 @@ export function meshIdOf(genesis: SignedStatement): MeshId {
  * @throws StatementError when the statement would be refused by {@link decodeStatement}.
  */
 export function signStatement(body: KnownBody, keys: readonly SigningKey[]): SignedStatement {
-  const bytes = encodeCbor(z.encode(SCHEMAS[body.kind] as z.ZodType, body) as never);
+  const wire = z.safeEncode(SCHEMAS[body.kind] as z.ZodType, body);
+  if (!wire.success) throw formError(wire.error);
+  const bytes = encodeCbor(wire.data as CborValue);
   const signatures = keys
     .map((key) => ({ key: key.publicKey, signature: sign(key, domainOf(body.kind), bytes) }))
     .toSorted((a, b) => Buffer.compare(a.key, b.key));
@@ -221,7 +223,10 @@ function read<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array): z.ou
     throw new StatementError("E-STATEMENT-FORM", "Not canonical CBOR.", { cause });
   }
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  throw formError(result.error);
+}
+
+function formError({ issues: [issue] }: z.ZodError): StatementError {
   const where = issue?.path.map(String).join(".") ?? "";
-  throw new StatementError("E-STATEMENT-FORM", `${where}: ${issue?.message ?? "wrong form"}`);
+  return new StatementError("E-STATEMENT-FORM", `${where}: ${issue?.message ?? "wrong form"}`);
 }

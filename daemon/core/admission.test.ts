@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { applyUpdate, Doc, encodeStateAsUpdate, Map as YMap } from "yjs";
+import { idOf, type LogId } from "../../protocol/ids.ts";
+import { clientIdOf } from "../../protocol/envelope.ts";
+import { packVersion } from "../../protocol/record-version.ts";
+import { admitUpdate, ROOT } from "./admission.ts";
+import { LogWriter } from "./log-writer.ts";
+
+const log = idOf<LogId>(new Uint8Array(16).fill(7));
+const client = clientIdOf(log, 1);
+const version = <Value>(value: Value) => ({ lamport: 1, supersedes: [], value });
+
+/** An update by somebody who writes whatever it likes as this client. */
+function forge(clientId: number, write: (doc: Doc) => void): Uint8Array {
+  const doc = new Doc({ gc: false });
+  doc.clientID = clientId;
+  write(doc);
+  return encodeStateAsUpdate(doc);
+}
+
+test("what our own writer makes is admitted, and says what was written", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(99)), { minLength: 1 })),
+      (batches) => {
+        const writer = new LogWriter(log, 1, []);
+        const reader = new Doc();
+        const expected = new Map<string, number>();
+        let clock = 0;
+        for (const batch of batches) {
+          const records = new Map(batch.map(([key, value]) => [key, version(value)] as const));
+          const { bytes, clockBefore, clockAfter } = writer.update(records);
+          assert.equal(clockBefore, clock);
+          assert.deepEqual(admitUpdate(bytes, client, clock), { clockAfter });
+          applyUpdate(reader, bytes);
+          clock = clockAfter;
+          for (const [key, { value }] of records) expected.set(key, value);
+        }
+        const read = reader.getMap<{ x: number }>(ROOT);
+        const shown = new Map([...read.entries()].map(([key, { x }]) => [key, x] as const));
+        assert.deepEqual(shown, expected);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test("the update of another client is refused", () => {
+  const update = forge(client + 1, (doc) => doc.getMap(ROOT).set("a", packVersion(version(1))));
+  assert.equal(admitUpdate(update, client, 0), "foreign-client");
+});
+
+test("the deletion of another client's entries is refused, future ones too", () => {
+  // No structs; one client in the delete set, with one range [0, 2^40).
+  const range = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
+  const update = Uint8Array.of(0, 1, 42, 1, 0, ...range);
+  assert.equal(admitUpdate(update, client, 0), "foreign-delete");
+  assert.equal(admitUpdate(update, 42, 3), "delete-unknown");
+});
+
+test("a gap in the clock, and one place twice, are refused", () => {
+  const writer = new LogWriter(log, 1, []);
+  const first = writer.update([["a", version(1)]]);
+  const second = writer.update([["a", version(2)]]);
+  assert.equal(admitUpdate(second.bytes, client, 0), "clock");
+  assert.equal(admitUpdate(first.bytes, client, 1), "clock");
+});
+
+test("nested types, other roots, texts and foreign values are refused", () => {
+  const set = (value: unknown) => (doc: Doc) => doc.getMap(ROOT).set("a", value);
+  const hostile: readonly ((doc: Doc) => void)[] = [
+    set(new YMap()),
+    set("not a version"),
+    set({ l: 1, s: [], x: 1, more: 1 }),
+    set({ l: 1, s: [], x: new Uint8Array(3) }),
+    set({ l: 1, s: [], x: "x".repeat(9000) }),
+    set({ l: 0, s: [], x: 1 }),
+    set({ l: 1, s: ["short"], x: 1 }),
+    set({ l: 1, s: [], x: Number.NaN }),
+    (doc) => doc.getMap("other").set("a", packVersion(version(1))),
+    (doc) => doc.getMap(ROOT).set("k".repeat(500), packVersion(version(1))),
+    (doc) => doc.getMap(ROOT).set("", packVersion(version(1))),
+    (doc) => doc.getText(ROOT).insert(0, "text"),
+    (doc) => doc.getArray(ROOT).insert(0, [packVersion(version(1)), packVersion(version(2))]),
+  ];
+  for (const write of hostile) {
+    const admission = admitUpdate(forge(client, write), client, 0);
+    assert.equal(typeof admission, "string", `${write.toString()} was admitted`);
+  }
+});
+
+test("a collected item that burns the clock is refused", () => {
+  // One GC struct (info 0) of length 2^31 for the writer's own client.
+  const varint = (value: bigint): number[] => {
+    const bytes: number[] = [];
+    for (; value > 127n; value >>= 7n) bytes.push(Number(value & 127n) | 128);
+    return [...bytes, Number(value)];
+  };
+  const update = [1, 1, ...varint(BigInt(client)), 0, 0, ...varint(2n ** 31n), 0];
+  assert.equal(admitUpdate(Uint8Array.from(update), client, 0), "content");
+});
+
+test("whatever is admitted neither throws, nor waits, nor fails to load again", () => {
+  const writer = new LogWriter(log, 1, [["a", version("one")]]);
+  const updates = [
+    writer.update([
+      ["a", version("two")],
+      ["b", version("three")],
+    ]).bytes,
+    writer.update([["a", version("four")]]).bytes,
+  ];
+  let admitted = 0;
+  const [last = new Uint8Array()] = updates.slice(-1);
+  for (let at = 0; at < last.length * 8; at++) {
+    const flipped = Uint8Array.from(last);
+    flipped[at >> 3] = (flipped[at >> 3] ?? 0) ^ (1 << (at & 7));
+    if (typeof admitUpdate(flipped, client, 3) === "string") continue;
+    admitted += 1;
+    const doc = new Doc();
+    for (const bytes of [writer.snapshot.bytes, ...updates.slice(0, -1), flipped]) {
+      applyUpdate(doc, bytes);
+    }
+    assert.equal(doc.store.pendingStructs, null);
+    assert.equal(doc.store.pendingDs, null);
+    const again = new Doc();
+    applyUpdate(again, encodeStateAsUpdate(doc));
+    assert.deepEqual(again.getMap(ROOT).toJSON(), doc.getMap(ROOT).toJSON());
+  }
+  assert.ok(admitted > 0, "some flips stay well-formed: those are the signature's job");
+});
