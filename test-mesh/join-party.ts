@@ -175,8 +175,7 @@ export class PartyNode {
 
   /** What `approve` does. */
   async approve(words: string, operator: SigningKey = OPERATOR): Promise<void> {
-    const found = this.membership.applications().find((each) => each.words === words);
-    if (found === undefined) throw new Error("no application has these words");
+    const found = this.membership.findApplication(words);
     const application = openApplication(Buffer.from(found.application, "base64"));
     if (application === undefined) throw new Error("the application is not sound");
     const { parts, request } = application;

@@ -14,7 +14,7 @@ import { StatementChain } from "../../protocol/statement-chain.ts";
 import type { SignedStatement } from "../../protocol/statement.ts";
 import {
   addedShape,
-  applicationsShape,
+  applicationShape,
   chainShape,
   membershipShape,
   type MembershipAnswer,
@@ -92,19 +92,8 @@ async function approve(context: CliContext, text: string, options: ApproveOption
 }
 
 async function findApplication(context: CliContext, words: string): Promise<Application> {
-  const { applications } = await context.client.get(
-    "/v1/membership/applications",
-    applicationsShape,
-  );
-  const found = applications.find((each) => each.words === words);
-  if (found === undefined) {
-    throw new CommandError("E-APPLICATION", "No application that waits here has these words.", {
-      hint:
-        "Have them read out again. Applications wait on the site that made the code; if another " +
-        "machine used it, the words differ: then make a new code.",
-      exit: 5,
-    });
-  }
+  const path = "/v1/membership/applications/find";
+  const found = await context.client.post(path, { words }, applicationShape);
   const application = openApplication(fromBase64(found.application));
   if (application?.request.key === found.applicant) return application;
   throw new CommandError("E-APPLICATION", "The application is not what the applicant signed.", {

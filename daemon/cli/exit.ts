@@ -23,7 +23,7 @@ export class CommandError extends PleachError<
   | "E-UNKNOWN" // there is nothing of this name
   | "E-TIMEOUT" // what was waited for did not come about
   | "E-DNS-ASK" // a DNS server gave no usable answer
-  | "E-APPLICATION" // no application waits under these words
+  | "E-APPLICATION" // an application is not what it should be
   | "E-JOIN" // an application was declined or cannot succeed any more
   | "E-MESH-MEMBER" // this node is in a mesh already
   | "E-OPERATOR" // the key is not that of an operator

@@ -5,11 +5,12 @@ import { parseId, type OperatorId, type OwnerId } from "../../protocol/ids.ts";
 import { readJson, RequestError } from "./body.ts";
 import {
   applyShape,
-  declineShape,
+  byWordsShape,
   inviteShape,
   joinShape,
   siteRequestShape,
   statementsShape,
+  type applicationShape,
   type applicationsShape,
   type chainShape,
   type invitationShape,
@@ -33,6 +34,8 @@ export interface MembershipPort {
   addStatements(statements: readonly Uint8Array[]): Promise<number>;
   invite(ttlMs: number): Promise<z.infer<typeof invitationShape>>;
   applications(): z.infer<typeof applicationsShape>["applications"];
+  /** The one application that has these words. */
+  findApplication(words: string): z.infer<typeof applicationShape>;
   decline(words: string): Promise<void>;
   beginJoin(code: string, owner: OwnerId | null, replaces: string | null): Promise<JoinOfferAnswer>;
   /** @returns the six words. */
@@ -69,8 +72,12 @@ export function membershipRoutes(port: MembershipPort): Hono {
   app.get("/membership/applications", (context) =>
     context.json({ applications: port.applications() }),
   );
+  app.post("/membership/applications/find", async (context) => {
+    const { words } = await readJson(context, byWordsShape);
+    return context.json(port.findApplication(words));
+  });
   app.post("/membership/applications/decline", async (context) => {
-    await port.decline((await readJson(context, declineShape)).words);
+    await port.decline((await readJson(context, byWordsShape)).words);
     return context.json({ declined: true });
   });
   app.post("/membership/joining", async (context) => {

@@ -74,14 +74,16 @@ export const invitationShape = z.object({
   addresses: z.array(text),
 });
 
-/** `GET /v1/membership/applications`: what waits for an operator on this node. */
+/**
+ * `GET /v1/membership/applications`: what waits for an operator on this node. Never the words:
+ * they are to be heard from the applicant.
+ */
 export const applicationsShape = z.object({
-  applications: z.array(
-    z.object({ words: text, application: base64, applicant: id, answeredAtMs: count }),
-  ),
+  applications: z.array(z.object({ site: text, applicant: id, answeredAtMs: count })),
 });
-/** Body of `POST /v1/membership/applications/decline`. */
-export const declineShape = z.strictObject({ words: text });
+/** Body of `POST /v1/membership/applications/find` and `…/decline`. */
+export const byWordsShape = z.strictObject({ words: text });
+export const applicationShape = z.object({ application: base64, applicant: id });
 
 /** Body of `POST /v1/membership/joining`. */
 export const joinShape = z.strictObject({

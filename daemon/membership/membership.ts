@@ -7,7 +7,6 @@
  */
 import { openApplication } from "../../protocol/application.ts";
 import type { MeshId, OperatorId, OwnerId, PeerKey, SiteId } from "../../protocol/ids.ts";
-import { toHex } from "../../protocol/ids.ts";
 import { joinWords, parseJoinWords } from "../../protocol/join-words.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { signSiteRequest, type SiteRequest } from "../../protocol/site-statement.ts";
@@ -28,6 +27,7 @@ import { MembershipError } from "./error.ts";
 import { Invitations, type UsedInvitation } from "./invitations.ts";
 import { JoinHost } from "./join-host.ts";
 import { Joining, mustBeOutside } from "./joining.ts";
+import { reportJoining, reportMesh } from "./report.ts";
 import type { AddressPort, IssuerPort, StatementPort } from "./ports.ts";
 
 export interface MembershipOptions {
@@ -38,6 +38,13 @@ export interface MembershipOptions {
   readonly addresses: AddressPort;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** An application that an operator can answer. */
+interface Waiting {
+  readonly invitation: UsedInvitation;
+  readonly application: Uint8Array;
+  readonly words: string;
 }
 
 export class Membership {
@@ -89,43 +96,13 @@ export class Membership {
 
   membership() {
     const { state, addresses } = this.#options;
-    const authority = state.authority();
-    const own = [...plainAddresses(addresses.own())];
-    const { words, problem, state: joining } = this.#joining.status();
+    const own = plainAddresses(addresses.own());
     return {
+      ...reportMesh(state.authority(), (site) => addresses.ofMember(site)),
       siteId: state.siteId,
-      addresses: own,
+      addresses: [...own],
       ownNamed: own.map((address) => addresses.withPeer(address, state.siteId)),
-      meshId: authority.meshId ?? null,
-      meshName: authority.meshId === undefined ? null : authority.meshName,
-      operators: [...authority.operators].map(([key, { name }]) => ({ key, name })),
-      sites: [...authority.sites.values()].map(({ siteId, name, org, place, replaces }) => ({
-        siteId,
-        name,
-        org,
-        place,
-        addresses: [...addresses.ofMember(siteId)],
-        owners: authority.delegations
-          .filter((each) => each.site === siteId && each.set === null)
-          .map(({ owner }) => owner),
-        replaces: replaces ?? null,
-      })),
-      owners: [...authority.owners.values()].map((owner) => ({
-        ownerId: owner.ownerId,
-        name: owner.name,
-        org: owner.org,
-        country: owner.country,
-        sign: owner.sign,
-        box: toHex(owner.box),
-      })),
-      joining: {
-        state: joining,
-        words: words ?? null,
-        problem:
-          problem === undefined
-            ? null
-            : { code: problem.code, message: problem.message, hint: problem.hint ?? null },
-      },
+      joining: reportJoining(this.#joining.status()),
     };
   }
 
@@ -196,26 +173,27 @@ export class Membership {
     return { ...invitation, addresses: [...own] };
   }
 
-  /** What waits for an operator. */
+  /** What waits for an operator; never the words, which are to be heard from the applicant. */
   applications() {
-    return this.#waiting().map(({ invitation, application, words }) => ({
-      words,
-      application: Buffer.from(application).toString("base64"),
+    return this.#waiting().map(({ invitation, application }) => ({
+      site: openApplication(application)?.request.name ?? "",
       applicant: invitation.applicant,
       answeredAtMs: invitation.answeredAtMs,
     }));
   }
 
   /** @throws JoinWordsError, MembershipError when nothing waits under these words. */
+  findApplication(text: string): { readonly application: string; readonly applicant: PeerKey } {
+    const { invitation, application } = this.#waitingUnder(text);
+    return {
+      application: Buffer.from(application).toString("base64"),
+      applicant: invitation.applicant,
+    };
+  }
+
+  /** @throws JoinWordsError, MembershipError when nothing waits under these words. */
   async decline(text: string): Promise<void> {
-    const words = parseJoinWords(text);
-    const found = this.#waiting().find((each) => each.words === words);
-    if (found === undefined) {
-      throw new MembershipError("E-APPLICATION-UNKNOWN", "No application here has these words.", {
-        hint: "Have them read out again. Applications wait on the site that made the code.",
-      });
-    }
-    await this.#invitations.decline(found.invitation);
+    await this.#invitations.decline(this.#waitingUnder(text).invitation);
     this.#host.wake();
   }
 
@@ -244,11 +222,23 @@ export class Membership {
     return this.#joining.apply(code, application);
   }
 
-  #waiting(): readonly {
-    readonly invitation: UsedInvitation;
-    readonly application: Uint8Array;
-    readonly words: string;
-  }[] {
+  #waitingUnder(text: string): Waiting {
+    const words = parseJoinWords(text);
+    const found = this.#waiting().find((each) => each.words === words);
+    if (found !== undefined) return found;
+    throw new MembershipError(
+      "E-APPLICATION-UNKNOWN",
+      "No application that waits here has these words.",
+      {
+        hint:
+          "Have them read out again. Applications wait on the site that made the code; if " +
+          "another machine used it, the words differ: then make a new code.",
+        exit: 5,
+      },
+    );
+  }
+
+  #waiting(): readonly Waiting[] {
     const { state } = this.#options;
     const meshId = state.meshId();
     if (meshId === undefined) return [];

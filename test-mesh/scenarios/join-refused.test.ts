@@ -86,7 +86,7 @@ test("wrong words, a stranger's key and a missing terminal approve nothing", asy
     const list = right.split(" ");
     const swapped = [...list.slice(1), list[0]].join(" ");
     const yes = [...sign, "--yes"];
-    await refused(quimper, { code: "E-APPLICATION", exit: 5 }, "approve", swapped, ...yes);
+    await refused(quimper, { code: "E-APPLICATION-UNKNOWN", exit: 5 }, "approve", swapped, ...yes);
     const typo = list.with(0, "quimper").join(" ");
     const told = await refused(quimper, { code: "E-WORDS-WORD", exit: 2 }, "approve", typo, ...yes);
     assert.match(told, /"quimper" is not in the list/);
@@ -115,7 +115,7 @@ test("wrong words, a stranger's key and a missing terminal approve nothing", asy
 
     assert.equal((await box.client.get("/v1/membership", membershipShape)).meshId, null);
     await quimper.pleach("approve", right, "--decline");
-    await refused(quimper, { code: "E-APPLICATION", exit: 5 }, "approve", right, ...yes);
+    await refused(quimper, { code: "E-APPLICATION-UNKNOWN", exit: 5 }, "approve", right, ...yes);
   });
 });
 

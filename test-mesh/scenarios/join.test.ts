@@ -1,6 +1,6 @@
 /** People found a mesh, invite, join, approve and replace a lost site, by the commands alone. */
 import assert from "node:assert/strict";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ownerPinShape } from "../owner-pin-shape.ts";
@@ -29,7 +29,14 @@ async function names(site: TestSite): Promise<string[]> {
   return (await membership(site)).sites.map(({ name }) => name).toSorted();
 }
 
-/** Without `--yes`-independent extras: the arguments that sign as the operator of a test. */
+/** The words of an application, as soon as it is made. */
+function wordsAt(site: TestSite): Promise<string> {
+  return waitFor("six words", JOIN_MS, async () => {
+    return (await membership(site)).joining.words ?? undefined;
+  });
+}
+
+/** The arguments that sign as the operator of a test. */
 function signing(mesh: TestMesh): string[] {
   const { operatorKey, passphrase } = foundingFiles(mesh.directory);
   return ["--operator-key", operatorKey, "--passphrase-file", passphrase];
@@ -67,6 +74,44 @@ test("a mesh is founded, and sites join with new owners and with one that is the
       const all = await Promise.all([quimper, brest, morlaix].map(names));
       return all.every((each) => each.length === 3);
     });
+  });
+});
+
+test("two operators, and an applicant that waits for one of them", async () => {
+  await withMesh(async (mesh) => {
+    const [quimper, brest, vannes] = (await started(mesh, "quimper", "brest", "vannes")) as [
+      TestSite,
+      TestSite,
+      TestSite,
+    ];
+    const { operatorKey, passphrase } = foundingFiles(mesh.directory);
+    await writeFile(passphrase, "correct horse battery staple\n");
+    const anne = join(mesh.directory, "anne.key");
+    const withPassphrase = ["--passphrase-file", passphrase];
+    await brest.pleach("operators", "new", "--name", "Anne", "--out", anne, ...withPassphrase);
+    const sheet = join(mesh.directory, "quimper.sheet");
+    await quimper.pleach(
+      ...["init", "--mesh", "test", "--operator", `${anne}.pub`, "--operator-out", operatorKey],
+      ...[...withPassphrase, "--phrase-out", sheet],
+    );
+    const { operators } = await quimper.pleach("operators", "list");
+    assert.deepEqual(
+      (operators as { name: string }[]).map(({ name }) => name),
+      ["quimper", "Anne"],
+    );
+
+    const code = String((await quimper.pleach("invite"))["code"]);
+    const asked = brest.pleach("join", code, "--site", "brest", "--owner", "none");
+    const words = await wordsAt(brest);
+    await quimper.pleach("approve", words, "--operator-key", anne, ...withPassphrase, "--yes");
+    assert.equal((await asked)["state"], "joined");
+
+    const second = String((await brest.pleach("invite"))["code"]);
+    const turnedDown = vannes.refused("join", second, "--site", "vannes", "--owner", "none");
+    await brest.pleach("approve", await wordsAt(vannes), "--decline");
+    const { exit, error } = await turnedDown;
+    assert.deepEqual([exit, error["code"]], [5, "E-JOIN"]);
+    assert.deepEqual(await names(brest), ["brest", "quimper"]);
   });
 });
 
