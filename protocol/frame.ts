@@ -55,8 +55,8 @@ export function unpackFrame(
  */
 export function release(buffer: Uint8Array): void {
   const { buffer: memory, byteOffset } = buffer;
-  // A small buffer may lie in a pool that others use.
-  if (memory instanceof ArrayBuffer && byteOffset === 0 && memory.byteLength >= 65_536) {
+  // A small buffer may lie in the pool that others use.
+  if (memory instanceof ArrayBuffer && byteOffset === 0 && memory.byteLength > Buffer.poolSize) {
     memory.transfer(0);
   }
 }

@@ -1,0 +1,144 @@
+/**
+ * A worker thread of a backup: reads, cuts, names, packs, compresses, seals.
+ *
+ * It does everything with blocking calls, one job after another; the main thread gives it the
+ * next jobs before it has done the last. Chunks go in random order to two open shards, so that
+ * the order and the sizes of small files cannot be read from where they lie.
+ */
+import { randomFillSync, type KeyObject } from "node:crypto";
+import { parentPort, workerData } from "node:worker_threads";
+import { gearTable } from "../../../protocol/chunk-cut.ts";
+import { CHUNK_ID_BYTES, chunkIdOf } from "../../../protocol/chunk.ts";
+import { release } from "../../../protocol/frame.ts";
+import { PleachError } from "../../../protocol/error.ts";
+import { chunkIdKey, cutKey } from "../../../protocol/set-keys.ts";
+import { FileReader } from "./file-reader.ts";
+import { finishRun } from "./finish-run.ts";
+import { SeenChunks } from "./seen-chunks.ts";
+import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
+import { ShardSealer, type SealedShard } from "./shard-sealer.ts";
+import type {
+  BatchResult,
+  FileBatch,
+  FromWorker,
+  ToWorker,
+  WorkerSetup,
+} from "./worker-message.ts";
+
+const setup = workerData as WorkerSetup;
+const port = parentPort;
+if (port === null) throw new Error("This file is a worker thread.");
+const say = (message: FromWorker): void => port.postMessage(message);
+
+const dataKey: KeyObject = chunkIdKey(setup.setKey, "data");
+const seen = new SeenChunks(setup.seen);
+const reader = new FileReader(gearTable(cutKey(setup.setKey)));
+const sealer = new ShardSealer(setup.subject, setup.slots);
+const sealFull = (frames: readonly CheckedFrame[]): void => {
+  say({ type: "shard", sealed: sealer.seal(frames, "full") });
+  for (const { content } of frames) release(content);
+};
+const dataPackers = [new ShardPacker(sealFull), new ShardPacker(sealFull)] as const;
+/** Trees and indexes apart from the files: a restore reads them first and many at a time. */
+let treePacker: ShardPacker | undefined;
+
+port.on("message", (message: ToWorker) => {
+  try {
+    handle(message);
+  } catch (error) {
+    const code = error instanceof PleachError ? error.code : undefined;
+    say({ type: "failed", code, message: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+function handle(message: ToWorker): void {
+  switch (message.type) {
+    case "files":
+      say({ type: "result", batch: message.batch, result: readBatch(message.files) });
+      break;
+    case "chunks":
+      treePacker ??= new ShardPacker(sealFull);
+      for (const { kind, id, bytes } of message.chunks) treePacker.add(kind, id, bytes);
+      break;
+    case "grow":
+      seen.grow(message.level);
+      break;
+    case "drain":
+      say({ type: "drained", frames: drain() });
+      break;
+    case "finish": {
+      const onShard = (sealed: SealedShard): void => say({ type: "shard", sealed });
+      const { root, record } = finishRun(message, sealer, setup.setKey, onShard);
+      say({ type: "finished", root, record });
+      break;
+    }
+  }
+}
+
+/** All open frames, so that one worker can make the last shards of the run. */
+function drain(): readonly CheckedFrame[] {
+  const packers = treePacker === undefined ? dataPackers : [...dataPackers, treePacker];
+  return packers.flatMap((packer) => {
+    const frames = packer.frames();
+    packer.reset();
+    return frames;
+  });
+}
+
+function readBatch({ names, facts }: FileBatch): BatchResult {
+  const count = facts.length / 4;
+  const outcome = new Float64Array(count * 3);
+  const ids: Uint8Array[] = [];
+  const extents: {
+    file: number;
+    extents: NonNullable<ReturnType<FileReader["read"]>["extents"]>;
+  }[] = [];
+  const failures: { file: number; reason: string }[] = [];
+  let at = 0;
+  for (let file = 0; file < count; file++) {
+    const [folder = 0, nameLength = 0, sizeBytes = 0, inode = 0] = facts.subarray(file * 4);
+    const name = names.subarray(at, (at += nameLength));
+    const path = Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
+    const before = ids.length;
+    try {
+      const read = reader.read({ path, sizeBytes, inode }, (chunk) => ids.push(keep(chunk)));
+      if (read.extents !== undefined) extents.push({ file, extents: read.extents });
+      outcome.set([ids.length - before, read.sizeBytes, read.changed ? 1 : 0], file * 3);
+    } catch (error) {
+      // A fault of the packing is not a fault of the file.
+      if (error instanceof PleachError || error instanceof RangeError) throw error;
+      ids.length = before;
+      failures.push({ file, reason: reasonOf(error) });
+      outcome[file * 3] = -1;
+    }
+  }
+  return {
+    ids: Buffer.concat(ids, ids.length * CHUNK_ID_BYTES),
+    facts: outcome,
+    extents,
+    failures,
+  };
+}
+
+/** Stores a chunk unless it is known. @returns Its id. */
+function keep(chunk: Uint8Array): Uint8Array {
+  const id = chunkIdOf(dataKey, chunk);
+  if (seen.add(id)) (randomBit() ? dataPackers[0] : dataPackers[1]).add("data", id, chunk);
+  return id;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && "code" in error) return String(error.code);
+  return String(error);
+}
+
+const chance = new Uint8Array(4096);
+let chanceUsed = chance.length;
+
+function randomBit(): boolean {
+  if (chanceUsed === chance.length) {
+    randomFillSync(chance);
+    chanceUsed = 0;
+  }
+  return ((chance[chanceUsed++] ?? 0) & 1) === 1;
+}

@@ -1,0 +1,110 @@
+/**
+ * Reads one file in chunks: opened without following a link, holes left out, and looked at again
+ * afterwards to see whether it changed meanwhile.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { cutLength } from "../../../protocol/chunk-cut.ts";
+import { MAX_CHUNK_BYTES } from "../../../protocol/chunk.ts";
+import type { Extent } from "../../../protocol/tree.ts";
+import { dataRanges } from "./system-calls.ts";
+
+/** A file is opened while it may be swapped for a pipe: never wait for one. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const BUFFER_BYTES = 2 * MAX_CHUNK_BYTES;
+/** st_blocks counts in this unit, whatever the file system. */
+const BLOCK_BYTES = 512;
+
+/** What was expected when the directory was walked. */
+export interface ExpectedFile {
+  readonly path: Uint8Array;
+  readonly sizeBytes: number;
+  readonly inode: number;
+}
+
+export interface ReadFile {
+  /** Size of the file as it was read. */
+  readonly sizeBytes: number;
+  readonly extents: readonly Extent[] | undefined;
+  /** It is not the file that was expected, or it changed while it was read. */
+  readonly changed: boolean;
+}
+
+export class FileReader {
+  readonly #gear: Int32Array;
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+
+  constructor(gear: Int32Array) {
+    this.#gear = gear;
+  }
+
+  /**
+   * Gives each chunk of the file to `onChunk`, which must be done with it when it returns.
+   *
+   * @throws the error of `node:fs` or SystemError when the file cannot be opened or read.
+   */
+  read(file: ExpectedFile, onChunk: (chunk: Uint8Array) => void): ReadFile {
+    const fd = openSync(Buffer.from(file.path), READ_FLAGS);
+    try {
+      const before = fstatSync(fd);
+      if (!before.isFile()) {
+        throw Object.assign(new Error("is no longer a file"), { code: "ECHANGED" });
+      }
+      const extents = isSparse(before) ? dataRanges(fd, before.size) : undefined;
+      const ranges = extents ?? [{ offset: 0, length: before.size }];
+      const whole = this.#readRanges(fd, ranges, onChunk);
+      const after = fstatSync(fd);
+      const changed =
+        !whole ||
+        before.ino % 2 ** 53 !== file.inode ||
+        before.size !== file.sizeBytes ||
+        after.size !== before.size ||
+        after.mtimeMs !== before.mtimeMs ||
+        after.ctimeMs !== before.ctimeMs;
+      return { sizeBytes: before.size, extents, changed };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** False when the file ended early; zeros stand for what is missing, so that sizes are true. */
+  #readRanges(
+    fd: number,
+    ranges: readonly Extent[],
+    onChunk: (chunk: Uint8Array) => void,
+  ): boolean {
+    const buffer = this.#buffer;
+    let whole = true;
+    let [start, end] = [0, 0];
+    const cutAll = (last: boolean): void => {
+      while (end > start && (last || end - start >= MAX_CHUNK_BYTES)) {
+        const length = cutLength(this.#gear, buffer, start, end);
+        onChunk(buffer.subarray(start, start + length));
+        start += length;
+      }
+    };
+    for (const { offset, length } of ranges) {
+      for (let done = 0; done < length;) {
+        if (end === buffer.length) {
+          buffer.copyWithin(0, start, end);
+          end -= start;
+          start = 0;
+        }
+        const wanted = Math.min(length - done, buffer.length - end);
+        const got = readSync(fd, buffer, end, wanted, offset + done);
+        if (got === 0) {
+          whole = false;
+          buffer.fill(0, end, end + wanted);
+        }
+        done += got === 0 ? wanted : got;
+        end += got === 0 ? wanted : got;
+        cutAll(false);
+      }
+    }
+    cutAll(true);
+    return whole;
+  }
+}
+
+function isSparse(stat: Stats): boolean {
+  return stat.blocks * BLOCK_BYTES < stat.size;
+}

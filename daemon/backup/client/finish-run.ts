@@ -1,0 +1,125 @@
+/**
+ * The end of a run: what the workers left open, the index and the snapshot record go into as few
+ * shards as they need, the last one padded to its Padmé size.
+ *
+ * The index names shards, and a shard can only be named when it is sealed. So the index chunks of
+ * all sealed shards come first; the last one also has the table of the shard that it lies in, and
+ * stands for it with an empty id.
+ */
+import { encodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
+import { chunkIdOf } from "../../../protocol/chunk.ts";
+import { unpackFrame } from "../../../protocol/frame.ts";
+import type { ShardId } from "../../../protocol/ids.ts";
+import { tableOf } from "../../../protocol/sealed-shard.ts";
+import { chunkIdKey } from "../../../protocol/set-keys.ts";
+import {
+  encodeSnapshot,
+  type FrameAddress,
+  type SnapshotRecord,
+} from "../../../protocol/snapshot.ts";
+import { BackupError } from "./error.ts";
+import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
+import type { SealedShard, ShardSealer } from "./shard-sealer.ts";
+import type { OpenRecord } from "./worker-message.ts";
+
+/** An index chunk is closed when it passes this size. */
+export const INDEX_TARGET_BYTES = 512 * 1024;
+
+interface OpenRun {
+  readonly frames: readonly CheckedFrame[];
+  /** Tables of sealed shards of this run that stand in no index yet. */
+  readonly tables: readonly ShardTable[];
+  readonly record: OpenRecord;
+}
+
+/** @returns The root, and the record as it was stored. */
+export function finishRun(
+  run: OpenRun,
+  sealer: ShardSealer,
+  setKey: Uint8Array,
+  onShard: (sealed: SealedShard) => void,
+): { readonly root: ShardId; readonly record: SnapshotRecord } {
+  const pending = [...run.tables];
+  const index: Address[] = run.record.index.map(({ shard, frame }) => ({ shard, frame }));
+  /** Addresses in the open shard, which has no name yet. */
+  let own: Address[] = [];
+  const seal = (frames: readonly CheckedFrame[], size: "full" | "remainder"): ShardId => {
+    const sealed = sealer.seal(frames, size);
+    onShard(sealed);
+    for (const address of own) address.shard = sealed.shard;
+    own = [];
+    const { shard, sizeBytes } = sealed;
+    // The indexed part only: nobody looks for the index through the index.
+    const content = contentOf(frames);
+    if (content.length > 0) pending.push({ shard, sizeBytes, table: tableOf(content) });
+    return sealed.shard;
+  };
+  const packer = new ShardPacker((frames) => void seal(frames, "full"));
+  for (const frame of run.frames) packer.addFrame(frame, plaintextOf);
+
+  const addIndex = (tables: readonly ShardTable[]): boolean => {
+    const bytes = encodeIndex(tables);
+    if (!packer.addAlone("index", chunkIdOf(chunkIdKey(setKey, "index"), bytes), bytes))
+      return false;
+    const address: Address = { shard: undefined, frame: packer.frames().length - 1 };
+    index.push(address);
+    own.push(address);
+    return true;
+  };
+  const sealOpen = (): void => {
+    const frames = packer.frames();
+    if (frames.length === 0) throw new BackupError("E-BACKUP-SELF", "An index fits in no shard.");
+    seal(frames, "full");
+    packer.reset();
+  };
+
+  for (;;) {
+    while (pending.length > 0) {
+      const count = batchOf(pending);
+      const batch = pending.slice(0, count);
+      if (addIndex(batch)) pending.splice(0, count);
+      else sealOpen();
+    }
+    const table = tableOf(contentOf(packer.frames()));
+    const record = (): SnapshotRecord => ({ ...run.record, index });
+    const snapshotKey = chunkIdKey(setKey, "snapshot");
+    const framesBefore = packer.frames().length;
+    if (addIndex([{ shard: undefined, sizeBytes: 0, table }])) {
+      const bytes = encodeSnapshot(record());
+      if (packer.addAlone("snapshot", chunkIdOf(snapshotKey, bytes), bytes)) {
+        const done = record();
+        const frames = packer.frames();
+        const sealed = sealer.seal(frames, "remainder");
+        onShard(sealed);
+        for (const address of own) address.shard = sealed.shard;
+        return { root: sealed.shard, record: { ...done, index } };
+      }
+      // The index of the own shard went in, the record did not: the index counts, the shard is full.
+      if (packer.frames().length !== framesBefore + 1) throw new RangeError("frames");
+    }
+    sealOpen();
+  }
+}
+
+type Address = { -readonly [Key in keyof FrameAddress]: FrameAddress[Key] };
+
+/** How many of the tables make one index chunk. */
+function batchOf(tables: readonly ShardTable[]): number {
+  let bytes = 0;
+  let count = 0;
+  while (count < tables.length && (count === 0 || bytes < INDEX_TARGET_BYTES)) {
+    bytes += tables[count]?.table.length ?? 0;
+    count += 1;
+  }
+  return count;
+}
+
+function contentOf(frames: readonly CheckedFrame[]): readonly CheckedFrame[] {
+  return frames.filter(({ kind }) => kind === "data" || kind === "tree");
+}
+
+function plaintextOf({ codec, content, plainLength }: CheckedFrame): Uint8Array {
+  const plaintext = unpackFrame(codec, content, plainLength);
+  if (plaintext === undefined) throw new BackupError("E-BACKUP-SELF", "A frame does not unpack.");
+  return plaintext;
+}

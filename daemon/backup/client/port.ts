@@ -1,0 +1,45 @@
+/**
+ * What the plaintext side needs of the daemon: a place for sealed shards, and their lists.
+ *
+ * Filled by the commands with the control socket. Everything that goes through here is ciphertext
+ * or an identifier.
+ */
+import type { Head } from "../../../protocol/head.ts";
+import type { OwnerId, ShardId } from "../../../protocol/ids.ts";
+
+/** Where shards of one data set are read. */
+export interface ShardSource {
+  /** Bytes that the daemon holds or fetched from a holder; the reader verifies them again. */
+  get(shard: ShardId): Promise<Uint8Array>;
+}
+
+export interface CommitRequest {
+  readonly owner: OwnerId;
+  readonly sealedName: Uint8Array;
+  readonly keyEpoch: number;
+  /** How many remote sites are wanted. */
+  readonly copies: number;
+  /** Undefined while a run is under way: the head stays what it was. */
+  readonly head: Head | null;
+  readonly add: readonly (readonly [ShardId, sizeBytes: number])[];
+}
+
+/** What the daemon knows of a data set of ours. */
+export interface SetState {
+  /** Head of its newest list; null before the first run. */
+  readonly head: Head | null;
+  /** The newest head that any member knows: a newer one means that this box was rolled back. */
+  readonly newestHead: Head | null;
+  /** Every shard of the newest lists. */
+  readonly shards: ReadonlySet<ShardId>;
+}
+
+/** One data set of this site. */
+export interface SetStore extends ShardSource {
+  /** Undefined when the daemon has never heard of the data set. */
+  state(): Promise<SetState | undefined>;
+  /** Resolves when the shard is durable in the local store. */
+  put(shard: ShardId, bytes: Uint8Array): Promise<void>;
+  /** Resolves when lists and head are durable; then the shards are spread. */
+  commit(request: CommitRequest): Promise<void>;
+}

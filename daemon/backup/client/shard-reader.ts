@@ -1,0 +1,139 @@
+/**
+ * Reads shards back: verified by name, opened by key, and a snapshot found through its root.
+ */
+import { openCapsule } from "../../../protocol/capsule.ts";
+import { decodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
+import { PleachError } from "../../../protocol/error.ts";
+import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
+import { OpenedShard } from "../../../protocol/sealed-shard.ts";
+import { verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
+import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { BackupError } from "./error.ts";
+import type { ShardSource } from "./port.ts";
+
+/** The keys of one data set: by key file, or by the phrase. */
+export interface ReaderKeys {
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  /** K_set. */
+  readonly setKey: Uint8Array;
+  /** K_epoch by its number. Grows when `box` opens the capsule of another epoch. */
+  readonly epochs: Map<number, Uint8Array>;
+  /** Secret half of B: there in a recovery only. */
+  readonly box?: Uint8Array;
+}
+
+/**
+ * The keys that the capsule of a shard holds.
+ *
+ * @param bytes - A whole shard of that name.
+ * @param box - Secret half of B.
+ * @throws BackupError or ShardError when it is another shard, or not sealed to this owner.
+ */
+export function keysFromShard(
+  owner: OwnerId,
+  set: SetId,
+  shard: ShardId,
+  bytes: Uint8Array,
+  box: Uint8Array,
+): ReaderKeys {
+  const header = verifyShard(owner, set, shard, bytes);
+  const keys = openCapsule(box, header);
+  if (keys === undefined) throw notOurs(shard);
+  const epochs = new Map([[header.keyEpoch, keys.epochKey]]);
+  return { owner, set, setKey: keys.setKey, epochs, box };
+}
+
+export class ShardReader {
+  readonly keys: ReaderKeys;
+  readonly #source: ShardSource;
+
+  constructor(source: ShardSource, keys: ReaderKeys) {
+    this.#source = source;
+    this.keys = keys;
+  }
+
+  /**
+   * The bytes of a shard, verified by its name, and the key that opens it.
+   *
+   * @throws BackupError E-BACKUP-STORE when what came is not that shard; E-BACKUP-KEYS when the
+   *   key of its epoch is not here.
+   */
+  async fetch(
+    shard: ShardId,
+  ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
+    const bytes = await this.#source.get(shard);
+    const { owner, set } = this.keys;
+    let header: ShardHeader;
+    try {
+      header = verifyShard(owner, set, shard, bytes);
+    } catch (cause) {
+      if (!(cause instanceof PleachError)) throw cause;
+      throw new BackupError("E-BACKUP-STORE", `${cause.message}`, {
+        hint: "Run it again: the daemon then asks another holder.",
+        cause,
+      });
+    }
+    return { bytes, epochKey: this.#epochKey(shard, header) };
+  }
+
+  async open(shard: ShardId): Promise<OpenedShard> {
+    const { bytes, epochKey } = await this.fetch(shard);
+    return new OpenedShard(bytes, epochKey);
+  }
+
+  /** The record of the snapshot that has this root. */
+  async snapshot(root: ShardId): Promise<SnapshotRecord> {
+    const opened = await this.open(root);
+    const number = opened.frames.findIndex(({ kind }) => kind === "snapshot");
+    if (number === -1) throw contradiction(`Shard ${root} holds no snapshot record.`);
+    const record = decodeSnapshot(opened.frame(number));
+    if (record.set !== this.keys.set) throw contradiction("The record is of another data set.");
+    return record;
+  }
+
+  /** All tables that the index of a snapshot names; the shard of each is known. */
+  async *tables(root: ShardId, record: SnapshotRecord): AsyncGenerator<ShardTable> {
+    const framesOf = new Map<ShardId, number[]>();
+    for (const { shard = root, frame } of record.index) {
+      const frames = framesOf.get(shard);
+      if (frames === undefined) framesOf.set(shard, [frame]);
+      else frames.push(frame);
+    }
+    for (const [shard, frames] of framesOf) {
+      const { bytes, epochKey } = await this.fetch(shard);
+      const opened = new OpenedShard(bytes, epochKey);
+      for (const frame of frames) {
+        if (opened.frames[frame]?.kind !== "index") {
+          throw contradiction(`Frame ${frame} of shard ${shard} is no index.`);
+        }
+        for (const table of decodeIndex(opened.frame(frame))) {
+          yield table.shard === undefined ? { ...table, shard, sizeBytes: bytes.length } : table;
+        }
+      }
+    }
+  }
+
+  #epochKey(shard: ShardId, header: ShardHeader): Uint8Array {
+    const { epochs, box } = this.keys;
+    const known = epochs.get(header.keyEpoch);
+    if (known !== undefined) return known;
+    const opened = box === undefined ? undefined : openCapsule(box, header);
+    if (opened === undefined) throw notOurs(shard);
+    epochs.set(header.keyEpoch, opened.epochKey);
+    return opened.epochKey;
+  }
+}
+
+/** What the backup says contradicts itself: it was not made by a sound client. */
+export function contradiction(message: string): BackupError {
+  return new BackupError("E-RESTORE-CONTENT", message, {
+    hint: "Restore an older snapshot:  pleach backup show SET",
+  });
+}
+
+function notOurs(shard: ShardId): BackupError {
+  return new BackupError("E-BACKUP-KEYS", `Shard ${shard} is sealed with a key that is not here.`, {
+    hint: "Is this the phrase of the owner of this data set?",
+  });
+}

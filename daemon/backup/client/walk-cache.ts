@@ -1,0 +1,211 @@
+/**
+ * What the last run saw, kept beside the keys: the trees of every directory, so that a file whose
+ * times, size and inode are as they were is not read again.
+ *
+ * Only a cache: without it, or when it is of another snapshot than the newest, every file is read
+ * once more and nothing else is lost. It holds names, so it is for root alone, as the keys are.
+ *
+ * ```
+ * "PLEACHW1" | root of the snapshot (32)
+ * directories: count of ids | ids | count of trees | { length | tree }…      numbers: uint32 LE
+ * listing:     { length of path | path | offset, uint64 LE | length }…
+ * offset of the listing, uint64 LE
+ * ```
+ */
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
+import { idBytes, type ShardId } from "../../../protocol/ids.ts";
+import { decodeTree, type TreeEntry } from "../../../protocol/tree.ts";
+
+const MAGIC = Buffer.from("PLEACHW1");
+const HEAD_BYTES = MAGIC.length + 32;
+const FOOT_BYTES = 8;
+const WRITE_BYTES = 1024 * 1024;
+
+export interface CachedDirectory {
+  /** Ids of its tree chunks. */
+  readonly ids: Uint8Array;
+  readonly trees: readonly Uint8Array[];
+  readonly entries: ReadonlyMap<string, TreeEntry>;
+}
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class WalkCache {
+  readonly #fd: number;
+  /** By path; a byte is a character, so that any name can be a key. */
+  readonly #places: ReadonlyMap<string, Place>;
+
+  private constructor(fd: number, places: ReadonlyMap<string, Place>) {
+    this.#fd = fd;
+    this.#places = places;
+  }
+
+  /** Undefined when there is no sound cache of that snapshot. */
+  static open(file: string, root: ShardId): WalkCache | undefined {
+    let fd: number;
+    try {
+      fd = openSync(file, "r");
+    } catch {
+      return undefined;
+    }
+    try {
+      const head = readAt(fd, 0, HEAD_BYTES);
+      if (!head.equals(Buffer.concat([MAGIC, idBytes(root)]))) throw new RangeError("head");
+      return new WalkCache(fd, readListing(fd));
+    } catch {
+      closeSync(fd);
+      return undefined;
+    }
+  }
+
+  /** What stood in a directory. @param path - Absolute, a byte is a character. */
+  directory(path: string): CachedDirectory | undefined {
+    const place = this.#places.get(path);
+    if (place === undefined) return undefined;
+    try {
+      return parseDirectory(readAt(this.#fd, place.offset, place.length));
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Writes the cache of a run under a temporary name, until {@link WalkCacheWriter.publish}. */
+export class WalkCacheWriter {
+  readonly #file: string;
+  readonly #fd: number;
+  #buffered: Uint8Array[] = [];
+  #bufferedBytes = 0;
+  #offset = HEAD_BYTES;
+  readonly #listing: { readonly path: string; readonly offset: number; readonly length: number }[] =
+    [];
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#fd = openSync(temporary(file), "w", 0o600);
+    writeSync(this.#fd, Buffer.alloc(HEAD_BYTES));
+  }
+
+  add(path: string, ids: Uint8Array, trees: readonly Uint8Array[]): void {
+    const parts = [uint32(ids.length / CHUNK_ID_BYTES), ids, uint32(trees.length)];
+    for (const tree of trees) parts.push(uint32(tree.length), tree);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#listing.push({ path, offset: this.#offset, length });
+    this.#write(parts);
+  }
+
+  /** Makes it the cache of this snapshot. */
+  publish(root: ShardId): void {
+    const listingAt = this.#offset;
+    for (const { path, offset, length } of this.#listing) {
+      const name = Buffer.from(path, "latin1");
+      this.#write([uint32(name.length), name, uint64(offset), uint32(length)]);
+    }
+    this.#write([uint64(listingAt)]);
+    this.#flush();
+    writeSync(this.#fd, Buffer.concat([MAGIC, idBytes(root)]), 0, HEAD_BYTES, 0);
+    fsyncSync(this.#fd);
+    closeSync(this.#fd);
+    renameSync(temporary(this.#file), this.#file);
+  }
+
+  abandon(): void {
+    closeSync(this.#fd);
+    rmSync(temporary(this.#file), { force: true });
+  }
+
+  #write(parts: readonly Uint8Array[]): void {
+    for (const part of parts) {
+      this.#buffered.push(part);
+      this.#bufferedBytes += part.length;
+      this.#offset += part.length;
+    }
+    if (this.#bufferedBytes >= WRITE_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    const bytes = Buffer.concat(this.#buffered);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+    this.#buffered = [];
+    this.#bufferedBytes = 0;
+  }
+}
+
+function parseDirectory(bytes: Buffer): CachedDirectory {
+  const idsEnd = 4 + bytes.readUInt32LE(0) * CHUNK_ID_BYTES;
+  const ids = bytes.subarray(4, idsEnd);
+  const trees: Buffer[] = [];
+  const entries = new Map<string, TreeEntry>();
+  let at = idsEnd + 4;
+  let last: Uint8Array | undefined;
+  for (let left = bytes.readUInt32LE(idsEnd); left > 0; left--) {
+    const end = at + 4 + bytes.readUInt32LE(at);
+    const tree = bytes.subarray(at + 4, end);
+    trees.push(tree);
+    for (const entry of decodeTree(tree, last)) {
+      entries.set(Buffer.from(entry.name).toString("latin1"), entry);
+      last = entry.name;
+    }
+    at = end;
+  }
+  return { ids, trees, entries };
+}
+
+function readListing(fd: number): ReadonlyMap<string, Place> {
+  const size = fstatSync(fd).size;
+  const start = Number(readAt(fd, size - FOOT_BYTES, FOOT_BYTES).readBigUInt64LE());
+  const listing = readAt(fd, start, size - FOOT_BYTES - start);
+  const places = new Map<string, Place>();
+  for (let at = 0; at < listing.length;) {
+    const nameEnd = at + 4 + listing.readUInt32LE(at);
+    const path = listing.toString("latin1", at + 4, nameEnd);
+    const offset = Number(listing.readBigUInt64LE(nameEnd));
+    places.set(path, { offset, length: listing.readUInt32LE(nameEnd + 8) });
+    at = nameEnd + 12;
+  }
+  return places;
+}
+
+function readAt(fd: number, offset: number, length: number): Buffer {
+  if (length < 0 || offset < 0) throw new RangeError("outside");
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length;) {
+    const got = readSync(fd, bytes, at, length - at, offset + at);
+    if (got === 0) throw new RangeError("cut off");
+    at += got;
+  }
+  return bytes;
+}
+
+function temporary(file: string): string {
+  return `${file}.tmp`;
+}
+
+function uint32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function uint64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}

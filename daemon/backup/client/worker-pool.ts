@@ -1,0 +1,206 @@
+/**
+ * The worker threads of a backup run, and what the main thread does for them: it gives them work
+ * in small portions, stores what they seal, and ends everything at the first fault.
+ */
+import { Worker } from "node:worker_threads";
+import type { ShardTable } from "../../../protocol/chunk-index.ts";
+import type { ShardId } from "../../../protocol/ids.ts";
+import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { BackupError } from "./error.ts";
+import type { CheckedFrame } from "./shard-packer.ts";
+import {
+  freeSlot,
+  newSlots,
+  slotBytes,
+  type SealedShard,
+  type ShardSlots,
+} from "./shard-sealer.ts";
+import { SeenChunks, type SeenLevel } from "./seen-chunks.ts";
+import type {
+  BatchResult,
+  FileBatch,
+  FromWorker,
+  OpenRecord,
+  TaggedChunk,
+  ToWorker,
+  WorkerSetup,
+} from "./worker-message.ts";
+
+/** Sealed shards that wait for the daemon, in each thread. */
+const SLOTS = 2;
+/** Batches that a worker has at hand, the one it works on included. */
+const BATCHES_AHEAD = 3;
+
+export type StoreShard = (shard: ShardId, bytes: Uint8Array) => Promise<void>;
+
+interface Waiter {
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly slots: ShardSlots;
+  batches: number;
+}
+
+export class WorkerPool {
+  /** Tables of the shards that were sealed so far. */
+  readonly tables: ShardTable[] = [];
+  storedBytes = 0;
+  readonly #members: readonly Member[];
+  readonly #seen: SeenChunks;
+  readonly #store: StoreShard;
+  readonly #results = new Map<number, Waiter>();
+  readonly #storing = new Set<Promise<void>>();
+  readonly #failed: Promise<never>;
+  #fail: (error: Error) => void = () => {};
+  #nextBatch = 0;
+  #wake: () => void = () => {};
+  #drained: ((frames: readonly CheckedFrame[]) => void)[] = [];
+  #finished: ((end: { root: ShardId; record: SnapshotRecord }) => void) | undefined;
+
+  constructor(
+    setup: Omit<WorkerSetup, "slots" | "seen">,
+    levels: SeenLevel[],
+    threads: number,
+    store: StoreShard,
+  ) {
+    this.#store = store;
+    this.#seen = new SeenChunks(levels);
+    this.#failed = new Promise((_resolve, reject) => {
+      this.#fail = (error) => {
+        reject(error);
+        for (const waiter of this.#results.values()) waiter.reject(error);
+        this.#results.clear();
+      };
+    });
+    // Nobody may be waiting at the moment of the fault; whoever waits next hears of it.
+    this.#failed.catch(() => {});
+    this.#members = Array.from({ length: threads }, () => {
+      const slots = newSlots(SLOTS);
+      const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
+        workerData: { ...setup, slots, seen: levels } satisfies WorkerSetup,
+      });
+      const member: Member = { worker, slots, batches: 0 };
+      worker.on("message", (message: FromWorker) => this.#take(member, message));
+      worker.on("error", (error) => this.#fail(error));
+      return member;
+    });
+  }
+
+  /** The chunks that are known, shared with the workers. */
+  get seen(): SeenChunks {
+    return this.#seen;
+  }
+
+  /** Waits until a worker takes another batch. */
+  async room(): Promise<void> {
+    while (this.#members.every(({ batches }) => batches >= BATCHES_AHEAD)) {
+      await this.#orFail(new Promise<void>((resolve) => (this.#wake = resolve)));
+    }
+  }
+
+  /** Has a batch of files read. Await {@link room} before. */
+  read(files: FileBatch): Promise<BatchResult> {
+    const level = this.#seen.nextLevel();
+    if (level !== undefined) {
+      this.#seen.grow(level);
+      this.#tellAll({ type: "grow", level });
+    }
+    const member = this.#members.reduce((a, b) => (b.batches < a.batches ? b : a));
+    member.batches += 1;
+    const batch = this.#nextBatch++;
+    const result = new Promise<BatchResult>((resolve, reject) => {
+      this.#results.set(batch, { resolve, reject });
+    });
+    tell(member, { type: "files", batch, files });
+    return result;
+  }
+
+  /** Has chunks stored that are new. */
+  store(chunks: readonly TaggedChunk[]): void {
+    const [first] = this.#members;
+    if (first !== undefined) tell(first, { type: "chunks", chunks });
+  }
+
+  /** Closes all open shards and stores the record. Resolves when every shard is durable. */
+  async finish(
+    earlierTables: readonly ShardTable[],
+    record: OpenRecord,
+  ): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
+    const drained = this.#members.map(async (member) => {
+      const frames = new Promise<readonly CheckedFrame[]>((resolve) => this.#drained.push(resolve));
+      tell(member, { type: "drain" });
+      return this.#orFail(frames);
+    });
+    const frames = (await Promise.all(drained)).flat();
+    const [first] = this.#members;
+    if (first === undefined) throw new RangeError("no workers");
+    const end = new Promise<{ root: ShardId; record: SnapshotRecord }>((resolve) => {
+      this.#finished = resolve;
+    });
+    const tables = [...earlierTables, ...this.tables];
+    tell(first, { type: "finish", frames, tables, record });
+    const finished = await this.#orFail(end);
+    await this.#orFail(Promise.all(this.#storing));
+    return finished;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+  }
+
+  #take(member: Member, message: FromWorker): void {
+    switch (message.type) {
+      case "result":
+        member.batches -= 1;
+        this.#results.get(message.batch)?.resolve(message.result);
+        this.#results.delete(message.batch);
+        this.#wake();
+        break;
+      case "shard":
+        this.#keep(member, message.sealed);
+        break;
+      case "drained":
+        this.#drained.shift()?.(message.frames);
+        break;
+      case "finished":
+        this.#finished?.(message);
+        break;
+      case "failed":
+        this.#fail(
+          message.code === "E-BACKUP-SELF"
+            ? new BackupError("E-BACKUP-SELF", message.message)
+            : new Error(message.message),
+        );
+        break;
+    }
+  }
+
+  #keep(member: Member, { shard, sizeBytes, slot, table }: SealedShard): void {
+    this.tables.push({ shard, sizeBytes, table });
+    const bytes = slotBytes(member.slots, slot, sizeBytes);
+    const stored = this.#store(shard, bytes).then(
+      () => {
+        this.#storing.delete(stored);
+        this.storedBytes += sizeBytes;
+        freeSlot(member.slots, slot);
+      },
+      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+    );
+    this.#storing.add(stored);
+  }
+
+  #tellAll(message: ToWorker): void {
+    for (const member of this.#members) tell(member, message);
+  }
+
+  #orFail<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#failed]);
+  }
+}
+
+function tell(member: Member, message: ToWorker): void {
+  member.worker.postMessage(message);
+}
