@@ -47,6 +47,8 @@ export interface SnapshotRecord {
   /** Regular files, and the bytes they have. */
   readonly files: number;
   readonly bytes: number;
+  /** Room that they take on disk: holes do not count, hard-linked files count once. */
+  readonly roomBytes: number;
   /** What could not be read and is missing. */
   readonly unreadable: number;
   /** Files that changed while they were read. */
@@ -70,6 +72,7 @@ export function encodeSnapshot(record: SnapshotRecord): Uint8Array {
     index: record.index.map(({ shard, frame }) => [shardBytes(shard), frame]),
     files: record.files,
     bytes: record.bytes,
+    roomBytes: record.roomBytes,
     unreadable: record.unreadable,
     changed: record.changed,
     history: record.history
@@ -90,7 +93,7 @@ export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
   const value = decodeCbor(bytes, MAX_CHUNK_BYTES);
   if (value === null || typeof value !== "object") throw malformed("form");
   const fields = new Map(Object.entries(value as { readonly [key: string]: CborValue }));
-  if (fields.get("v") !== 1 || fields.size !== 15) throw malformed("version");
+  if (fields.get("v") !== 1 || fields.size !== 16) throw malformed("version");
   const name = fields.get("name");
   const tree = fields.get("tree");
   if (typeof name !== "string") throw malformed("name");
@@ -116,6 +119,7 @@ export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
     }),
     files: counted("files"),
     bytes: counted("bytes"),
+    roomBytes: counted("roomBytes"),
     unreadable: counted("unreadable"),
     changed: counted("changed"),
     history: list(fields.get("history")).map((entry) => {

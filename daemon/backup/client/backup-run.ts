@@ -16,6 +16,7 @@ import { decodeTable } from "../../../protocol/shard-table.ts";
 import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
 import { FileQueue } from "./file-queue.ts";
+import { saveMemory } from "./memory-budget.ts";
 import { planPaths } from "./path-plan.ts";
 import type { SetState, SetStore } from "./port.ts";
 import { SeenChunks } from "./seen-chunks.ts";
@@ -59,6 +60,7 @@ export interface RunOutcome {
 
 /** @throws BackupError for what is wrong here; errors of the store as they come. */
 export async function runBackup(request: RunRequest): Promise<RunOutcome> {
+  saveMemory();
   const folder = join(request.cacheFolder, request.keys.set);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lock = openSync(join(folder, "lock"), "w", 0o600);
@@ -137,6 +139,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       index: anew ? [] : before.index,
       files: figures.files,
       bytes: figures.bytes,
+      roomBytes: figures.roomBytes,
       unreadable: figures.unreadable.length,
       changed: figures.changed.length,
       history: before.history,

@@ -28,7 +28,8 @@ import type {
 const setup = workerData as WorkerSetup;
 const port = parentPort;
 if (port === null) throw new Error("This file is a worker thread.");
-const say = (message: FromWorker): void => port.postMessage(message);
+const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
 
 const dataKey: KeyObject = chunkIdKey(setup.setKey, "data");
 const seen = new SeenChunks(setup.seen);
@@ -63,9 +64,11 @@ function handle(message: ToWorker): void {
     case "grow":
       seen.grow(message.level);
       break;
-    case "drain":
-      say({ type: "drained", frames: drain() });
+    case "drain": {
+      const frames = drain();
+      say({ type: "drained", frames }, buffersOf(frames));
       break;
+    }
     case "finish": {
       const onShard = (sealed: SealedShard): void => say({ type: "shard", sealed });
       const { root, record } = finishRun(message, sealer, setup.setKey, onShard);
@@ -73,6 +76,12 @@ function handle(message: ToWorker): void {
       break;
     }
   }
+}
+
+function buffersOf(frames: readonly CheckedFrame[]): readonly ArrayBuffer[] {
+  return frames.flatMap(({ content: { buffer } }) =>
+    buffer instanceof ArrayBuffer ? [buffer] : [],
+  );
 }
 
 /** All open frames, so that one worker can make the last shards of the run. */

@@ -11,6 +11,8 @@ export type ReadOutcome = FileEntry | { readonly reason: string };
 
 export class LinkGroup {
   readonly number: number;
+  /** False once a second name was met. */
+  isNew = true;
   readonly #waiting: ((outcome: ReadOutcome) => void)[] = [];
   #outcome: ReadOutcome | undefined;
 
@@ -49,7 +51,10 @@ export class HardLinks {
     if (stat.nlink < 2n) return undefined;
     const key = `${stat.dev}:${stat.ino}`;
     const known = this.#groups.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.isNew = false;
+      return known;
+    }
     const group = new LinkGroup(this.#groups.size);
     this.#groups.set(key, group);
     return group;

@@ -6,7 +6,7 @@ import { decodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import { OpenedShard } from "../../../protocol/sealed-shard.ts";
-import { verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
+import { parseShardHeader, verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
 import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
 import type { ShardSource } from "./port.ts";
@@ -75,6 +75,14 @@ export class ShardReader {
       });
     }
     return { bytes, epochKey: this.#epochKey(shard, header) };
+  }
+
+  /** Like {@link fetch} for somebody who verifies the bytes: only the header was read. */
+  async fetchUnverified(
+    shard: ShardId,
+  ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
+    const bytes = await this.#source.get(shard);
+    return { bytes, epochKey: this.#epochKey(shard, parseShardHeader(bytes)) };
   }
 
   async open(shard: ShardId): Promise<OpenedShard> {

@@ -59,6 +59,7 @@ const lsetxattr = call(
 const lseek = call("int64_t lseek(int fd, int64_t offset, int whence)");
 const utimensat = call("int utimensat(int folder, void *path, void *times, int flags)");
 const mknod = call("int mknod(void *path, uint32_t mode, uint64_t device)");
+const mallopt = call("int mallopt(int parameter, int value)");
 const flock = call("int flock(int fd, int operation)");
 
 const listBuffer = Buffer.allocUnsafeSlow(MAX_XATTR_LIST_BYTES);
@@ -159,6 +160,17 @@ export function lockFile(fd: number): boolean {
     if (error instanceof SystemError && error.code === "EWOULDBLOCK") return false;
     throw error;
   }
+}
+
+/**
+ * Has the C library give memory back: buffers of 64 KiB and more are mapped on their own, and all
+ * threads share one heap. See mallopt(3).
+ */
+export function limitHeaps(): void {
+  const [M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD] = [-8, -3, -1];
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 65_536);
+  mallopt(M_TRIM_THRESHOLD, 65_536);
 }
 
 function terminated(bytes: Uint8Array): Buffer {

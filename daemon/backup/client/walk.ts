@@ -26,6 +26,8 @@ import { readXattrs } from "./system-calls.ts";
 import type { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
 import type { TaggedChunk } from "./worker-message.ts";
 
+/** st_blocks counts in this unit, whatever the file system. */
+const BLOCK_BYTES = 512;
 const LEAD_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** The main thread also stores shards: it must not walk longer than this at a stretch. */
@@ -56,6 +58,8 @@ export interface WalkFigures {
   /** Regular files, and their bytes. */
   files: number;
   bytes: number;
+  /** Room that they take on disk. */
+  roomBytes: number;
   /** Those that had to be read. */
   readFiles: number;
   readBytes: number;
@@ -67,6 +71,7 @@ export class Walk {
   readonly figures: WalkFigures = {
     files: 0,
     bytes: 0,
+    roomBytes: 0,
     readFiles: 0,
     readBytes: 0,
     unreadable: [],
@@ -161,6 +166,7 @@ export class Walk {
     this.figures.files += 1;
     this.figures.bytes += Number(stat.size);
     const link = this.#links.groupOf(stat);
+    if (link?.isNew !== false) this.figures.roomBytes += Number(stat.blocks) * BLOCK_BYTES;
     const cached = folder.cached?.entries.get(name.toString("latin1"));
     if (
       cached?.kind === "file" &&

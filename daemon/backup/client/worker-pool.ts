@@ -31,6 +31,9 @@ const SLOTS = 2;
 /** Batches that a worker has at hand, the one it works on included. */
 const BATCHES_AHEAD = 3;
 
+/** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
+const YOUNG_GENERATION_MIB = 4;
+
 export type StoreShard = (shard: ShardId, bytes: Uint8Array) => Promise<void>;
 
 interface Waiter {
@@ -81,6 +84,7 @@ export class WorkerPool {
       const slots = newSlots(SLOTS);
       const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
         workerData: { ...setup, slots, seen: levels } satisfies WorkerSetup,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
       });
       const member: Member = { worker, slots, batches: 0 };
       worker.on("message", (message: FromWorker) => this.#take(member, message));
@@ -141,7 +145,13 @@ export class WorkerPool {
       this.#finished = resolve;
     });
     const tables = [...earlierTables, ...this.tables];
-    tell(first, { type: "finish", frames, tables, record });
+    const buffers = frames.flatMap(({ content: { buffer } }) =>
+      buffer instanceof ArrayBuffer ? [buffer] : [],
+    );
+    first.worker.postMessage(
+      { type: "finish", frames, tables, record } satisfies ToWorker,
+      buffers,
+    );
     const finished = await this.#orFail(end);
     await this.#orFail(Promise.all(this.#storing));
     return finished;

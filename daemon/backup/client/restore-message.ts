@@ -1,0 +1,51 @@
+/** What the main thread of a restore and its workers say to one another. */
+import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
+import type { Extent } from "../../../protocol/tree.ts";
+import type { FileMeta } from "./file-writer.ts";
+
+export interface RestoreSetup {
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  /** K_set. */
+  readonly setKey: Uint8Array;
+}
+
+/** A piece of a chunk, and where in a file it goes. */
+export interface WriteItem {
+  readonly folderFd: number;
+  readonly name: Uint8Array;
+  readonly chunkId: Uint8Array;
+  readonly frame: number;
+  readonly frameOffset: number;
+  readonly length: number;
+  readonly chunkLength: number;
+  /** Ranges of the file that take the bytes of the piece, in order. */
+  readonly ranges: readonly Extent[];
+  /**
+   * There when the piece is all the data of the file: then the worker creates and finishes it.
+   * `holesUpTo` is the size of a file with holes.
+   */
+  readonly whole: { readonly meta: FileMeta; readonly holesUpTo: number | undefined } | undefined;
+}
+
+export interface ShardJob {
+  readonly job: number;
+  readonly shard: ShardId;
+  readonly bytes: Uint8Array;
+  /** K_epoch of the shard. */
+  readonly epochKey: Uint8Array;
+  readonly items: readonly WriteItem[];
+}
+
+export type FromRestoreWorker =
+  | {
+      readonly type: "done";
+      readonly job: number;
+      readonly problems: readonly { readonly item: number; readonly problem: string }[];
+    }
+  | {
+      readonly type: "failed";
+      /** Code of an error of ours, or of the system. */
+      readonly code: string;
+      readonly message: string;
+    };

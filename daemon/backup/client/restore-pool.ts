@@ -1,0 +1,116 @@
+/** The worker threads of a restore, and the shards that are fetched ahead for them. */
+import { Worker } from "node:worker_threads";
+import { PleachError } from "../../../protocol/error.ts";
+import type { ShardId } from "../../../protocol/ids.ts";
+import { BackupError } from "./error.ts";
+import type { FromRestoreWorker, RestoreSetup, ShardJob, WriteItem } from "./restore-message.ts";
+import { contradiction, type ShardReader } from "./shard-reader.ts";
+
+/** Shards that a worker has at hand, the one it works on included: 4 MiB each. */
+const SHARDS_AHEAD = 2;
+const YOUNG_GENERATION_MIB = 4;
+
+export interface ShardWork {
+  readonly shard: ShardId;
+  /** Called when the shard is there; what it pins stays pinned until the problems are told. */
+  readonly items: () => readonly WriteItem[];
+  readonly onDone: (
+    problems: readonly { readonly item: number; readonly problem: string }[],
+  ) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  jobs: number;
+}
+
+export class RestorePool {
+  readonly #reader: ShardReader;
+  readonly #members: readonly Member[];
+  readonly #waiting = new Map<number, { readonly member: Member; readonly resolve: Resolve }>();
+  readonly #failed: Promise<never>;
+  #fail: (error: Error) => void = () => {};
+  #nextJob = 0;
+
+  constructor(setup: RestoreSetup, reader: ShardReader, threads: number) {
+    this.#reader = reader;
+    this.#failed = new Promise((_resolve, reject) => (this.#fail = reject));
+    // Nobody may be waiting at the moment of the fault; whoever waits next hears of it.
+    this.#failed.catch(() => {});
+    this.#members = Array.from({ length: threads }, () => {
+      const worker = new Worker(new URL("./restore-worker.ts", import.meta.url), {
+        workerData: setup,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+      });
+      worker.on("message", (message: FromRestoreWorker) => this.#take(message));
+      worker.on("error", (error) => this.#fail(error));
+      return { worker, jobs: 0 };
+    });
+  }
+
+  /** Does all the work; each shard is fetched once, some ahead of the workers. */
+  async run(work: readonly ShardWork[]): Promise<void> {
+    const left = [...work].values();
+    const lanes = Array.from({ length: this.#members.length * SHARDS_AHEAD }, async () => {
+      for (const each of left) await this.#one(each);
+    });
+    await Promise.race([Promise.all(lanes), this.#failed]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+  }
+
+  async #one({ shard, items, onDone }: ShardWork): Promise<void> {
+    const { bytes, epochKey } = await this.#reader.fetchUnverified(shard);
+    const member = this.#members.reduce((a, b) => (b.jobs < a.jobs ? b : a));
+    member.jobs += 1;
+    const job = this.#nextJob++;
+    const done = new Promise<Done>((resolve) => this.#waiting.set(job, { member, resolve }));
+    const owned = ownMemory(bytes);
+    const message: ShardJob = { job, shard, bytes: owned, epochKey, items: items() };
+    member.worker.postMessage(message, [owned.buffer]);
+    onDone(await done);
+  }
+
+  #take(message: FromRestoreWorker): void {
+    if (message.type === "failed") {
+      this.#fail(faultOf(message.code, message.message));
+      return;
+    }
+    const waiting = this.#waiting.get(message.job);
+    this.#waiting.delete(message.job);
+    if (waiting === undefined) return;
+    waiting.member.jobs -= 1;
+    waiting.resolve(message.problems);
+  }
+}
+
+type Done = readonly { readonly item: number; readonly problem: string }[];
+type Resolve = (done: Done) => void;
+
+/** Bytes whose memory is theirs alone, so that it can be handed to another thread. */
+function ownMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const whole = byteOffset === 0 && byteLength === buffer.byteLength;
+  return whole && buffer instanceof ArrayBuffer ? new Uint8Array(buffer) : Uint8Array.from(bytes);
+}
+
+/** What a failed write or a damaged shard means to a person. */
+export function faultOf(code: string, message: string): PleachError {
+  const changed = "What was restored so far stays in the target.";
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new BackupError("E-RESTORE-SPACE", "The file system of the target is full.", {
+      changed,
+      hint: "Make room, empty the target, and run it again.",
+    });
+  }
+  if (code.startsWith("E-SHARD")) {
+    return new BackupError("E-BACKUP-STORE", message, {
+      changed,
+      hint: "Empty the target and run it again: the daemon then asks another holder.",
+    });
+  }
+  if (code.startsWith("E-")) return contradiction(message);
+  return new BackupError("E-RESTORE-WRITE", `Writing failed: ${message}.`, { changed });
+}
