@@ -19,6 +19,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./approve.ts")).approveCommand,
   },
   {
+    name: "backup",
+    summary: "data sets: add, run, list, show",
+    load: async () => (await import("./backup.ts")).backupCommand,
+  },
+  {
     name: "config",
     summary: "check the configuration",
     load: async () => (await import("./config.ts")).configCommand,
@@ -67,6 +72,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "peers",
     summary: "the other sites",
     load: async () => (await import("./peers.ts")).peersCommand,
+  },
+  {
+    name: "recover",
+    summary: "everything of an owner, on an empty machine",
+    load: async () => (await import("./recover.ts")).recoverCommand,
+  },
+  {
+    name: "restore",
+    summary: "a data set of this site, into a directory",
+    load: async () => (await import("./restore.ts")).restoreCommand,
   },
   {
     name: "service",

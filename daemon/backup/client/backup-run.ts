@@ -54,7 +54,8 @@ export interface RunOutcome {
   /** Sealed bytes that this run added. */
   readonly storedBytes: number;
   readonly storedShards: number;
-  /** All shards of the data set after the run, in bytes. */
+  /** All shards of the data set after the run, and their bytes. */
+  readonly total: { readonly shards: number; readonly bytes: number };
   readonly record: SnapshotRecord;
 }
 
@@ -147,7 +148,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const { root, record } = await pool.finish(anew ? before.tables : [], open);
     const head: Head = { ...next, root, atMs };
     const added = pool.tables;
-    await store.commit({
+    const total = await store.commit({
       owner: keys.owner,
       sealedName: keys.sealedName,
       keyEpoch: epoch.epoch,
@@ -159,7 +160,14 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     });
     cacheWriter.publish(root);
     writeTableCache(join(folder, "tables"), root, [...before.tables, ...added]);
-    return { head, figures, storedBytes: pool.storedBytes, storedShards: added.length, record };
+    return {
+      head,
+      figures,
+      storedBytes: pool.storedBytes,
+      storedShards: added.length,
+      total,
+      record,
+    };
   } catch (error) {
     cacheWriter.abandon();
     throw error;

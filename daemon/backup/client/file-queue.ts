@@ -30,7 +30,7 @@ export class FileQueue {
   #files: QueuedFile[] = [];
   #bytes = 0;
   readonly #running = new Set<Promise<void>>();
-  #fault: unknown;
+  #fault: Error | undefined;
 
   constructor(readers: FileReaders) {
     this.#readers = readers;
@@ -58,7 +58,7 @@ export class FileQueue {
         tell(files, result);
       },
       (error: unknown) => {
-        this.#fault ??= error;
+        this.#fault ??= error instanceof Error ? error : new Error(String(error));
       },
     );
     this.#running.add(running);

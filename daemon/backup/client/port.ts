@@ -19,8 +19,7 @@ export interface CommitRequest {
   readonly keyEpoch: number;
   /** How many remote sites are wanted. */
   readonly copies: number;
-  /** Undefined while a run is under way: the head stays what it was. */
-  readonly head: Head | null;
+  readonly head: Head;
   readonly add: readonly (readonly [ShardId, sizeBytes: number])[];
 }
 
@@ -40,6 +39,10 @@ export interface SetStore extends ShardSource {
   state(): Promise<SetState | undefined>;
   /** Resolves when the shard is durable in the local store. */
   put(shard: ShardId, bytes: Uint8Array): Promise<void>;
-  /** Resolves when lists and head are durable; then the shards are spread. */
-  commit(request: CommitRequest): Promise<void>;
+  /**
+   * Resolves when lists and head are durable; then the shards are spread.
+   *
+   * @returns Shards of the whole data set, and their bytes.
+   */
+  commit(request: CommitRequest): Promise<{ readonly shards: number; readonly bytes: number }>;
 }

@@ -1,6 +1,6 @@
 /** The worker threads of a restore, and the shards that are fetched ahead for them. */
 import { Worker } from "node:worker_threads";
-import { PleachError } from "../../../protocol/error.ts";
+import type { PleachError } from "../../../protocol/error.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import { BackupError } from "./error.ts";
 import type { FromRestoreWorker, RestoreSetup, ShardJob, WriteItem } from "./restore-message.ts";

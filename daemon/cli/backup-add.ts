@@ -1,0 +1,93 @@
+/** `pleach backup add`: a new data set, its part of the configuration, its keys, its timer. */
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { Command } from "commander";
+import { BackupError } from "../backup/client/error.ts";
+import { loadConfig } from "../config/load.ts";
+import { keysOf } from "./backup-run.ts";
+import { applyTimers } from "./backup-timers.ts";
+import { help, type CliContext } from "./context.ts";
+import { UsageError } from "./exit.ts";
+
+interface AddOptions {
+  readonly path: readonly string[];
+  readonly exclude: readonly string[];
+  readonly every?: string;
+}
+
+export function addCommand(context: CliContext): Command {
+  const add = new Command("add")
+    .argument("<name>", "1 to 63 of a-z, 0-9 and -")
+    .option("--path <dir>", "what to back up; may be repeated", collect, [])
+    .option("--exclude <pattern>", "what to leave out; may be repeated", collect, [])
+    .option("--every <time>", "how often, such as 24h")
+    .action(async (name: string, options: AddOptions) => {
+      const file = writePart(context, name, options);
+      const keys = keysOf(context.config.keys, name);
+      const all = loadConfig(context.configFile).backups.map((set) => set.name);
+      const timers = await applyTimers(all);
+      context.out.result({ name, set: keys.set, file: file ?? null, timers }, () =>
+        [
+          file === undefined
+            ? `${name} has its keys.`
+            : `${name} is in ${file}, its keys are in ${context.config.keys}.`,
+          "Tell the daemon:  systemctl reload pleach",
+          `First run:        pleach backup run ${name}`,
+        ].join("\n"),
+      );
+    });
+  return help(add, "Makes a data set: configuration, keys, timer.", [
+    ["pleach backup add nextcloud --path /srv/nextcloud/data", "once a day"],
+    ["pleach backup add mail --path /srv/mail --exclude '*.lock' --every 6h", "four times"],
+    ["pleach backup add wiki", "keys for a [[backup]] that is configured already"],
+  ]);
+}
+
+/** Writes `conf.d/backup-NAME.toml`. Undefined when the set is configured already. */
+function writePart(context: CliContext, name: string, options: AddOptions): string | undefined {
+  const configured = context.config.backups.some((set) => set.name === name);
+  if (configured && options.path.length === 0) return undefined;
+  if (configured) {
+    throw new BackupError("E-BACKUP-EXISTS", `A [[backup]] has the name "${name}" already.`, {
+      hint: `Change its paths in ${context.config.file} or conf.d beside it.`,
+      exit: 2,
+    });
+  }
+  if (options.path.length === 0) {
+    throw new UsageError("What shall be backed up?", `pleach backup add ${name} --path DIR`);
+  }
+  const paths = options.path.map((path) => resolve(path));
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing !== undefined) {
+    throw new BackupError("E-BACKUP-PATH", `${missing} is not there.`, { exit: 2 });
+  }
+  const lines = ["[[backup]]", `name = ${quote(name)}`, `paths = ${list(paths)}`];
+  if (options.exclude.length > 0) lines.push(`exclude = ${list(options.exclude)}`);
+  if (options.every !== undefined) lines.push(`every = ${quote(options.every)}`);
+  const folder = join(dirname(context.config.file), "conf.d");
+  const file = join(folder, `backup-${name}.toml`);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const unfinished = `${file}.tmp`;
+  writeFileSync(unfinished, `${lines.join("\n")}\n`, { mode: 0o644 });
+  renameSync(unfinished, file);
+  try {
+    loadConfig(context.configFile);
+  } catch (error) {
+    rmSync(file);
+    throw error;
+  }
+  return file;
+}
+
+/** JSON strings and arrays of them are TOML, too. */
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function list(texts: readonly string[]): string {
+  return `[${texts.map(quote).join(", ")}]`;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}

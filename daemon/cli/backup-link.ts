@@ -1,0 +1,88 @@
+/** The plaintext side's port to the daemon, over the control socket: only ciphertext passes. */
+import { z } from "zod";
+import type { CommitRequest, SetState, SetStore, ShardSource } from "../backup/client/port.ts";
+import type { ControlClient } from "../control/client.ts";
+import { DaemonError } from "../control/client.ts";
+import {
+  commitAnswerShape,
+  headShape,
+  setDetailShape,
+  type CommitRequest as CommitBody,
+} from "../control/shapes-backup.ts";
+import { headField, type Head } from "../../protocol/head.ts";
+import { parseId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { SHARD_BYTES } from "../../protocol/shard-id.ts";
+
+/** The daemon may have to fetch a shard from a holder behind a slow line. */
+const FETCH_TIMEOUT_MS = 10 * 60_000;
+/** It answers when the shard, or the lists, are on the disk. */
+const STORE_TIMEOUT_MS = 5 * 60_000;
+
+export type SetDetail = z.infer<typeof setDetailShape>;
+
+/** A data set of this site as the daemon knows it; undefined before its first run. */
+export async function setDetail(client: ControlClient, set: SetId): Promise<SetDetail | undefined> {
+  try {
+    return await client.get(`/v1/backup/sets/${set}`, setDetailShape);
+  } catch (error) {
+    if (error instanceof DaemonError && error.code === "E-NOT-FOUND") return undefined;
+    throw error;
+  }
+}
+
+/** A head as the socket gives it, with its identifiers checked. */
+export function headOf(head: z.infer<typeof headShape> | null): Head | null {
+  return head === null ? null : headField.parse(head);
+}
+
+export function setStore(client: ControlClient, set: SetId): SetStore {
+  const path = `/v1/backup/sets/${set}`;
+  return {
+    state: async (): Promise<SetState | undefined> => {
+      const detail = await setDetail(client, set);
+      if (detail === undefined) return undefined;
+      const shards = detail.groups.flatMap(({ entries }) =>
+        entries.map(([shard]) => shardOf(shard)),
+      );
+      return {
+        head: headOf(detail.head),
+        newestHead: headOf(detail.newestHead.head),
+        shards: new Set(shards),
+      };
+    },
+    get: async (shard: ShardId) => fetchShard(client, `${path}/shards/${shard}`),
+    put: async (shard: ShardId, bytes: Uint8Array) => {
+      const options = { timeoutMs: STORE_TIMEOUT_MS };
+      await client.putOctets(`${path}/shards/${shard}`, bytes, options);
+    },
+    commit: async (request: CommitRequest) => {
+      const body: CommitBody = {
+        owner: request.owner,
+        sealedName: Buffer.from(request.sealedName).toString("base64"),
+        keyEpoch: request.keyEpoch,
+        copies: request.copies,
+        head: request.head,
+        add: request.add.map(([shard, sizeBytes]) => [shard, sizeBytes]),
+        remove: [],
+      };
+      const options = { timeoutMs: STORE_TIMEOUT_MS };
+      return client.post(`${path}/commit`, body, commitAnswerShape, options);
+    },
+  };
+}
+
+/** Shards of a data set that a recovery found. */
+export function recoverySource(client: ControlClient, session: string, set: SetId): ShardSource {
+  const path = `/v1/recover/${encodeURIComponent(session)}/sets/${set}/shards`;
+  return { get: async (shard) => fetchShard(client, `${path}/${shard}`) };
+}
+
+async function fetchShard(client: ControlClient, path: string): Promise<Uint8Array> {
+  return client.getOctets(path, SHARD_BYTES, { timeoutMs: FETCH_TIMEOUT_MS });
+}
+
+function shardOf(text: string): ShardId {
+  const shard = parseId<ShardId>(text);
+  if (shard === undefined) throw new RangeError(`"${text}" is no shard identifier`);
+  return shard;
+}

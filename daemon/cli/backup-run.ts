@@ -1,0 +1,177 @@
+/** `pleach backup run`: one run of a data set, from its files to a head that the daemon stored. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { Command } from "commander";
+import { runBackup, type RunOutcome } from "../backup/client/backup-run.ts";
+import { BackupError } from "../backup/client/error.ts";
+import {
+  createSetKeys,
+  hasSetKeys,
+  readOwnerPin,
+  readSetKeys,
+  type SetKeyFile,
+} from "../backup/client/set-key-file.ts";
+import type { BackupConfig } from "../config/config.ts";
+import { PleachError } from "../../protocol/error.ts";
+import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { cacheFolder, exclusion } from "./backup-paths.ts";
+import { help, type CliContext } from "./context.ts";
+import { formatBytes, formatDuration } from "./quantities.ts";
+import { reportRun } from "./report-run.ts";
+
+/** Three distinct other sites: fewer is not done. */
+const DEFAULT_COPIES = 3;
+const HOOK_TIMEOUT_MS = 6 * 60 * 60_000;
+/** Paths that are shown to a person; --json has all. */
+const SHOWN_PATHS = 20;
+
+interface RunOptions {
+  readonly ifDue?: boolean;
+  readonly copies?: string;
+}
+
+export function runCommand(context: CliContext): Command {
+  const run = new Command("run")
+    .argument("<name>", "of a [[backup]] in the configuration")
+    .option("--if-due", "do nothing when the last run is younger than its `every`")
+    .option("--copies <number>", `remote sites wanted, 1 to 16 (default ${DEFAULT_COPIES})`)
+    .action((name: string, options: RunOptions) => runSet(context, name, options));
+  return help(run, "Backs a data set up: reads, seals, stores; the daemon spreads it.", [
+    ["pleach backup run nextcloud", "now"],
+    ["pleach backup run nextcloud --if-due", "for a timer"],
+  ]);
+}
+
+async function runSet(context: CliContext, name: string, options: RunOptions): Promise<void> {
+  const configured = configuredSet(context, name);
+  const copies = copiesOf(options.copies);
+  const keys = keysOf(context.config.keys, name);
+  const startedAtMs = Date.now();
+  if (options.ifDue === true) {
+    const head = headOf((await setDetail(context.client, keys.set))?.head ?? null);
+    if (head !== null && startedAtMs - head.atMs < configured.everyMs) {
+      context.out.result({ name, due: false, lastAtMs: head.atMs }, `${name} is not due yet.`);
+      return;
+    }
+  }
+  const report = { setId: keys.set as string, startedAtMs };
+  try {
+    await runHook(configured);
+    const started = performance.now();
+    const outcome = await runBackup({
+      keys,
+      paths: configured.paths.map((path) => Buffer.from(path)),
+      excluded: exclusion(configured, context.config),
+      copies,
+      store: setStore(context.client, keys.set),
+      cacheFolder: cacheFolder(context.config),
+      now: Date.now,
+      onProgress: ({ files, readBytes, bytes }, storedBytes) =>
+        context.out.progress({
+          step: `backing up ${name}, ${formatBytes(storedBytes)} sealed`,
+          doneFiles: files,
+          doneBytes: bytes,
+          bytesPerSecond: readBytes / ((performance.now() - started) / 1000),
+        }),
+    });
+    const unreadable = outcome.figures.unreadable.length;
+    const result = unreadable > 0 ? "partly" : "done";
+    const endedAtMs = Date.now();
+    await reportRun(context, name, { ...report, result, endedAtMs, unreadable, error: null });
+    if (unreadable > 0) context.exit = 3;
+    show(context, keys, outcome, (performance.now() - started) / 1000);
+  } catch (error) {
+    const code = error instanceof PleachError ? error.code : "E-BUG";
+    const ended = { endedAtMs: Date.now(), unreadable: 0, error: code };
+    // A daemon that cannot be reached cannot be told either.
+    if (!code.startsWith("E-DAEMON")) {
+      await reportRun(context, name, { ...report, ...ended, result: "failed" });
+    }
+    throw error;
+  }
+}
+
+/** The set of that name in the configuration. @throws BackupError E-BACKUP-UNKNOWN. */
+export function configuredSet(context: CliContext, name: string): BackupConfig {
+  const found = context.config.backups.find((set) => set.name === name);
+  if (found !== undefined) return found;
+  throw new BackupError("E-BACKUP-UNKNOWN", `No [[backup]] has the name "${name}".`, {
+    hint: `Create it:  pleach backup add ${name} --path DIR`,
+    exit: 2,
+  });
+}
+
+/** The keys of a set, made at its first use. */
+export function keysOf(keysFolder: string, name: string): SetKeyFile {
+  const pin = readOwnerPin(keysFolder);
+  if (!hasSetKeys(keysFolder, name)) return createSetKeys(keysFolder, name, pin);
+  const keys = readSetKeys(keysFolder, name);
+  if (keys.owner === pin.ownerId) return keys;
+  throw new BackupError("E-BACKUP-KEYS", `The keys of "${name}" belong to another owner.`, {
+    hint: "This site has a new owner since: give the data set another name.",
+  });
+}
+
+function copiesOf(text: string | undefined): number {
+  const copies = text === undefined ? DEFAULT_COPIES : Number(text);
+  if (Number.isInteger(copies) && copies >= 1 && copies <= 16) return copies;
+  throw new BackupError("E-BACKUP-UNKNOWN", `"${text}" is no number of copies (1 to 16).`, {
+    exit: 2,
+  });
+}
+
+/** Runs the program that makes the files ready, such as a database dump. */
+async function runHook({ name, before }: BackupConfig): Promise<void> {
+  if (before === undefined) return;
+  try {
+    await promisify(execFile)(before, [name], { timeout: HOOK_TIMEOUT_MS });
+  } catch (cause) {
+    const stderr = cause instanceof Error && "stderr" in cause ? String(cause.stderr) : "";
+    const reason = stderr.trim().split("\n").at(-1) || (cause as Error).message;
+    throw new BackupError("E-BACKUP-HOOK", `${before} failed: ${reason}`, {
+      hint: `Run it by hand:  ${before} ${name}`,
+      cause,
+    });
+  }
+}
+
+function show(context: CliContext, keys: SetKeyFile, outcome: RunOutcome, seconds: number): void {
+  const { head, figures, storedBytes, storedShards, total } = outcome;
+  const { files, bytes, readFiles, readBytes, unreadable, changed } = figures;
+  for (const { path, reason } of unreadable.slice(0, SHOWN_PATHS)) {
+    context.out.note(`not read: ${path} (${reason})`);
+  }
+  if (unreadable.length > SHOWN_PATHS) {
+    context.out.note(`not read: ${unreadable.length - SHOWN_PATHS} more (--json lists all)`);
+  }
+  for (const path of changed.slice(0, SHOWN_PATHS)) {
+    context.out.note(`changed while it was read: ${path}`);
+  }
+  context.out.result(
+    {
+      name: keys.name,
+      set: keys.set,
+      head,
+      files,
+      bytes,
+      readFiles,
+      readBytes,
+      newBytes: storedBytes,
+      newShards: storedShards,
+      sealedBytes: total.bytes,
+      shards: total.shards,
+      unreadable,
+      changed,
+      seconds: Math.round(seconds * 1000) / 1000,
+      peakMiB: Math.ceil(process.resourceUsage().maxRSS / 1024),
+    },
+    [
+      `Snapshot ${head.number} of ${keys.name}: ${files} files, ${formatBytes(bytes)}` +
+        ` in ${formatDuration(seconds * 1000)}.`,
+      `Read ${readFiles} files (${formatBytes(readBytes)}), stored ${formatBytes(storedBytes)} new.`,
+      unreadable.length === 0
+        ? `Copies:  pleach backup show ${keys.name}`
+        : `${unreadable.length} could not be read and are not in it.`,
+    ].join("\n"),
+  );
+}

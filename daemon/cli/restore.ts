@@ -1,0 +1,179 @@
+/** `pleach restore`: a snapshot of a data set of this site, into a new directory. */
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { BackupError } from "../backup/client/error.ts";
+import { runRestore, type RestoreFigures } from "../backup/client/restore-run.ts";
+import { readSetKeys } from "../backup/client/set-key-file.ts";
+import { ShardReader } from "../backup/client/shard-reader.ts";
+import type { Head } from "../../protocol/head.ts";
+import type { ShardId } from "../../protocol/ids.ts";
+import type { SnapshotRecord } from "../../protocol/snapshot.ts";
+import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { help, type CliContext } from "./context.ts";
+import { formatBytes, formatDuration, formatTime } from "./quantities.ts";
+
+interface RestoreOptions {
+  readonly to: string;
+  readonly at?: string;
+  readonly privileged?: boolean;
+}
+
+/** Problems that are shown to a person; --json has all. */
+const SHOWN_PROBLEMS = 20;
+
+export function restoreCommand(context: CliContext): Command {
+  const restore = new Command("restore")
+    .argument("<set>", "name of a data set")
+    .requiredOption("--to <dir>", "an empty directory, or one that does not exist yet")
+    .option("--at <when>", "number of a snapshot, or a day: the newest one before its end")
+    .option("--privileged", "as root: also device nodes and set-id bits")
+    .action((name: string, options: RestoreOptions) => restoreSet(context, name, options));
+  return help(restore, "Restores a snapshot; whole paths appear below the directory.", [
+    ["pleach restore nextcloud --to /srv/restored", "the newest snapshot"],
+    ["pleach restore nextcloud --at 412 --to /srv/restored", "an older one"],
+    ["pleach restore nextcloud --at 2026-11-20 --to /srv/restored", "as it was that evening"],
+  ]);
+}
+
+async function restoreSet(
+  context: CliContext,
+  name: string,
+  options: RestoreOptions,
+): Promise<void> {
+  const { owner, set, setKey, epochs } = readSetKeys(context.config.keys, name);
+  const detail = await setDetail(context.client, set);
+  const head = headOf(detail?.head ?? null);
+  if (detail === undefined || head === null) {
+    throw new BackupError("E-BACKUP-UNKNOWN", `The data set "${name}" never ran.`, {
+      hint: `Run it:  pleach backup run ${name}`,
+    });
+  }
+  const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
+  const keys = { owner, set, setKey, epochs: byNumber };
+  const reader = new ShardReader(setStore(context.client, set), keys);
+  const chosen = await chooseSnapshot(reader, head, options.at);
+  const newest = freshness(detail.newestHead, head);
+  context.out.note(newest.text);
+  const restored = await restoreInto(context, {
+    reader,
+    ...chosen,
+    into: resolve(options.to),
+    privileged: options.privileged === true,
+  });
+  context.out.result({ name, set, ...restored.fields, newest: newest.fields }, restored.text);
+}
+
+export interface RestorePlan {
+  readonly reader: ShardReader;
+  readonly root: ShardId;
+  readonly record: SnapshotRecord;
+  readonly into: string;
+  readonly privileged: boolean;
+}
+
+/** Restores and tells what could not be restored as it was: then the command ends with 3. */
+export async function restoreInto(context: CliContext, plan: RestorePlan) {
+  const { reader, root, record, into, privileged } = plan;
+  context.out.note(
+    `Restoring snapshot ${record.number} of ${record.name} (${formatTime(record.atMs)}, ` +
+      `${record.files} files, ${formatBytes(record.bytes)}) to ${into}`,
+  );
+  const started = performance.now();
+  const onProgress = ({ files, bytes }: RestoreFigures): void =>
+    context.out.progress({
+      step: "restoring",
+      doneFiles: files,
+      totalFiles: record.files,
+      doneBytes: bytes,
+      totalBytes: record.bytes,
+      bytesPerSecond: bytes / ((performance.now() - started) / 1000),
+    });
+  const figures = await runRestore({ reader, root, record, target: into, privileged, onProgress });
+  const seconds = (performance.now() - started) / 1000;
+  const { files, bytes, problems } = figures;
+  for (const { path, problem } of problems.slice(0, SHOWN_PROBLEMS)) {
+    context.out.note(`${path}: ${problem}`);
+  }
+  if (problems.length > SHOWN_PROBLEMS) {
+    context.out.note(`${problems.length - SHOWN_PROBLEMS} more such lines (--json has all)`);
+  }
+  if (problems.length > 0) context.exit = 3;
+  const paths = record.paths.map((bytesOfPath) => {
+    const path = Buffer.from(bytesOfPath).toString();
+    return { path, at: join(into, path) };
+  });
+  const { number, chain, atMs, unreadable } = record;
+  return {
+    fields: {
+      number,
+      chain,
+      root,
+      atMs,
+      files,
+      bytes,
+      /** What the run could not read, so it is not in the snapshot. */
+      missing: unreadable,
+      seconds: Math.round(seconds * 1000) / 1000,
+      into,
+      paths,
+      problems,
+      peakMiB: Math.ceil(process.resourceUsage().maxRSS / 1024),
+    },
+    text: [
+      `Restored ${files} files, ${formatBytes(bytes)}, in ${formatDuration(seconds * 1000)}:`,
+      ...paths.map(({ at }) => `  ${at}`),
+    ].join("\n"),
+  };
+}
+
+/** The snapshot of a number or a day; the newest without one. */
+async function chooseSnapshot(
+  reader: ShardReader,
+  head: Head,
+  at: string | undefined,
+): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
+  const record = await reader.snapshot(head.root);
+  if (at === undefined) return { root: head.root, record };
+  const all = [...record.history, head];
+  const chosen = /^\d{1,15}$/.test(at)
+    ? all.findLast(({ number, chain }) => number === Number(at) && chain === head.chain)
+    : all.findLast(({ atMs }) => atMs <= endOf(at));
+  if (chosen === undefined) {
+    throw new BackupError("E-RESTORE-SNAPSHOT", `There is no snapshot "${at}".`, {
+      hint: `All of them:  pleach backup show ${record.name}`,
+      exit: 2,
+    });
+  }
+  const { root } = chosen;
+  return { root, record: root === head.root ? record : await reader.snapshot(root) };
+}
+
+/** The last millisecond of a day, or a moment, in local time. */
+function endOf(text: string): number {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const at = Date.parse(day ? `${text}T23:59:59.999` : text);
+  if (!Number.isNaN(at)) return at;
+  throw new BackupError("E-RESTORE-SNAPSHOT", `"${text}" is no number and no day.`, {
+    hint: "Give a number such as 412, or a day such as 2026-11-20.",
+    exit: 2,
+  });
+}
+
+/** What the members say of the newest snapshot. */
+export function freshness(
+  newest: {
+    readonly head: { readonly root: string; readonly number: number } | null;
+    readonly confirmedBy: number;
+    readonly witnesses: number;
+  },
+  head: Head,
+) {
+  const { confirmedBy, witnesses } = newest;
+  const isNewest = newest.head === null || newest.head.root === head.root;
+  const confirmed = isNewest && confirmedBy > 0;
+  const said = `confirmed by ${confirmedBy} of ${witnesses} members`;
+  const text = isNewest
+    ? `Newest snapshot ${head.number}, ${confirmed ? said : `UNCONFIRMED (${said})`}.`
+    : `UNCONFIRMED: the newest here is ${head.number}, members know ${newest.head?.number}.`;
+  return { text, fields: { number: head.number, confirmed, confirmedBy, witnesses } };
+}
