@@ -1,11 +1,11 @@
 /** The plaintext side's port to the daemon, over the control socket: only ciphertext passes. */
-import { z } from "zod";
+import type { z } from "zod";
 import type { CommitRequest, SetState, SetStore, ShardSource } from "../backup/client/port.ts";
 import type { ControlClient } from "../control/client.ts";
 import { DaemonError } from "../control/client.ts";
 import {
   commitAnswerShape,
-  headShape,
+  type headShape,
   setDetailShape,
   type CommitRequest as CommitBody,
 } from "../control/shapes-backup.ts";
