@@ -9,8 +9,8 @@ import {
   setDetailShape,
   type CommitRequest as CommitBody,
 } from "../control/shapes-backup.ts";
-import { headField, type Head } from "../../protocol/head.ts";
-import { parseId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import type { Head } from "../../protocol/head.ts";
+import { parseId, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { SHARD_BYTES } from "../../protocol/shard-id.ts";
 
 /** The daemon may have to fetch a shard from a holder behind a slow line. */
@@ -32,7 +32,15 @@ export async function setDetail(client: ControlClient, set: SetId): Promise<SetD
 
 /** A head as the socket gives it, with its identifiers checked. */
 export function headOf(head: z.infer<typeof headShape> | null): Head | null {
-  return head === null ? null : headField.parse(head);
+  if (head === null) return null;
+  const { previous, number, atMs } = head;
+  return {
+    chain: known(parseId<ChainId>(head.chain, 16)),
+    number,
+    previous: previous === null ? null : shardOf(previous),
+    root: shardOf(head.root),
+    atMs,
+  };
 }
 
 export function setStore(client: ControlClient, set: SetId): SetStore {
@@ -82,7 +90,10 @@ async function fetchShard(client: ControlClient, path: string): Promise<Uint8Arr
 }
 
 function shardOf(text: string): ShardId {
-  const shard = parseId<ShardId>(text);
-  if (shard === undefined) throw new RangeError(`"${text}" is no shard identifier`);
-  return shard;
+  return known(parseId<ShardId>(text));
+}
+
+function known<Id>(id: Id | undefined): Id {
+  if (id === undefined) throw new RangeError("the shape lets identifiers through only");
+  return id;
 }
