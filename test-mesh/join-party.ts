@@ -111,7 +111,7 @@ export class PartyNode {
         v: 1,
         kind: "GENESIS",
         name: "test",
-        salt: new Uint8Array(16),
+        salt: sha256("salt", this.name),
         operators: [{ key: operator, name: "Anne" }],
         founders: [operator],
         threshold: 1,

@@ -82,8 +82,8 @@ async function join(context: CliContext, code: string, options: JoinOptions): Pr
   const parts = { site, ...ownerParts(offer, choice, here.siteId as SiteId, words) };
   const made = new MadeFiles();
   const sixWords = await takingBack(made, async () => {
-    if (choice.kind === "new") await handOverNew(context, offer, choice, words, options, made);
     if (choice.kind !== "none") await pinOwner(config.keys, offer.meshId as MeshId, choice.keys);
+    if (choice.kind === "new") await handOverNew(context, offer, choice, words, options, made);
     const application = Buffer.from(encodeApplication(parts)).toString("base64");
     const body = { code, application };
     const timeoutMs = JOIN_TIMEOUT_MS;

@@ -8,6 +8,7 @@ import { help, type CliContext } from "./context.ts";
 import { CommandError } from "./exit.ts";
 import { today } from "./owner-ceremony.ts";
 import { MadeFiles, readPhrase } from "./people-files.ts";
+import { rememberSheet } from "./sheet-files.ts";
 
 /** A page has room for no more; any one of them is enough. */
 const MAX_MEMBERS_ON_SHEET = 8;
@@ -60,6 +61,7 @@ async function writeSheet(context: CliContext, options: SheetOptions): Promise<v
     madeOn: today(),
   };
   await new MadeFiles().create(options.out, printRecoverySheet(sheet));
+  await rememberSheet(context.config.keys, options.out);
   const sites = [...new Set(members.map(({ site }) => site))];
   context.out.result(
     { file: options.out, ownerId, members },

@@ -13,6 +13,7 @@ import type { SignedStatement } from "../../protocol/statement.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import type { MadeFiles } from "./people-files.ts";
+import { rememberSheet } from "./sheet-files.ts";
 import type { SiteWords } from "./site-options.ts";
 import { ask, isInteractive } from "./terminal.ts";
 
@@ -45,6 +46,7 @@ export async function handOver(
   const text = printRecoverySheet(sheet);
   if (phraseOut !== undefined) {
     await made.create(phraseOut, text);
+    await rememberSheet(context.config.keys, phraseOut);
     context.out.note(`The recovery sheet is in ${phraseOut}. Print it, then delete the file.`);
   } else {
     process.stderr.write(`\n${text}\nWrite it down now. It is not shown again.\n\n`);

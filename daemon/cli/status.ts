@@ -4,6 +4,7 @@ import { statusShape, type Status } from "../control/shapes-status.ts";
 import { help, type CliContext } from "./context.ts";
 import type { Output, Tint } from "./output.ts";
 import { formatDuration } from "./quantities.ts";
+import { sheetsLeft } from "./sheet-files.ts";
 
 const TINTS: Readonly<Record<Status["areas"][number]["state"], Tint>> = {
   NONE: "dim",
@@ -15,7 +16,8 @@ const WIDTH = 78;
 
 export function statusCommand(context: CliContext): Command {
   const status = new Command("status").action(async () => {
-    const report = await context.client.get("/v1/status", statusShape);
+    const told = await context.client.get("/v1/status", statusShape);
+    const report = withSheets(told, await sheetsLeft(context.config.keys));
     context.out.result(report, () => statusText(report, context.out));
     if (report.verdict === "CRITICAL") context.exit = 1;
   });
@@ -23,6 +25,17 @@ export function statusCommand(context: CliContext): Command {
     ["pleach status", "look first here"],
     ["pleach status --json", "for scripts"],
   ]);
+}
+
+/** The daemon cannot look where people put their sheets; this command often can. */
+function withSheets(report: Status, sheets: readonly string[]): Status {
+  if (sheets.length === 0) return report;
+  const todo = sheets.map((file) => ({
+    text: `A recovery sheet lies in ${file}. Print it, keep the paper safe, delete the file.`,
+    command: `rm ${file}`,
+  }));
+  const verdict = report.verdict === "OK" ? "WARNING" : report.verdict;
+  return { ...report, verdict, todo: [...report.todo, ...todo] };
 }
 
 /** The report in words, at most 80 columns wide. */

@@ -60,6 +60,8 @@ test("a mesh is founded, and sites join with new owners and with one that is the
     const { meshId, owners } = await membership(quimper);
     assert.equal(sheet.meshId, meshId);
     assert.equal(owners.find(({ name }) => name === "brest")?.ownerId, keys.ownerId);
+    const warned = await brest.pleach("status");
+    assert.match(JSON.stringify(warned["todo"]), /brest\.sheet/);
     const pin = ownerPinShape.parse(
       JSON.parse(await readFile(join(brest.keysDirectory, "owner.json"), "utf8")),
     );
