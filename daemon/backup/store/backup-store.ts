@@ -113,10 +113,10 @@ export class BackupStore {
     options.onRecovery(async (channel) => (await ready).#recovery.serve(channel));
     try {
       const backups = await BackupStore.#build(options);
-      await backups.#holdings.start();
       await backups.#queue.resume();
       backups.#spreader.start();
-      resolve(backups);
+      // Terabytes take a while to count: the node is up meanwhile, peers wait.
+      backups.#count().then(() => resolve(backups), reject);
       return backups;
     } catch (error) {
       reject(error);
@@ -129,13 +129,29 @@ export class BackupStore {
     const log = options.log.part("backup");
     const shards = await ShardStore.open(options.directory);
     const own = await OwnSets.open(store);
-    const quota = new Quota(options.giveBytes, (set) => own.get(set) !== undefined);
-    for await (const { set, bytes } of shards.usage()) quota.stored(set, bytes);
+    const quota = new Quota(options.giveBytes);
     const lists = await ListStore.open(store);
     const receipts = new ReceiptStore(store);
     const arrivals = new Arrivals();
     const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
     return new BackupStore({ ...parts, clock, log }, own, options);
+  }
+
+  /** Counts what lies on the disk, and says what is held. */
+  async #count(): Promise<void> {
+    const { shards, lists, quota, transport, log } = this.#holder;
+    try {
+      for await (const { owner, set, bytes } of shards.usage()) {
+        const isGuest = lists.all(owner, set).some(({ header }) => header.by !== transport.self);
+        if (isGuest) quota.stored(bytes);
+      }
+      await this.#holdings.start();
+    } catch (error) {
+      log.error("what is held could not be counted; nothing more is taken in", {
+        error: String(error),
+      });
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -161,9 +177,7 @@ export class BackupStore {
 
   async putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there"> {
     const name = { owner: this.#ownerFor(set, shard, bytes), set, shard };
-    const outcome = await this.#holder.shards.put(name, bytes);
-    if (outcome === "stored") this.#holder.quota.stored(set, bytes.length);
-    return outcome;
+    return this.#holder.shards.put(name, bytes);
   }
 
   /** From the local store, else from any holder; then it is kept here again. */
@@ -180,7 +194,7 @@ export class BackupStore {
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       log.error("a stored shard is damaged; another holder has to give it", { shard });
-      await shards.discard(name);
+      await shards.discardDamaged(name);
     }
     for (const site of this.#holdersOf(owner, set)) {
       const bytes = await fetchShard(this.#holder, site, name).catch((error: unknown) => {
@@ -188,7 +202,8 @@ export class BackupStore {
         return undefined;
       });
       if (bytes === undefined) continue;
-      await this.putShard(set, shard, bytes).catch(() => {});
+      // A full disk is no reason not to answer.
+      await shards.put(name, bytes).catch(() => {});
       return bytes;
     }
     throw new BackupError("E-NOT-FOUND", `No reachable site has the shard ${shard}.`, {

@@ -14,9 +14,12 @@ import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import type { LoadedList } from "./list-store.ts";
 import type { PassOn } from "./receive-list.ts";
+import { Slots } from "./slots.ts";
 
 const PREFIX = "backup/pass/";
 const MAX_STORED_BYTES = 4096;
+/** Each holds a shard in memory and a stream on a link; a peer takes some dozens of streams. */
+const MAX_TRANSFERS = 8;
 const stored = z.strictObject({ list: idField<ListId>(), chain: z.array(idField<SiteId>()) });
 
 export class ChainQueue implements PassOn {
@@ -24,6 +27,7 @@ export class ChainQueue implements PassOn {
   readonly #store: Store;
   readonly #patienceMs: number;
   readonly #runs = new Map<string, { run: ChainRun; over: Promise<void> }>();
+  readonly #slots = new Slots(MAX_TRANSFERS);
   #stopped = false;
 
   /** @param patienceMs - How long a silent site is waited for before the next one takes over. */
@@ -84,7 +88,7 @@ export class ChainQueue implements PassOn {
       return;
     }
     current?.run.stop();
-    const run = new ChainRun(this.#holder, job, this.#patienceMs);
+    const run = new ChainRun(this.#holder, job, this.#patienceMs, this.#slots);
     const over = (current?.over ?? Promise.resolve())
       .then(() => run.run())
       .catch((error: unknown) => {

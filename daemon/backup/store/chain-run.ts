@@ -14,6 +14,7 @@ import type { Holder } from "./holder.ts";
 import { lackingOf } from "./lacking.ts";
 import type { LoadedList } from "./list-store.ts";
 import { sendList, type SendOutcome } from "./send-list.ts";
+import type { Slots } from "./slots.ts";
 
 export interface ChainJob {
   readonly list: LoadedList;
@@ -30,6 +31,8 @@ export interface ChainJob {
 const OPEN_TIMEOUT_MS = 15_000;
 /** A hop may itself wait a whole patience for the next one before it has anything to tell. */
 const STALL_PATIENCES = 2;
+/** For links that are just coming up. */
+const LINGER_MS = 10_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
@@ -37,6 +40,7 @@ export class ChainRun {
   readonly job: ChainJob;
   readonly #holder: Holder;
   readonly #patienceMs: number;
+  readonly #slots: Slots;
   readonly #stop = new AbortController();
   /** Sites that others could not reach: sent to from here. */
   readonly #direct = new Set<SiteId>();
@@ -49,8 +53,10 @@ export class ChainRun {
   #wake: () => void = () => {};
   #over = false;
 
-  constructor(holder: Holder, job: ChainJob, patienceMs: number) {
+  /** @param slots - Bounds how many transfers run at once. */
+  constructor(holder: Holder, job: ChainJob, patienceMs: number, slots: Slots) {
     this.job = job;
+    this.#slots = slots;
     this.#holder = holder;
     this.#patienceMs = patienceMs;
     this.#progressAtMs = holder.clock.monotonicMs();
@@ -78,7 +84,10 @@ export class ChainRun {
   /** Runs until done or stopped. Never rejects for what a peer does. */
   async run(): Promise<void> {
     const unlink = this.#holder.transport.onLink((peer, up) => {
-      if (up && this.job.sites.includes(peer)) this.wake();
+      if (!up || !this.job.sites.includes(peer)) return;
+      // It is there again, for others as well: they are asked first.
+      this.#direct.delete(peer);
+      this.wake();
     });
     const stopTelling = this.#holder.receipts.onNew((added) => {
       if (added.some(({ receipt }) => receipt.set === this.job.list.header.set)) {
@@ -97,7 +106,7 @@ export class ChainRun {
         }
         const next = this.#nextHop(open, lacking);
         if (next === undefined) await this.#pause(open);
-        else await this.#visit(next.hop, next.chain);
+        else await this.#slots.run(this.#stop.signal, () => this.#visit(next.hop, next.chain));
       }
     } finally {
       unlink();
@@ -191,7 +200,12 @@ export class ChainRun {
   /** Waits for a link, for the end of a pause, or for the end of patience. */
   async #pause(open: readonly SiteId[]): Promise<void> {
     const nowMs = this.#holder.clock.monotonicMs();
-    const leftMs = this.#progressAtMs + this.#patienceMs - nowMs;
+    const links = this.#holder.transport.links();
+    // Who is not even linked may be away for days: the one before us should not wait for that.
+    const patienceMs = open.some((site) => links.includes(site))
+      ? this.#patienceMs
+      : Math.min(LINGER_MS, this.#patienceMs);
+    const leftMs = this.#progressAtMs + patienceMs - nowMs;
     if (leftMs <= 0) for (const resolve of this.#waiting.splice(0)) resolve(open);
     const pauses = [...this.#notBeforeMs.values()]
       .map((notBeforeMs) => notBeforeMs - nowMs)
@@ -214,9 +228,9 @@ export class ChainRun {
     const { owner, set } = list.header;
     const group = groupName(list.header);
     const ids = new Set<string>([list.id, ...list.entries.map(({ shard }) => shard)]);
-    const drop = async ({ shard }: ListEntry): Promise<void> => {
+    const check = async ({ shard }: ListEntry): Promise<void> => {
+      if (!(await shards.discardDamaged({ owner, set, shard }))) return;
       log.error("a stored shard is damaged; another holder has to give it", { shard });
-      await shards.discard({ owner, set, shard });
     };
     return {
       list,
@@ -224,12 +238,13 @@ export class ChainRun {
       signal,
       read: async (entry: ListEntry) => {
         try {
-          return await shards.read({ owner, set, shard: entry.shard });
+          const bytes = await shards.readUnverified({ owner, set, shard: entry.shard });
+          if (bytes === undefined || bytes.length === entry.sizeBytes) return bytes;
         } catch (error) {
           if (!(error instanceof BackupError)) throw error;
-          await drop(entry);
-          return undefined;
         }
+        await check(entry);
+        return undefined;
       },
       growing: () => arrivals.growing(group),
       grown: () => arrivals.next(group),
@@ -251,7 +266,7 @@ export class ChainRun {
         this.#progressAtMs = this.#holder.clock.monotonicMs();
         this.job.onSent?.(bytes);
       },
-      onDamaged: drop,
+      onDamaged: check,
     };
   }
 }

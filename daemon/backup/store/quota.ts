@@ -5,39 +5,32 @@
  * shards come, so two owners cannot both be promised the last gigabyte. Nothing that is stored is
  * ever evicted: what does not fit is refused.
  */
-import type { SetId } from "../../../protocol/ids.ts";
-
 export class Quota {
-  readonly #usedBytes = new Map<SetId, number>();
-  readonly #isOwn: (set: SetId) => boolean;
   readonly #giveBytes: () => number;
+  #usedBytes = 0;
   #reservedBytes = 0;
 
-  /**
-   * @param giveBytes - What is lent now; a reload of the configuration may change it.
-   * @param isOwn - Whether a set is written by this site: its shards count as nobody's guest.
-   */
-  constructor(giveBytes: () => number, isOwn: (set: SetId) => boolean) {
+  /** @param giveBytes - What is lent now; a reload of the configuration may change it. */
+  constructor(giveBytes: () => number) {
     this.#giveBytes = giveBytes;
-    this.#isOwn = isOwn;
   }
 
+  /** What is lent, in bytes. */
   get spaceBytes(): number {
     return this.#giveBytes();
   }
 
   get usedBytes(): number {
-    let sum = 0;
-    for (const [set, bytes] of this.#usedBytes) if (!this.#isOwn(set)) sum += bytes;
-    return sum;
+    return this.#usedBytes;
   }
 
   get freeBytes(): number {
-    return Math.max(0, this.spaceBytes - this.usedBytes - this.#reservedBytes);
+    return Math.max(0, this.spaceBytes - this.#usedBytes - this.#reservedBytes);
   }
 
-  stored(set: SetId, bytes: number): void {
-    this.#usedBytes.set(set, (this.#usedBytes.get(set) ?? 0) + bytes);
+  /** So much more lies on the disk for others. */
+  stored(bytes: number): void {
+    this.#usedBytes += bytes;
   }
 
   /** Undefined when it does not fit. */

@@ -43,6 +43,9 @@ import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
 import { ShardIntake } from "./shard-intake.ts";
 
+/** Transfers taken in at once: each may hold 16 MiB that are not written yet. */
+const MAX_ACTIVE = 12;
+
 type Offer = Extract<OpenerMessage, { k: "offer" }>;
 
 /** Passes lists on along the chain. */
@@ -88,6 +91,10 @@ export class ListReceiver {
     const header = openListHeader(offer.header, offer.signature);
     const group = groupName(header);
     const before = this.#active.get(group);
+    if (before === undefined && this.#active.size >= MAX_ACTIVE) {
+      await refuse(channel, "busy", 0);
+      return;
+    }
     if (before !== undefined) {
       if (before.from !== channel.peer && before.generation >= header.generation) {
         await refuse(channel, "busy", 0);

@@ -135,7 +135,7 @@ export class ShardIntake {
     const { shards, quota, arrivals } = this.#holder;
     try {
       const outcome = await shards.put({ owner, set, shard: entry.shard }, bytes);
-      if (outcome === "stored") quota.stored(set, bytes.length);
+      if (outcome === "stored") quota.stored(bytes.length);
       reservation.used(bytes.length);
     } catch (error) {
       if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SHARD") throw error;

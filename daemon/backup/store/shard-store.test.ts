@@ -75,9 +75,11 @@ test("a damaged file is never given out, and a good copy can replace it", async 
   damaged[17] = (damaged[17] ?? 0) ^ 0x40;
   await writeFile(path, damaged);
   await assert.rejects(store.read(name), /damaged/);
-  await store.discard(name);
+  assert.equal(await store.discardDamaged(name), true);
   assert.equal(await store.read(name), undefined);
   assert.equal(await store.put(name, bytes), "stored");
+  assert.equal(await store.discardDamaged(name), false);
+  assert.equal(await store.sizeOf(name), bytes.length);
 });
 
 test("usage counts what lies on the disk for each data set", async (context) => {

@@ -130,23 +130,42 @@ export class ShardStore {
    * @throws BackupError when the file is damaged: another holder has to give the shard.
    */
   async read(name: ShardName): Promise<Uint8Array | undefined> {
-    let bytes: Uint8Array;
-    try {
-      if (((await this.sizeOf(name)) ?? 0) > SHARD_BYTES) throw damaged(name);
-      bytes = await readFile(this.#pathOf(name));
-    } catch (cause) {
-      if (isAbsent(cause)) return undefined;
-      throw cause instanceof BackupError ? cause : diskError("A shard cannot be read", cause);
-    }
+    const bytes = await this.readUnverified(name);
+    if (bytes === undefined) return undefined;
     if (!isShardSize(bytes.length) || shardIdOf(name.owner, name.set, bytes) !== name.shard) {
       throw damaged(name);
     }
     return bytes;
   }
 
-  /** Takes a damaged shard out of the way, so that a good copy can come in its place. */
-  async discard(name: ShardName): Promise<void> {
-    await rm(this.#pathOf(name), { force: true });
+  /**
+   * For a reader that verifies itself, as every holder does with what it is sent.
+   *
+   * @throws BackupError when the file cannot be read, or is longer than any shard.
+   */
+  async readUnverified(name: ShardName): Promise<Uint8Array | undefined> {
+    try {
+      if (((await this.sizeOf(name)) ?? 0) > SHARD_BYTES) throw damaged(name);
+      return await readFile(this.#pathOf(name));
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw cause instanceof BackupError ? cause : diskError("A shard cannot be read", cause);
+    }
+  }
+
+  /**
+   * Takes a shard out of the way if it is damaged, so that a good copy can come in its place.
+   *
+   * @returns Whether it was.
+   */
+  async discardDamaged(name: ShardName): Promise<boolean> {
+    try {
+      await this.read(name);
+      return false;
+    } catch {
+      await rm(this.#pathOf(name), { force: true });
+      return true;
+    }
   }
 
   /** What this store may still take from the disk, in bytes; not below 0. */

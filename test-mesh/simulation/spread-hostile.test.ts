@@ -1,0 +1,236 @@
+/** What a member that breaks the rules of `/pleach/shard/1` can do to a holder: nothing. */
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { Channel } from "../../daemon/core/transport.ts";
+import { idOf, sha256, type MeshId, type SetId } from "../../protocol/ids.ts";
+import { signList, type ListEntry, type SignedList } from "../../protocol/list.ts";
+import { openReceipt } from "../../protocol/receipt.ts";
+import { shardIdOf } from "../../protocol/shard-id.ts";
+import {
+  decodeHolderMessage,
+  encodeOpenerMessage,
+  SHARD_PROTOCOL,
+  unpackBits,
+  type HolderMessage,
+  type OpenerMessage,
+} from "../../protocol/shard-message.ts";
+import { signingKey } from "../../protocol/signature.ts";
+import { SeededRandom } from "../fakes/seeded-random.ts";
+import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
+
+const SET = "00112233445566778899aabbccddeeff" as SetId;
+const MESH = idOf<MeshId>(sha256("mesh"));
+const random = new SeededRandom(5);
+
+/** A holder, and a site "home" without a daemon whose key and transport the test has itself. */
+async function stage(context: TestContext, giveBytes?: number) {
+  const made = await SpreadMesh.create();
+  context.after(() => made.end());
+  const holder = await made.up("holder", giveBytes);
+  await made.up("home");
+  await made.kill("home");
+  const key = signingKey(sha256("site home"));
+  const home = made.sites.get("home");
+  assert.ok(home);
+  home.transport = made.network.join(home.id);
+  made.delegate(home.id);
+  await made.pass(3000);
+  const open = async (): Promise<Channel> => {
+    return made.time.resolve(home.transport.open(holder.id, SHARD_PROTOCOL, 5000));
+  };
+  return { made, holder, key, open };
+}
+
+function someShards(sizes: readonly number[]): { entries: ListEntry[]; bytes: Uint8Array[] } {
+  const bytes = sizes.map((size) => random.bytes(size));
+  const entries = bytes.map((one) => ({
+    shard: shardIdOf(OWNER, SET, one),
+    sizeBytes: one.length,
+  }));
+  return { entries, bytes };
+}
+
+function listOf(key = signingKey(sha256("site home")), entries: ListEntry[] = [], generation = 1) {
+  return signList(
+    key,
+    {
+      ...{ mesh: MESH, owner: OWNER, set: SET, group: 0, groups: 1, generation, previous: null },
+      ...{ sealedName: new Uint8Array(), keyEpoch: 0, copies: 3, head: null },
+    },
+    entries,
+  );
+}
+
+/** One conversation, with turns of fake time while waiting. */
+class Talk {
+  readonly #made: SpreadMesh;
+  readonly #channel: Channel;
+
+  constructor(made: SpreadMesh, channel: Channel) {
+    this.#made = made;
+    this.#channel = channel;
+  }
+
+  say(message: OpenerMessage): Promise<void> {
+    return this.raw(encodeOpenerMessage(message));
+  }
+
+  async raw(frame: Uint8Array): Promise<void> {
+    // On a channel that was cut there is nothing to hear either; that is where it shows.
+    await this.#made.time.resolve(this.#channel.send(frame).catch(() => {}));
+  }
+
+  /** The next message that is no sign of life; "cut" when the holder has cut the channel. */
+  async hear(): Promise<HolderMessage | "cut"> {
+    for (;;) {
+      let frame: Uint8Array | undefined;
+      let over = false;
+      const wait = this.#channel
+        .receive(120_000)
+        .then((got) => (frame = got))
+        .catch(() => {})
+        .finally(() => (over = true));
+      await this.#made.until(() => over, 200_000, "an answer");
+      await wait;
+      if (frame === undefined) return "cut";
+      const message = decodeHolderMessage(frame);
+      if (message.k !== "wait") return message;
+    }
+  }
+
+  offer({ header, signature }: SignedList): Promise<void> {
+    return this.say({ k: "offer", v: 1, header, signature, chain: [] });
+  }
+
+  /** Offers a list with its entries, up to the holder's `want`. */
+  async offerWhole(list: SignedList): Promise<HolderMessage | "cut"> {
+    await this.offer(list);
+    const need = await this.hear();
+    if (need === "cut" || need.k !== "need") return need;
+    const added = list.entries.length / 36;
+    await this.say({ k: "entries", base: null, added, removed: 0 });
+    if (added > 0) await this.raw(list.entries);
+    return this.hear();
+  }
+}
+
+async function filesOf({ directory }: SimulatedSite): Promise<string[]> {
+  const all = await readdir(join(directory, "shards"), { recursive: true, withFileTypes: true });
+  return all.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
+test("bytes that are not the shard are named bad, and only the good ones are signed for", async (context) => {
+  const { made, holder, open } = await stage(context);
+  const { entries, bytes } = someShards([4096, 8192]);
+  const sorted = entries.toSorted((a, b) => (a.shard < b.shard ? -1 : 1));
+  const talk = new Talk(made, await open());
+  const want = await talk.offerWhole(listOf(undefined, entries));
+  assert.ok(want !== "cut" && want.k === "want");
+  assert.deepEqual(unpackBits(2, want.bits), [0, 1]);
+  const list = await talk.hear();
+  assert.ok(list !== "cut" && list.k === "receipt");
+  for (const [index, { shard, sizeBytes }] of sorted.entries()) {
+    await talk.say({ k: "shard", index, from: 0 });
+    const good = bytes.find((one) => shardIdOf(OWNER, SET, one) === shard);
+    await talk.raw(index === 0 ? new Uint8Array(sizeBytes) : (good ?? new Uint8Array()));
+  }
+  const heard: HolderMessage[] = [];
+  for (let count = 0; count < 2; count++) {
+    const message = await talk.hear();
+    assert.ok(message !== "cut");
+    heard.push(message);
+  }
+  assert.deepEqual(heard.map(({ k }) => k).toSorted(), ["bad", "receipt"]);
+  const receipt = heard.find((message) => message.k === "receipt")?.receipts[0];
+  assert.ok(receipt);
+  assert.equal(openReceipt(receipt).id, sorted[1]?.shard);
+  assert.deepEqual(await filesOf(holder), [sorted[1]?.shard]);
+});
+
+test("a list of a stranger's key, of another mesh, or twice the same generation is refused", async (context) => {
+  const { made, holder, open, key } = await stage(context);
+  const { entries } = someShards([4096]);
+  const foreign = await new Talk(made, await open()).offerWhole(
+    listOf(signingKey(sha256("stranger")), entries),
+  );
+  assert.deepEqual(foreign, { k: "refuse", why: "right", value: 0 });
+  assert.deepEqual(holder.backups.holder.lists.all(), []);
+  await new Talk(made, await open()).offerWhole(listOf(key, entries, 5));
+  await made.pass(100);
+  for (const generation of [4, 5]) {
+    const other = listOf(key, someShards([4096]).entries, generation);
+    const answer = await new Talk(made, await open()).offerWhole(other);
+    assert.deepEqual(answer, { k: "refuse", why: "newer", value: 5 });
+  }
+});
+
+test("a list that does not fit into what is lent is refused before a byte comes", async (context) => {
+  const { made, holder, open } = await stage(context, 10_000);
+  const { entries } = someShards([8192, 8192]);
+  const answer = await new Talk(made, await open()).offerWhole(listOf(undefined, entries));
+  assert.deepEqual(answer, { k: "refuse", why: "space", value: 10_000 });
+  assert.deepEqual(holder.backups.holder.lists.all(), []);
+  // The promise of room was given back.
+  const small = await new Talk(made, await open()).offerWhole(
+    listOf(undefined, someShards([8192]).entries),
+  );
+  assert.ok(small !== "cut" && small.k === "want");
+});
+
+test("whoever breaks the protocol is cut, and nothing of it is stored", async (context) => {
+  const { made, holder, open } = await stage(context);
+  const { entries, bytes } = someShards([4096, 8192]);
+  const list = listOf(undefined, entries);
+  const after = async (act: (talk: Talk) => Promise<void>): Promise<void> => {
+    const talk = new Talk(made, await open());
+    await talk.offerWhole(list);
+    await talk.hear();
+    await act(talk);
+    assert.equal(await talk.hear(), "cut");
+  };
+  // Garbage, a message of the other side, a second offer.
+  await after((talk) => talk.raw(random.bytes(100)));
+  await after((talk) => talk.say({ k: "entries", base: null, added: 0, removed: 0 }));
+  await after((talk) => talk.offer(list));
+  // A shard that was not asked for, twice the same one, more bytes than it has.
+  await after((talk) => talk.say({ k: "shard", index: 7, from: 0 }));
+  await after((talk) => talk.say({ k: "shard", index: 0, from: 4096 }));
+  await after(async (talk) => {
+    await talk.say({ k: "shard", index: 0, from: 0 });
+    await talk.raw(random.bytes(200_000));
+  });
+  assert.deepEqual(await filesOf(holder), []);
+  // Entries that are not the signed ones.
+  const talk = new Talk(made, await open());
+  const other = listOf(undefined, someShards([4096, 8192]).entries);
+  assert.equal(
+    await talk.offerWhole({ ...listOf(undefined, entries, 2), entries: other.entries }),
+    "cut",
+  );
+  // And an honest transfer still works.
+  const honest = new Talk(made, await open());
+  const want = await honest.offerWhole(list);
+  assert.ok(want !== "cut" && want.k === "want");
+  assert.equal(bytes.length, 2);
+});
+
+test("thousands of mutated messages end in a clean refusal each", async (context) => {
+  const { made, holder, open } = await stage(context);
+  const { header, signature } = listOf(undefined, someShards([4096]).entries);
+  const good = encodeOpenerMessage({ k: "offer", v: 1, header, signature, chain: [] });
+  for (let round = 0; round < 300; round++) {
+    const bytes = Uint8Array.from(good);
+    for (let flips = random.between(1, 4); flips > 0; flips--) {
+      const at = random.between(0, bytes.length - 1);
+      bytes[at] = random.between(0, 255);
+    }
+    const channel = await open();
+    await channel.send(bytes.subarray(0, random.between(1, bytes.length)));
+    channel.abort("next");
+  }
+  await made.pass(1000);
+  assert.deepEqual(await filesOf(holder), []);
+  assert.deepEqual(holder.backups.holder.lists.all(), []);
+});
