@@ -20,6 +20,8 @@ export interface SiteOptions {
   readonly user?: number;
   /** Entry of the program to run. Default: the one of this repository. */
   readonly program?: string;
+  /** Where others are to reach it instead of at its own address, as HOST:PORT. */
+  readonly announce?: readonly string[];
   /** More TOML at the end, such as `[[backup]]` tables. */
   readonly toml?: string;
   /** Environment of its daemon and its commands, beside that of the test. */
@@ -91,6 +93,7 @@ export class TestSite {
       `keys = ${JSON.stringify(this.keysDirectory)}`,
       "[mesh]",
       `listen = ["${this.address}:${MESH_PORT}"]`,
+      `announce = ${JSON.stringify(options.announce ?? [])}`,
       `dht = ${options.dht ?? true}`,
       "[dns]",
       `listen = ${JSON.stringify(dns)}`,

@@ -255,6 +255,8 @@ export class Sync {
     else this.#rounds.request(peer.id, 0);
     await talk.say(makeHello("round", mesh, this.#replica));
     await answerRound(talk, this.#replica);
+    // The peer has now what it lacked; whether that made us equal only a comparison tells.
+    if (!peer.digestEqual) this.#rounds.request(peer.id, 0);
   }
 
   async #answerPush(talk: Conversation, peer: Peer): Promise<void> {

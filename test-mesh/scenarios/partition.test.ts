@@ -1,0 +1,119 @@
+/**
+ * Two halves of four real daemons are cut apart for 60 seconds of real time, and both are edited. Ten
+ * seconds after healing all show the same view and serve the same serials.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { statusShape } from "../../daemon/control/shapes-status.ts";
+import { Gate } from "../gate.ts";
+import { withMesh, type TestMesh } from "../harness.ts";
+import type { Json, TestSite } from "../test-site.ts";
+import { waitFor } from "../wait.ts";
+
+const CUT_MS = 60_000;
+const HEALED_WITHIN_MS = 10_000;
+const NAMES = ["quimper", "brest", "lorient", "vannes"];
+const GATE_PORT = 7412;
+
+/** A mesh in which all reach each other through gates only; they are added to `gates`. */
+async function formGated(mesh: TestMesh, gates: Gate[]): Promise<readonly TestSite[]> {
+  for (const name of NAMES) {
+    const site = await mesh.site(name);
+    await site.configure({ announce: [`${site.address}:${GATE_PORT}`] });
+    gates.push(
+      await Gate.open({
+        listen: { address: site.address, port: GATE_PORT },
+        target: { address: site.address, port: site.meshPort },
+        callers: () => mesh.sites.filter(({ running }) => running).map(({ pid }) => pid),
+      }),
+    );
+  }
+  await Promise.all(mesh.sites.map((site) => site.start()));
+  const [first, ...others] = mesh.sites;
+  assert.ok(first !== undefined);
+  await mesh.found(first);
+  for (const site of others) await mesh.join(first, site);
+  for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "60s");
+  return mesh.sites;
+}
+
+/** Names of the peers that a site is linked to. */
+async function upAt(site: TestSite): Promise<readonly string[]> {
+  const { peers } = (await site.pleach("peers")) as { peers: readonly Json[] };
+  return peers
+    .filter(({ state }) => state === "up")
+    .map(({ name }) => String(name))
+    .toSorted();
+}
+
+/** What has to be equal everywhere: the hash of the view and the serial of each zone. */
+async function shownBy(site: TestSite): Promise<string> {
+  const { viewHash, zones } = await site.client.get("/v1/status", statusShape);
+  assert.notEqual(viewHash, null);
+  return `${viewHash} ${zones.map(({ name, serial }) => `${name} ${serial}`).join()}`;
+}
+
+async function shownByAll(sites: readonly TestSite[]): Promise<ReadonlySet<string>> {
+  return new Set(await Promise.all(sites.map(shownBy)));
+}
+
+test("two halves cut apart for 60 s, both edited, show the same 10 s after healing", (t) =>
+  withMesh(async (mesh) => {
+    const gates: Gate[] = [];
+    t.after(() => gates.forEach((gate) => gate.close()));
+    const sites = await formGated(mesh, gates);
+    const [quimper, brest, lorient, vannes] = sites;
+    assert.ok(quimper && brest && lorient && vannes);
+    await quimper.pleach("dns", "add-zone", "bzh.example");
+    await waitFor("one view and the zone", 10_000, async () => {
+      const shown = await shownByAll(sites);
+      return shown.size === 1 && [...shown].every((each) => each.includes("bzh.example"));
+    });
+
+    const shut = (one: readonly TestSite[], other: readonly TestSite[]): void => {
+      for (const [index, gate] of gates.entries()) {
+        const inOne = one.some((site) => site === sites[index]);
+        gate.shutFor((inOne ? other : one).map(({ pid }) => pid));
+      }
+    };
+    shut([quimper, brest], [lorient, vannes]);
+    const cutAtMs = performance.now();
+    await waitFor(
+      "the cut at quimper",
+      5_000,
+      async () => (await upAt(quimper)).join() === "brest",
+    );
+    await waitFor(
+      "the cut at vannes",
+      5_000,
+      async () => (await upAt(vannes)).join() === "lorient",
+    );
+
+    await brest.pleach("service", "add", "wiki", "--address", "192.0.2.1");
+    await quimper.pleach("dns", "set", "www.bzh.example", "A", "192.0.2.80");
+    await lorient.pleach("service", "add", "agenda", "--address", "192.0.2.2");
+    await vannes.pleach("dns", "set", "www.bzh.example", "A", "198.51.100.80");
+    await vannes.pleach("dns", "set", "mail.bzh.example", "A", "198.51.100.25");
+    await sleep(CUT_MS - (performance.now() - cutAtMs));
+    assert.equal((await shownByAll([quimper, brest])).size, 1, "each half agrees");
+    assert.equal((await shownByAll([lorient, vannes])).size, 1);
+    assert.equal((await shownByAll(sites)).size, 2, "and the halves differ");
+    assert.ok(
+      gates.every(({ turnedAway }) => turnedAway > 0),
+      "they kept trying",
+    );
+
+    for (const gate of gates) gate.shutFor([]);
+    const healedAtMs = performance.now();
+    await waitFor("one view after healing", HEALED_WITHIN_MS, async () => {
+      return (await shownByAll(sites)).size === 1;
+    });
+    const tookMs = Math.round(performance.now() - healedAtMs);
+    t.diagnostic(`equal ${tookMs} ms after healing`);
+    assert.ok(tookMs <= HEALED_WITHIN_MS);
+    for (const site of sites) {
+      const { services } = (await site.pleach("service", "list")) as { services: readonly Json[] };
+      assert.deepEqual(services.map(({ name }) => String(name)).toSorted(), ["agenda", "wiki"]);
+    }
+  }));
