@@ -8,8 +8,9 @@ type Image = ReadonlyMap<string, Uint8Array>;
 
 /** What survives closing: the disk under the store. */
 export class FakeDisk {
-  #durable: Image = new Map();
-  #cached = new Map<string, Uint8Array>();
+  #content = new Map<string, Uint8Array>();
+  /** What stood there before each change that is not synced yet. */
+  readonly #unsynced = new Map<string, Uint8Array | undefined>();
   /** Writes fail with this from now on. */
   failure: Error | undefined;
   /** Durable writes so far. */
@@ -21,44 +22,49 @@ export class FakeDisk {
   }
 
   get content(): Map<string, Uint8Array> {
-    return this.#cached;
+    return this.#content;
   }
 
   apply(changes: readonly StoreChange[], durable: boolean): void {
     for (const change of changes) {
-      if (change.kind === "put") this.#cached.set(change.key, Uint8Array.from(change.value));
-      else this.#cached.delete(change.key);
+      const { key } = change;
+      if (!this.#unsynced.has(key)) this.#unsynced.set(key, this.#content.get(key));
+      if (change.kind === "put") this.#content.set(key, Uint8Array.from(change.value));
+      else this.#content.delete(key);
     }
     if (!durable) return;
     this.syncs += 1;
-    this.#durable = new Map(this.#cached);
+    this.#unsynced.clear();
   }
 
   /** A power cut: what was not synced is gone. A killed process loses nothing. */
   cutPower(): void {
-    this.#cached = new Map(this.#durable);
+    for (const [key, before] of this.#unsynced) {
+      if (before === undefined) this.#content.delete(key);
+      else this.#content.set(key, before);
+    }
+    this.#unsynced.clear();
   }
 
-  /** A copy of the durable content, for {@link restore}. */
+  /** A copy of the content, for {@link restore}. */
   image(): Image {
-    return new Map(this.#durable);
+    return new Map(this.#content);
   }
 
   /** Puts an older image back, as from a backup of the machine. */
   restore(image: Image): void {
-    this.#durable = new Map(image);
-    this.#cached = new Map(image);
+    this.#content = new Map(image);
+    this.#unsynced.clear();
   }
 
   /** Turns one bit of one value over. */
   flipBit(key: string, bit: number): void {
-    const value = this.#cached.get(key);
+    const value = this.#content.get(key);
     if (value === undefined) throw new RangeError(`no ${key}`);
     const flipped = Uint8Array.from(value);
     const at = (bit >> 3) % flipped.length;
     flipped[at] = (flipped[at] ?? 0) ^ (1 << (bit & 7));
-    this.#cached.set(key, flipped);
-    this.#durable = new Map(this.#durable).set(key, flipped);
+    this.#content.set(key, flipped);
   }
 }
 
