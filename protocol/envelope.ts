@@ -31,6 +31,8 @@ export const MAX_SNAPSHOT_BYTES = 256 * 1024;
 const MAX_HEADER_BYTES = 4096;
 /** A whole envelope; fits one frame. */
 export const MAX_ENVELOPE_BYTES = MAX_SNAPSHOT_BYTES + MAX_HEADER_BYTES + 256;
+/** A decade of thirty entries a second; ten digits in every store. */
+export const MAX_SEQ = 9_999_999_999;
 /** The highest number of a part of a class. */
 export const MAX_PART = 255;
 
@@ -43,7 +45,7 @@ export class EnvelopeError extends PleachError<
 const retirement = z.object({
   log: idField<LogId>(16),
   /** The last entry whose effect the snapshot holds. */
-  seq: countField(1),
+  seq: countField(1, MAX_SEQ),
   head: idField<EnvelopeId>(),
 });
 /** A log that a snapshot takes up, and up to where. */
@@ -58,7 +60,7 @@ const headerSchema = z.object({
   /** 128 random bits; with class, author and part they make the {@link LogId}. */
   salt: bytesField(16, 16),
   /** Place in the log; the first is 1 and a snapshot. */
-  seq: countField(1),
+  seq: countField(1, MAX_SEQ),
   prev: idField<EnvelopeId>().nullable(),
   kind: z.enum(["UPD", "SNAP"]),
   /** SNAP: the snapshot before it in this log. */

@@ -38,6 +38,9 @@ interface Link {
   readonly lamport: number;
 }
 
+/** One signer that used up the numbers must not end the chains of the others. */
+const MAX_FOLLOWED_LAMPORT = 2 ** 40;
+
 const WAITING: StatementVerdict = { kind: "waiting" };
 
 export class StatementSet {
@@ -84,15 +87,20 @@ export class StatementSet {
   chainHead(by: SignerId): ChainHead | undefined {
     if (this.#meshId === undefined) return undefined;
     let lamport = 0;
-    let head: { id: StatementId | MeshId; seq: number } = { id: this.#meshId, seq: 0 };
+    let head: { id: StatementId | MeshId; seq: number; lamport: number } = {
+      id: this.#meshId,
+      seq: 0,
+      lamport: 0,
+    };
     for (const [id, link] of this.#links) {
       lamport = Math.max(lamport, link.lamport);
       if (link.by !== by) continue;
       if (link.seq > head.seq || (link.seq === head.seq && id < head.id)) {
-        head = { id, seq: link.seq };
+        head = { id, seq: link.seq, lamport: link.lamport };
       }
     }
-    return { seq: head.seq + 1, prev: head.id, lamport: lamport + 1 };
+    const next = Math.max(Math.min(lamport, MAX_FOLLOWED_LAMPORT), head.lamport) + 1;
+    return { seq: head.seq + 1, prev: head.id, lamport: next };
   }
 
   #addGenesis(statement: SignedStatement): StatementVerdict {

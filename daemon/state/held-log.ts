@@ -25,6 +25,8 @@ export class HeldLog {
   readonly lineage: Lineage;
   /** The last entry that counts; 0: none does. */
   seq = 0;
+  /** The last entry held: above `seq` when the rest was cut off. */
+  storedSeq = 0;
   /** Built when it is needed; undefined also when other logs have taken up all of it. */
   document: LogDocument | undefined;
   readonly #entries = new Map<number, HeldEntry>();
@@ -36,15 +38,18 @@ export class HeldLog {
     this.class = of.class;
     this.author = of.author;
     this.part = of.part;
-    this.lineage = `${of.class}/${of.author}/${of.part}`;
+    this.lineage = lineageOf(of);
   }
 
   /** Notes the next entry as held and counting. */
   append({ id, header }: Envelope): void {
     const retires = header.kind === "SNAP" ? header.retires : undefined;
     this.#entries.set(header.seq, { id, retires, wallMs: header.wallMs });
-    if (retires !== undefined) this.#snapshots.push(header.seq);
+    if (retires !== undefined && (this.#snapshots.at(-1) ?? 0) < header.seq) {
+      this.#snapshots.push(header.seq);
+    }
     this.seq = header.seq;
+    this.storedSeq = Math.max(this.storedSeq, header.seq);
   }
 
   /** Undefined when that entry is not held. */
@@ -82,4 +87,9 @@ export class HeldLog {
       .filter(([seq]) => seq <= this.seq)
       .flatMap(([, { retires }]) => retires ?? []);
   }
+}
+
+/** The lineage of the log that an entry belongs to. */
+export function lineageOf(of: Pick<HeldLog, "class" | "author" | "part">): Lineage {
+  return `${of.class}/${of.author}/${of.part}`;
 }

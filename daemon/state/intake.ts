@@ -11,7 +11,8 @@ import { LogDocument } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import type { CommitQueue } from "./commit-queue.ts";
-import { HeldLog } from "./held-log.ts";
+import { cutoffOf } from "./cutoff.ts";
+import { HeldLog, lineageOf } from "./held-log.ts";
 import { entryKey, markKey } from "./keys.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { rebuildDocument } from "./rebuild.ts";
@@ -112,7 +113,8 @@ export class Intake {
       return known === undefined || known === id ? { kind: "known" } : refused("E-STATE-FORK");
     }
     if (ended !== undefined) {
-      const cutoff = ended.heads.get(log);
+      const named = { log, author: header.author, lineage: lineageOf(header) };
+      const cutoff = cutoffOf(named, authority, this.#shelf);
       if (cutoff === undefined || header.seq > cutoff.seq) return refused("E-STATE-RIGHT");
       if (header.seq === cutoff.seq && id !== cutoff.head) return refused("E-STATE-FORK");
     }
@@ -126,8 +128,7 @@ export class Intake {
   }
 
   #isCrowded({ header }: Envelope): boolean {
-    const { class: recordClass, author, part } = header;
-    const row = this.#shelf.lineage(`${recordClass}/${author}/${part}`);
+    const row = this.#shelf.lineage(lineageOf(header));
     return row.filter((held) => this.#shelf.retiredSeq(held) === 0).length >= MAX_KEPT_LOGS;
   }
 

@@ -8,6 +8,7 @@ import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
+import { cutOff } from "./cutoff.ts";
 import { HeldLog } from "./held-log.ts";
 import { ENTRIES, entryKey } from "./keys.ts";
 import { rebuildDocument } from "./rebuild.ts";
@@ -46,8 +47,8 @@ export async function loadLogs(
     }
   }
   if (useless.length > 0) await store.write(useless, "durable");
-  for (const held of shelf.all()) cutOff(held, authority, log);
   shelf.recountRetirements();
+  cutOff(shelf, authority, log);
   for (const held of shelf.all()) {
     if (shelf.isLive(held)) held.document = await rebuildDocument(store, held);
   }
@@ -55,42 +56,26 @@ export async function loadLogs(
 }
 
 /**
- * Ends the logs of replaced sites at the heads that their releases name.
+ * Ends the logs of replaced sites, after statements have changed.
  *
- * @returns The logs that lost entries by that.
+ * @returns The logs whose last counting entry is another one now.
  */
 export async function applyCutoffs(
   store: Store,
   shelf: Shelf,
   authority: Authority,
   log: Logger,
-): Promise<readonly HeldLog[]> {
-  const cut = [...shelf.all()].filter((held) => cutOff(held, authority, log));
-  if (cut.length === 0) return cut;
-  shelf.recountRetirements();
+): Promise<ReadonlySet<HeldLog>> {
+  const cut = cutOff(shelf, authority, log);
+  if (cut.size === 0) return cut;
   for (const held of shelf.all()) {
-    const stale = cut.includes(held) || held.document === undefined;
-    if (!stale) continue;
-    held.document = shelf.isLive(held) ? await rebuildDocument(store, held) : undefined;
+    const live = shelf.isLive(held);
+    if (!live) held.document = undefined;
+    else if (cut.has(held) || held.document === undefined) {
+      held.document = await rebuildDocument(store, held);
+    }
   }
   return cut;
-}
-
-/** Whether the log had to be shortened. */
-function cutOff(held: HeldLog, authority: Authority, log: Logger): boolean {
-  const ended = authority.endedSites.get(held.author);
-  if (ended === undefined || held.seq === 0) return false;
-  const cutoff = ended.heads.get(held.log);
-  if (cutoff !== undefined && held.seq < cutoff.seq) return false;
-  if (cutoff !== undefined && held.idAt(cutoff.seq) === cutoff.head) {
-    if (held.seq === cutoff.seq) return false;
-    held.seq = cutoff.seq;
-    return true;
-  }
-  if (cutoff !== undefined)
-    log.error("a replaced site's log is not the named one", { log: held.log });
-  held.seq = 0;
-  return true;
 }
 
 function follows(held: HeldLog, { header }: Envelope): boolean {

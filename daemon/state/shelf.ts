@@ -5,6 +5,7 @@
  */
 import type { Candidate } from "../core/merge.ts";
 import type { StoredVersion } from "../core/log-document.ts";
+import type { Retirement } from "../../protocol/envelope.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
 import type { RecordClass } from "../../protocol/record-class.ts";
 import type { HeldLog, Lineage } from "./held-log.ts";
@@ -18,7 +19,7 @@ export class Shelf {
   readonly #logs = new Map<LogId, HeldLog>();
   readonly #lineages = new Map<Lineage, Map<LogId, HeldLog>>();
   /** Up to where a log was taken up by a later one of its lineage. */
-  #retired = new Map<`${Lineage}|${LogId}`, number>();
+  #retired = new Map<`${Lineage}|${LogId}`, Retirement>();
 
   get(log: LogId): HeldLog | undefined {
     return this.#logs.get(log);
@@ -41,10 +42,11 @@ export class Shelf {
 
   /** Takes note of what a log's newest snapshots take up. */
   noteRetirements(held: HeldLog): void {
-    for (const { log, seq } of held.retirements()) {
+    for (const retirement of held.retirements()) {
+      const { log, seq } = retirement;
       const name: `${Lineage}|${LogId}` = `${held.lineage}|${log}`;
-      if (log === held.log || seq <= (this.#retired.get(name) ?? 0)) continue;
-      this.#retired.set(name, seq);
+      if (log === held.log || seq <= (this.#retired.get(name)?.seq ?? 0)) continue;
+      this.#retired.set(name, retirement);
       this.#dropIdleDocument(log);
     }
   }
@@ -57,7 +59,12 @@ export class Shelf {
 
   /** The last entry that another log has taken up; 0: none. */
   retiredSeq(held: HeldLog): number {
-    return this.#retired.get(`${held.lineage}|${held.log}`) ?? 0;
+    return this.retirement(held)?.seq ?? 0;
+  }
+
+  /** Up to where another log of its lineage has taken it up, if one has. */
+  retirement({ lineage, log }: Pick<HeldLog, "lineage" | "log">): Retirement | undefined {
+    return this.#retired.get(`${lineage}|${log}`);
   }
 
   /** Whether its document says anything that no other log has taken up. */

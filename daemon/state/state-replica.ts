@@ -59,7 +59,11 @@ export function createReplica(setup: ReplicaSetup): Replica {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    noteConfirmed: (log, seq, by) => confirmations.note(log, seq, by),
+    noteConfirmed(log, seq, by) {
+      // A peer can say anything: only what is here takes room, and nothing beyond its end counts.
+      const position = positions.get(log);
+      if (position !== undefined) confirmations.note(log, Math.min(seq, position.seq), by);
+    },
   };
 }
 
