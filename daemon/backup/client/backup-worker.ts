@@ -64,6 +64,9 @@ function handle(message: ToWorker): void {
     case "grow":
       seen.grow(message.level);
       break;
+    case "end":
+      port?.close();
+      break;
     case "drain": {
       const frames = drain();
       say({ type: "drained", frames }, buffersOf(frames));

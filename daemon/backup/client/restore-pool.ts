@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { PleachError } from "../../../protocol/error.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
+import { endWorker } from "./end-worker.ts";
 import { BackupError } from "./error.ts";
 import type { FromRestoreWorker, RestoreSetup, ShardJob, WriteItem } from "./restore-message.ts";
 import { contradiction, type ShardReader } from "./shard-reader.ts";
@@ -58,7 +59,7 @@ export class RestorePool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
   }
 
   async #one({ shard, items, onDone }: ShardWork): Promise<void> {

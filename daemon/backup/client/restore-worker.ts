@@ -12,6 +12,7 @@ import { chunkIdKey } from "../../../protocol/set-keys.ts";
 import { verifyShard } from "../../../protocol/shard.ts";
 import { OpenedShard } from "../../../protocol/sealed-shard.ts";
 import type { TableFrame } from "../../../protocol/shard-table.ts";
+import type { EndMessage } from "./end-worker.ts";
 import { pathIn, writePart, writeWhole } from "./file-writer.ts";
 import type { FromRestoreWorker, RestoreSetup, ShardJob, WriteItem } from "./restore-message.ts";
 import { contradiction } from "./shard-reader.ts";
@@ -21,7 +22,11 @@ const port = parentPort;
 if (port === null) throw new Error("This file is a worker thread.");
 const dataKey = chunkIdKey(setKey, "data");
 
-port.on("message", (job: ShardJob) => {
+port.on("message", (job: ShardJob | EndMessage) => {
+  if ("type" in job) {
+    port.close();
+    return;
+  }
   let answer: FromRestoreWorker;
   try {
     answer = { type: "done", job: job.job, problems: writeItems(job) };

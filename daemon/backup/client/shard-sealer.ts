@@ -57,6 +57,11 @@ export function freeSlot(slots: ShardSlots, slot: number): void {
   Atomics.notify(states, slot);
 }
 
+/** Gives all slots back, whatever is in them. */
+export function freeAllSlots(slots: ShardSlots): void {
+  for (let slot = 0; slot < slots.states.byteLength / 4; slot++) freeSlot(slots, slot);
+}
+
 export class ShardSealer {
   readonly #subject: SealSubject;
   readonly #slots: ShardSlots;

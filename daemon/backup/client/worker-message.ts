@@ -4,6 +4,7 @@ import type { ChunkKind } from "../../../protocol/chunk.ts";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
+import type { EndMessage } from "./end-worker.ts";
 import type { SealSubject, SealedShard, ShardSlots } from "./shard-sealer.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import type { SeenLevel } from "./seen-chunks.ts";
@@ -48,6 +49,7 @@ export type ToWorker =
   | { readonly type: "chunks"; readonly chunks: readonly TaggedChunk[] }
   | { readonly type: "grow"; readonly level: SeenLevel }
   | { readonly type: "drain" }
+  | EndMessage
   | {
       readonly type: "finish";
       readonly frames: readonly CheckedFrame[];

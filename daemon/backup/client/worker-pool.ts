@@ -7,8 +7,10 @@ import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
+import { endWorker } from "./end-worker.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import {
+  freeAllSlots,
   freeSlot,
   newSlots,
   slotBytes,
@@ -59,6 +61,8 @@ export class WorkerPool {
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #nextBatch = 0;
+  /** Nothing is stored any more; what still gets sealed is thrown away. */
+  #closing = false;
   #wake: () => void = () => {};
   #drained: ((frames: readonly CheckedFrame[]) => void)[] = [];
   #finished: ((end: { root: ShardId; record: SnapshotRecord }) => void) | undefined;
@@ -157,8 +161,11 @@ export class WorkerPool {
     return finished;
   }
 
+  /** Ends the threads; after a fault they throw away what they have. */
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+    this.#closing = true;
+    for (const { slots } of this.#members) freeAllSlots(slots);
+    await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
   }
 
   #take(member: Member, message: FromWorker): void {
@@ -189,6 +196,7 @@ export class WorkerPool {
   }
 
   #keep(member: Member, { shard, sizeBytes, slot, table }: SealedShard): void {
+    if (this.#closing) return freeSlot(member.slots, slot);
     this.tables.push({ shard, sizeBytes, table });
     const bytes = slotBytes(member.slots, slot, sizeBytes);
     const stored = this.#store(shard, bytes).then(
