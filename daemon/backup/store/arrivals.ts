@@ -1,36 +1,67 @@
-/** Who waits for shards of a group that are still on their way to this site. */
+/** Tells who passes a group on of shards that are still on their way to this site. */
+import type { ShardId } from "../../../protocol/ids.ts";
+
+/** What one watcher has not been told yet. */
+export interface ArrivalWatch {
+  /** Whether somebody still sends the group to us. */
+  growing(): boolean;
+  /** Shards that arrived since the last answer. Waits for one, or until nobody sends any more. */
+  next(): Promise<readonly ShardId[]>;
+  close(): void;
+}
+
+interface Watcher {
+  arrived: ShardId[];
+  wake: () => void;
+}
+
 export class Arrivals {
-  readonly #open = new Map<string, number>();
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #senders = new Map<string, number>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
 
   /** Somebody began to send the group to us. Returns what says that it is over. */
   begin(group: string): () => void {
-    this.#open.set(group, (this.#open.get(group) ?? 0) + 1);
+    this.#senders.set(group, (this.#senders.get(group) ?? 0) + 1);
     let over = false;
     return () => {
       if (over) return;
       over = true;
-      const left = (this.#open.get(group) ?? 1) - 1;
-      if (left > 0) this.#open.set(group, left);
-      else this.#open.delete(group);
-      this.arrived(group);
+      const left = (this.#senders.get(group) ?? 1) - 1;
+      if (left > 0) this.#senders.set(group, left);
+      else this.#senders.delete(group);
+      for (const watcher of this.#watchers.get(group) ?? []) watcher.wake();
     };
   }
 
-  growing(group: string): boolean {
-    return this.#open.has(group);
+  /** A shard of the group is durable here. */
+  arrived(group: string, shard: ShardId): void {
+    for (const watcher of this.#watchers.get(group) ?? []) {
+      watcher.arrived.push(shard);
+      watcher.wake();
+    }
   }
 
-  arrived(group: string): void {
-    const waiting = this.#waiting.get(group) ?? [];
-    this.#waiting.delete(group);
-    for (const wake of waiting) wake();
-  }
-
-  /** Resolves at the next arrival, or when nobody sends any more. */
-  next(group: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), resolve]);
-    });
+  /** Watches from now on; what is here already the caller finds by itself. */
+  watch(group: string): ArrivalWatch {
+    const watcher: Watcher = { arrived: [], wake: () => {} };
+    const watchers = this.#watchers.get(group) ?? new Set();
+    this.#watchers.set(group, watchers.add(watcher));
+    const growing = (): boolean => this.#senders.has(group);
+    return {
+      growing,
+      next: async () => {
+        if (watcher.arrived.length === 0 && growing()) {
+          await new Promise<void>((resolve) => {
+            watcher.wake = resolve;
+          });
+        }
+        return watcher.arrived.splice(0);
+      },
+      close: () => {
+        watchers.delete(watcher);
+        if (watchers.size === 0) this.#watchers.delete(group);
+        watcher.wake();
+      },
+    };
   }
 }

@@ -246,8 +246,7 @@ export class ChainRun {
         await check(entry);
         return undefined;
       },
-      growing: () => arrivals.growing(group),
-      grown: () => arrivals.next(group),
+      watch: () => arrivals.watch(group),
       base: async (id: string) => {
         const before = await lists.load(owner, set, list.header.group, "before");
         return before?.id === id ? before : undefined;

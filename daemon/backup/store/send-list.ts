@@ -19,6 +19,7 @@ import {
   type HolderMessage,
   type Refusal,
 } from "../../../protocol/shard-message.ts";
+import type { ArrivalWatch } from "./arrivals.ts";
 import { BackupError } from "./error.ts";
 import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
@@ -29,10 +30,8 @@ export interface SendJob {
   readonly chain: readonly SiteId[];
   /** The bytes of a shard, or undefined when it is not here now. */
   read(entry: ListEntry): Promise<Uint8Array | undefined>;
-  /** Whether shards that are not here now may still arrive. */
-  growing(): boolean;
-  /** Resolves when a shard has arrived, or none will any more. */
-  grown(): Promise<void>;
+  /** Tells of shards that arrive from now on. */
+  watch(): ArrivalWatch;
   /** A list that was the newest before, to send differences against. */
   base(id: ListId): Promise<LoadedList | undefined>;
   onReceipts(receipts: readonly SignedReceipt[]): Promise<void>;
@@ -72,6 +71,8 @@ class Sending {
   readonly #job: SendJob;
   /** The other side has ended: nothing needs to be sent any more. */
   #over = false;
+  /** Ends the wait for shards that are still on their way here. */
+  #stopWaiting = (): void => {};
 
   constructor(channel: Channel, outbox: Outbox, job: SendJob) {
     this.#channel = channel;
@@ -136,27 +137,32 @@ class Sending {
     const { list, signal } = this.#job;
     const pending = new Set(unpackBits(list.entries.length, want.bits));
     const partial = new Map(want.partial.map(({ index, bytes }) => [index, bytes]));
+    const indexOf = new Map(list.entries.map(({ shard }, index) => [shard, index]));
+    const watch = this.#job.watch();
+    this.#stopWaiting = () => watch.close();
     try {
+      let toLookAt: readonly number[] = [...pending];
       for (;;) {
-        const more = this.#job.growing();
-        const grown = more ? this.#job.grown() : Promise.resolve();
-        for (const index of [...pending]) {
+        const more = watch.growing();
+        for (const index of toLookAt) {
           if (signal.aborted || this.#over) return;
           const entry = list.entries[index];
-          if (entry === undefined) throw new RangeError(`entry ${index}`);
+          if (entry === undefined || !pending.has(index)) continue;
           const bytes = await this.#job.read(entry);
           if (bytes === undefined) continue;
           await this.#sendShard(index, bytes, partial.get(index) ?? 0);
           pending.delete(index);
         }
-        if (pending.size === 0 || !more || this.#over) break;
-        await grown;
+        if (pending.size === 0 || !more || this.#over || signal.aborted) break;
+        toLookAt = (await watch.next()).flatMap((shard) => indexOf.get(shard) ?? []);
       }
       await this.#outbox.send(encodeOpenerMessage({ k: "done" }));
     } catch (error) {
       // Wakes the reader, which would otherwise wait for a holder that waits for us.
       this.#channel.abort("sending failed");
       throw error;
+    } finally {
+      watch.close();
     }
   }
 
@@ -201,6 +207,7 @@ class Sending {
       }
     } finally {
       this.#over = true;
+      this.#stopWaiting();
     }
   }
 

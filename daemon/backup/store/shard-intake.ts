@@ -142,7 +142,7 @@ export class ShardIntake {
       await outbox.send(encodeHolderMessage({ k: "bad", index }));
       return;
     }
-    arrivals.arrived(groupName(list.header));
+    arrivals.arrived(groupName(list.header), entry.shard);
     const { bytes: signed, signature } = receiptFor(this.#holder, list, entry);
     await outbox.send(
       encodeHolderMessage({ k: "receipt", receipts: [{ bytes: signed, signature }] }),
