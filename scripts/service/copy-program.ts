@@ -46,7 +46,7 @@ for (const [path, { dev, optional }] of Object.entries(packages)) {
   const source = join(from, path);
   if (!existsSync(source)) {
     if (optional === true) continue;
-    throw new Error(`${source} is missing. Nothing was installed. Run: npm ci`);
+    throw new Error(`${source} is missing. Nothing was installed. Run: scripts/setup`);
   }
   // A package below another one stands in the lock by itself.
   cpSync(source, join(to, path), {

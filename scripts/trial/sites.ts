@@ -1,0 +1,110 @@
+/**
+ * The sites of the trial, set up as people would: brest's operator is named at the founding, so
+ * that somebody is left who can decide after quimper is gone.
+ */
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { accessSync, constants, cpSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { TestMesh } from "../../test-mesh/harness.ts";
+import type { SiteOptions, TestSite } from "../../test-mesh/test-site.ts";
+import { waitFor } from "../../test-mesh/wait.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../..");
+/** A user that owns nothing on this machine; no name is needed. */
+const DAEMON_USER = 64_901;
+const JOIN_TIMEOUT_MS = 60_000;
+
+/** Files of the people: they are not on any site's disk. */
+export interface People {
+  readonly directory: string;
+  readonly passphrase: string;
+  readonly quimperOperator: string;
+  readonly brestOperator: string;
+  /** As it was printed at the founding, when there was no other member yet. */
+  readonly firstSheet: string;
+  /** The page with today's addresses: all that is left of quimper's people in the end. */
+  readonly sheet: string;
+}
+
+export interface TrialMesh {
+  readonly mesh: TestMesh;
+  readonly people: People;
+  readonly options: SiteOptions;
+}
+
+/**
+ * An empty mesh. As root the daemons run as another user than the commands, with a copy of the
+ * program where that user cannot read this one.
+ */
+export async function prepareMesh(): Promise<TrialMesh> {
+  const mesh = await TestMesh.create();
+  await chmod(mesh.directory, 0o711);
+  const at = (name: string): string => join(mesh.directory, name);
+  const people: People = {
+    directory: mesh.directory,
+    passphrase: at("passphrase"),
+    quimperOperator: at("quimper-operator.key"),
+    brestOperator: at("brest-operator.key"),
+    firstSheet: at("quimper-first-sheet.txt"),
+    sheet: at("recovery-sheet.txt"),
+  };
+  await writeFile(people.passphrase, "not a good passphrase, but long\n", { mode: 0o600 });
+  if (process.getuid?.() !== 0) return { mesh, people, options: {} };
+  return { mesh, people, options: { user: DAEMON_USER, ...readableProgram(mesh.directory) } };
+}
+
+function readableProgram(directory: string): { readonly program?: string } {
+  const entry = join(REPOSITORY, "daemon/pleach.ts");
+  const reads = spawnSync(process.execPath, ["--version"], { uid: DAEMON_USER, gid: DAEMON_USER });
+  const sees = spawnSync("/usr/bin/test", ["-r", entry], { uid: DAEMON_USER, gid: DAEMON_USER });
+  if (reads.status === 0 && sees.status === 0) return {};
+  const copy = join(directory, "program");
+  accessSync(REPOSITORY, constants.R_OK);
+  for (const part of ["daemon", "protocol", "package.json", "node_modules"]) {
+    cpSync(join(REPOSITORY, part), join(copy, part), { recursive: true, verbatimSymlinks: true });
+  }
+  return { program: join(copy, "daemon/pleach.ts") };
+}
+
+/** quimper founds the mesh; two people may decide about it from now on. */
+export async function found(quimper: TestSite, people: People): Promise<string> {
+  const passphrase = ["--passphrase-file", people.passphrase];
+  await quimper.pleach(
+    ...["operators", "new", "--name", "brest", "--out", people.brestOperator],
+    ...passphrase,
+  );
+  const founded = await quimper.pleach(
+    ...["init", "--mesh", "entraide", "--site", quimper.name, "--org", quimper.name],
+    ...["--operator", `${people.brestOperator}.pub`, "--operator-out", people.quimperOperator],
+    ...[...passphrase, "--phrase-out", people.firstSheet, "--yes"],
+  );
+  return text(founded["meshId"]);
+}
+
+/** Invites, asks, reads six words on the phone, approves. */
+export async function admit(
+  member: TestSite,
+  newcomer: TestSite,
+  operatorKey: string,
+  people: People,
+  ...more: readonly string[]
+): Promise<void> {
+  const code = text((await member.pleach("invite"))["code"]);
+  const asked = await newcomer.pleach(
+    ...["join", code, "--site", newcomer.name, "--org", newcomer.name, "--no-wait", ...more],
+  );
+  await member.pleach(
+    ...["approve", text(asked["words"]), "--operator-key", operatorKey],
+    ...["--passphrase-file", people.passphrase, "--yes"],
+  );
+  await waitFor(`${newcomer.name} to be a member`, JOIN_TIMEOUT_MS, async () => {
+    const { meshId } = await newcomer.pleach("wait", "--for", "joined", "--timeout", "1s");
+    return meshId !== null;
+  });
+}
+
+export function text(value: unknown): string {
+  if (typeof value !== "string") throw new TypeError(`not a text: ${JSON.stringify(value)}`);
+  return value;
+}
