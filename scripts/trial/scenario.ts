@@ -13,8 +13,8 @@ import { askDns, serialOf } from "./ask-dns.ts";
 import { verifyReceipts, type ReceiptVerdict } from "./receipts.ts";
 import { admit, found, prepareMesh, text, type TrialMesh } from "./sites.ts";
 import { secondsSince, Steps } from "./steps.ts";
-import { readXattrs } from "../../daemon/backup/client/system-calls.ts";
-import { compareTrees } from "./tree-compare.ts";
+import { dataRanges, readXattrs } from "../../daemon/backup/client/system-calls.ts";
+import { compareTrees, type FileProbe } from "./tree-compare.ts";
 
 export interface TrialOptions {
   /** The directory to back up. Default: node_modules of this repository. */
@@ -140,7 +140,7 @@ async function play(
     box.pleach("recover", "--sheet", people.sheet, "--to", target, "--set", "data"),
   );
   const verdict = await steps.run("bytes, modes, times, links and room are compared", () =>
-    compareTrees(source, join(target, "data", source), xattrsOf),
+    compareTrees(source, join(target, "data", source), PROBE),
   );
   for (const difference of verdict.value.differences) steps.say(`    ${difference}`);
   await steps.run("brest's operator makes the new box quimper", () =>
@@ -176,11 +176,11 @@ async function play(
 }
 
 /** By name; names and values are bytes, and latin1 keeps each byte apart. */
-function xattrsOf(path: Buffer): ReadonlyMap<string, Uint8Array> {
-  return new Map(
-    readXattrs(path).map(([name, value]) => [Buffer.from(name).toString("latin1"), value]),
-  );
-}
+const PROBE: FileProbe = {
+  xattrs: (path) =>
+    new Map(readXattrs(path).map(([name, value]) => [Buffer.from(name).toString("latin1"), value])),
+  dataRanges: (descriptor, sizeBytes) => JSON.stringify(dataRanges(descriptor, sizeBytes)),
+};
 
 function replacing(sheet: string): readonly string[] {
   return ["--replaces", "quimper", "--phrase-file", sheet];

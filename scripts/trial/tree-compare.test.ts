@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import {
   chmodSync,
+  closeSync,
+  ftruncateSync,
+  openSync,
+  writeSync,
   cpSync,
   linkSync,
   mkdirSync,
@@ -12,12 +16,14 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { dataRanges } from "../../daemon/backup/client/system-calls.ts";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { compareTrees } from "./tree-compare.ts";
+import { compareTrees, type FileProbe } from "./tree-compare.ts";
 
-const none = (): ReadonlyMap<string, Uint8Array> => new Map();
+const MIB = 1024 * 1024;
+const none: FileProbe = { xattrs: () => new Map(), dataRanges: () => "" };
 
 describe("compareTrees", () => {
   let folder = "";
@@ -78,10 +84,33 @@ describe("compareTrees", () => {
   }
 
   it("sees an xattr that is gone", async () => {
-    const verdict = await compareTrees(a, b, (path) =>
-      path.toString() === join(a, "two") ? new Map([["user.x", Uint8Array.of(1)]]) : new Map(),
-    );
+    const verdict = await compareTrees(a, b, {
+      ...none,
+      xattrs: (path) =>
+        path.toString() === join(a, "two") ? new Map([["user.x", Uint8Array.of(1)]]) : new Map(),
+    });
     assert.deepEqual(verdict.differences, ["two: xattr user.x is missing"]);
+  });
+
+  it("sees a hole that was filled, and one that lies elsewhere", async () => {
+    for (const [side, holeFirst] of [
+      [a, true],
+      [b, false],
+    ] as const) {
+      const file = openSync(join(side, "two"), "w");
+      ftruncateSync(file, 2 * MIB);
+      writeSync(file, Buffer.alloc(MIB), 0, MIB, holeFirst ? MIB : 0);
+      closeSync(file);
+      utimesSync(join(side, "two"), at, at);
+    }
+    const probe = {
+      ...none,
+      dataRanges: (fd: number, size: number) => JSON.stringify(dataRanges(fd, size)),
+    };
+    assert.deepEqual((await compareTrees(a, b, probe)).differences, ["two: other holes"]);
+    writeFileSync(join(b, "two"), Buffer.alloc(2 * MIB));
+    utimesSync(join(b, "two"), at, at);
+    assert.match((await compareTrees(a, b, probe)).differences.join(), /2048 blocks, now 4096/);
   });
 
   it("finds a true copy identical", async () => {
