@@ -9,6 +9,8 @@ import { CommandError, UsageError } from "./exit.ts";
 type Condition = "daemon" | keyof Status["conditions"];
 const CONDITIONS: readonly Condition[] = ["daemon", "joined", "mesh", "dns", "copies"];
 const POLL_MS = 100;
+/** A daemon that takes long to answer is asked less often. */
+const REST_FACTOR = 5;
 
 interface WaitOptions {
   readonly for: string;
@@ -57,6 +59,7 @@ async function waitUntil(
   endMs: number,
 ): Promise<readonly Condition[]> {
   for (;;) {
+    const askedMs = performance.now();
     const status = await context.client.get("/v1/status", statusShape).catch((error: unknown) => {
       if (!wanted.includes("daemon")) throw error;
       return undefined;
@@ -67,7 +70,7 @@ async function waitUntil(
       return status?.conditions[condition] !== true;
     });
     if (missing.length === 0 || performance.now() > endMs) return missing;
-    await sleep(POLL_MS);
+    await sleep(Math.max(POLL_MS, REST_FACTOR * (performance.now() - askedMs)));
   }
 }
 
