@@ -112,7 +112,7 @@ export class ChainRun {
       unlink();
       stopTelling();
       this.#over = true;
-      for (const resolve of this.#waiting.splice(0)) resolve([]);
+      this.#tellWaiting([]);
     }
   }
 
@@ -165,6 +165,8 @@ export class ChainRun {
     if (outcome.kind === "refused") {
       log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
       this.job.onRefused?.(hop, outcome.why, outcome.value);
+      // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
+      if (outcome.why === "busy") this.#tellWaiting([hop]);
       this.#rest(hop, before);
       return;
     }
@@ -206,7 +208,7 @@ export class ChainRun {
       ? this.#patienceMs
       : Math.min(LINGER_MS, this.#patienceMs);
     const leftMs = this.#progressAtMs + patienceMs - nowMs;
-    if (leftMs <= 0) for (const resolve of this.#waiting.splice(0)) resolve(open);
+    if (leftMs <= 0) this.#tellWaiting(open);
     const pauses = [...this.#notBeforeMs.values()]
       .map((notBeforeMs) => notBeforeMs - nowMs)
       .filter((pauseMs) => pauseMs > 0);
@@ -220,6 +222,10 @@ export class ChainRun {
       if (this.#stop.signal.aborted) this.#wake();
     });
     this.#wake = () => {};
+  }
+
+  #tellWaiting(unreached: readonly SiteId[]): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(unreached);
   }
 
   #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {

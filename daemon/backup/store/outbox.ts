@@ -11,13 +11,21 @@ export class Outbox {
   readonly #clock: Clock;
   readonly #signOfLife: Uint8Array;
   #tail: Promise<void> = Promise.resolve();
+  readonly #onGone: () => void;
   #stopTimer: () => void = () => {};
   #quiet = false;
 
-  constructor(channel: Channel, clock: Clock, signOfLife: Uint8Array) {
+  /** @param onGone - Called when a sign of life cannot be sent: nobody is there to wait for. */
+  constructor(
+    channel: Channel,
+    clock: Clock,
+    signOfLife: Uint8Array,
+    onGone: () => void = () => {},
+  ) {
     this.#channel = channel;
     this.#clock = clock;
     this.#signOfLife = signOfLife;
+    this.#onGone = onGone;
     this.#arm();
   }
 
@@ -42,7 +50,7 @@ export class Outbox {
   #arm(): void {
     this.#stopTimer();
     this.#stopTimer = this.#clock.after(KEEP_ALIVE_MS, () => {
-      this.send(this.#signOfLife).catch(() => {});
+      this.send(this.#signOfLife).catch(() => this.#onGone());
     });
   }
 }

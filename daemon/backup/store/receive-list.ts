@@ -58,8 +58,9 @@ export interface PassOn {
 interface Active {
   readonly from: SiteId;
   readonly generation: number;
-  readonly channel: Channel;
   readonly over: Promise<void>;
+  /** Ends it at once, whatever it waits for. */
+  readonly end: (reason: string) => void;
 }
 
 export class ListReceiver {
@@ -81,7 +82,7 @@ export class ListReceiver {
   async stop(): Promise<void> {
     this.#stopped = true;
     const all = [...this.#active.values()];
-    for (const { channel } of all) channel.abort("the node stops");
+    for (const { end } of all) end("the node stops");
     await Promise.all(all.map(({ over }) => over));
   }
 
@@ -100,16 +101,24 @@ export class ListReceiver {
         await refuse(channel, "busy", 0);
         return;
       }
-      before.channel.abort("replaced by a newer attempt");
+      before.end("replaced by a newer attempt");
       await before.over;
     }
     const { promise: over, resolve } = Promise.withResolvers<void>();
-    const active = { from: channel.peer, generation: header.generation, channel, over };
+    const ended = new AbortController();
+    const end = (reason: string): void => {
+      channel.abort(reason);
+      ended.abort();
+    };
+    const active = { from: channel.peer, generation: header.generation, over, end };
     this.#active.set(group, active);
-    const outbox = new Outbox(channel, this.#holder.clock, encodeHolderMessage({ k: "wait" }));
+    const signOfLife = encodeHolderMessage({ k: "wait" });
+    const outbox = new Outbox(channel, this.#holder.clock, signOfLife, () =>
+      end("the peer is gone"),
+    );
     const arrived = this.#holder.arrivals.begin(group);
     try {
-      await this.#receive(channel, outbox, offer, header, arrived);
+      await this.#receive(channel, outbox, offer, header, arrived, ended.signal);
     } finally {
       outbox.quiet(true);
       arrived();
@@ -124,6 +133,7 @@ export class ListReceiver {
     offer: Offer,
     header: ListHeader,
     arrived: () => void,
+    ended: AbortSignal,
   ): Promise<void> {
     const { state, lists, quota, receipts } = this.#holder;
     const { owner, set } = header;
@@ -167,7 +177,7 @@ export class ListReceiver {
       await this.#intake.run(channel, outbox, list, missing, reservation);
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
-      const unreached = await this.#passOn.settled(groupName(header));
+      const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
       await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
       await channel.end();
     } catch (error) {
@@ -233,6 +243,16 @@ export class ListReceiver {
     }
     await sendReceipts(outbox, batch);
   }
+}
+
+/** A later hop may take half an hour; whoever asked us may be gone long before. */
+function unlessEnded<T>(promise: Promise<T>, ended: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new BackupError("E-BACKUP-PEER", "The transfer was ended."));
+    if (ended.aborted) stop();
+    ended.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => ended.removeEventListener("abort", stop));
+  });
 }
 
 async function sendReceipts(outbox: Outbox, receipts: readonly SignedReceipt[]): Promise<void> {
