@@ -72,7 +72,6 @@ export const snapshotHead = z.object({
   root: hexId<ShardId>(),
   atMs: count,
 });
-export type SnapshotHead = z.output<typeof snapshotHead>;
 
 /** Class `place`, key `SETID`: where the site wants the shards of a set of its owner. */
 export const placeRecord = z.object({
@@ -107,7 +106,6 @@ export const holdRecord = z.object({
   storeId: hexId<StoreId>(16),
   groups: z.array(z.object({ group: count, generation: count, list: hexId<ListId>() })).max(128),
 });
-export type HoldRecord = z.output<typeof holdRecord>;
 
 /** The key of a `hold` record. */
 export function holdKey(owner: OwnerId, set: SetId): string {
