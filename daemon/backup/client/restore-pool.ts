@@ -26,33 +26,29 @@ interface Member {
 }
 
 export class RestorePool {
+  readonly #setup: RestoreSetup;
   readonly #reader: ShardReader;
-  readonly #members: readonly Member[];
+  readonly #threads: number;
+  readonly #members: Member[] = [];
   readonly #waiting = new Map<number, { readonly member: Member; readonly resolve: Resolve }>();
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #nextJob = 0;
 
+  /** @param threads - At most so many workers; they are started when there is work for them. */
   constructor(setup: RestoreSetup, reader: ShardReader, threads: number) {
+    this.#setup = setup;
     this.#reader = reader;
+    this.#threads = threads;
     this.#failed = new Promise((_resolve, reject) => (this.#fail = reject));
     // Nobody may be waiting at the moment of the fault; whoever waits next hears of it.
     this.#failed.catch(() => {});
-    this.#members = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL("./restore-worker.ts", import.meta.url), {
-        workerData: setup,
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-      });
-      worker.on("message", (message: FromRestoreWorker) => this.#take(message));
-      worker.on("error", (error) => this.#fail(error));
-      return { worker, jobs: 0 };
-    });
   }
 
   /** Does all the work; each shard is fetched once, some ahead of the workers. */
   async run(work: readonly ShardWork[]): Promise<void> {
     const left = [...work].values();
-    const lanes = Array.from({ length: this.#members.length * SHARDS_AHEAD }, async () => {
+    const lanes = Array.from({ length: this.#threads * SHARDS_AHEAD }, async () => {
       for (const each of left) await this.#one(each);
     });
     await Promise.race([Promise.all(lanes), this.#failed]);
@@ -64,7 +60,7 @@ export class RestorePool {
 
   async #one({ shard, items, onDone }: ShardWork): Promise<void> {
     const { bytes, epochKey } = await this.#reader.fetchUnverified(shard);
-    const member = this.#members.reduce((a, b) => (b.jobs < a.jobs ? b : a));
+    const member = this.#idlest();
     member.jobs += 1;
     const job = this.#nextJob++;
     const done = new Promise<Done>((resolve) => this.#waiting.set(job, { member, resolve }));
@@ -72,6 +68,23 @@ export class RestorePool {
     const message: ShardJob = { job, shard, bytes: owned, epochKey, items: items() };
     member.worker.postMessage(message, [owned.buffer]);
     onDone(await done);
+  }
+
+  #idlest(): Member {
+    const [first, ...others] = this.#members;
+    const idlest = others.reduce((a, b) => (a !== undefined && a.jobs <= b.jobs ? a : b), first);
+    if (idlest !== undefined && (idlest.jobs === 0 || this.#members.length === this.#threads)) {
+      return idlest;
+    }
+    const worker = new Worker(new URL("./restore-worker.ts", import.meta.url), {
+      workerData: this.#setup,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
+    worker.on("message", (message: FromRestoreWorker) => this.#take(message));
+    worker.on("error", (error) => this.#fail(error));
+    const member = { worker, jobs: 0 };
+    this.#members.push(member);
+    return member;
   }
 
   #take(message: FromRestoreWorker): void {

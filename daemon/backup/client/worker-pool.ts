@@ -53,7 +53,11 @@ export class WorkerPool {
   /** Tables of the shards that were sealed so far. */
   readonly tables: ShardTable[] = [];
   storedBytes = 0;
-  readonly #members: readonly Member[];
+  readonly #setup: Omit<WorkerSetup, "slots" | "seen">;
+  /** Tables of known chunks; a thread that starts later gets all of them. */
+  readonly #levels: SeenLevel[];
+  readonly #threads: number;
+  readonly #members: Member[] = [];
   readonly #seen: SeenChunks;
   readonly #store: StoreShard;
   readonly #results = new Map<number, Waiter>();
@@ -84,17 +88,10 @@ export class WorkerPool {
     });
     // Nobody may be waiting at the moment of the fault; whoever waits next hears of it.
     this.#failed.catch(() => {});
-    this.#members = Array.from({ length: threads }, () => {
-      const slots = newSlots(SLOTS);
-      const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
-        workerData: { ...setup, slots, seen: levels } satisfies WorkerSetup,
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-      });
-      const member: Member = { worker, slots, batches: 0 };
-      worker.on("message", (message: FromWorker) => this.#take(member, message));
-      worker.on("error", (error) => this.#fail(error));
-      return member;
-    });
+    this.#setup = setup;
+    this.#levels = levels;
+    this.#threads = threads;
+    this.#start();
   }
 
   /** The chunks that are known, shared with the workers. */
@@ -104,7 +101,10 @@ export class WorkerPool {
 
   /** Waits until a worker takes another batch. */
   async room(): Promise<void> {
-    while (this.#members.every(({ batches }) => batches >= BATCHES_AHEAD)) {
+    while (
+      this.#members.length === this.#threads &&
+      this.#members.every(({ batches }) => batches >= BATCHES_AHEAD)
+    ) {
       await this.#orFail(new Promise<void>((resolve) => (this.#wake = resolve)));
     }
   }
@@ -114,9 +114,11 @@ export class WorkerPool {
     const level = this.#seen.nextLevel();
     if (level !== undefined) {
       this.#seen.grow(level);
+      this.#levels.push(level);
       this.#tellAll({ type: "grow", level });
     }
-    const member = this.#members.reduce((a, b) => (b.batches < a.batches ? b : a));
+    let member = this.#members.reduce((a, b) => (b.batches < a.batches ? b : a));
+    if (member.batches > 0 && this.#members.length < this.#threads) member = this.#start();
     member.batches += 1;
     const batch = this.#nextBatch++;
     const result = new Promise<BatchResult>((resolve, reject) => {
@@ -166,6 +168,19 @@ export class WorkerPool {
     this.#closing = true;
     for (const { slots } of this.#members) freeAllSlots(slots);
     await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
+  }
+
+  #start(): Member {
+    const slots = newSlots(SLOTS);
+    const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
+      workerData: { ...this.#setup, slots, seen: this.#levels } satisfies WorkerSetup,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
+    const member: Member = { worker, slots, batches: 0 };
+    worker.on("message", (message: FromWorker) => this.#take(member, message));
+    worker.on("error", (error) => this.#fail(error));
+    this.#members.push(member);
+    return member;
   }
 
   #take(member: Member, message: FromWorker): void {
