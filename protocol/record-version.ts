@@ -37,6 +37,8 @@ export function packVersion(version: RecordVersion): JsonValue {
 /** The version that a document's value stands for, or undefined when it stands for none. */
 export function unpackVersion(packed: unknown): RecordVersion | undefined {
   if (typeof packed !== "object" || packed === null || Array.isArray(packed)) return undefined;
+  // Yjs sets what a hostile "__proto__" says: a version must not inherit what its cost leaves out.
+  if (Object.getPrototypeOf(packed) !== Object.prototype) return undefined;
   const { l, s, x, ...rest } = packed as Record<string, unknown>;
   if (Object.keys(rest).length > 0 || (x === undefined && "x" in packed)) return undefined;
   if (typeof l !== "number" || !Number.isSafeInteger(l) || l < 1 || l > MAX_LAMPORT)

@@ -29,6 +29,8 @@ export class HeldLog {
   storedSeq = 0;
   /** Built when it is needed; undefined also when other logs have taken up all of it. */
   document: LogDocument | undefined;
+  /** The place for which its author signed an entry that is unfit; nothing else is taken there. */
+  unfitSeq: number | undefined;
   readonly #entries = new Map<number, HeldEntry>();
   /** Places of the snapshots held, ascending: entries arrive in order. */
   readonly #snapshots: number[] = [];

@@ -87,6 +87,7 @@ export class Intake {
     if (refusal !== undefined) {
       this.#log.warn("entry refused", { author: envelope.header.author, id: envelope.id, refusal });
       this.#queue.stage(this.#quarantine.add(envelope));
+      held.unfitSeq = envelope.header.seq;
       return refused("E-STATE-CONTENT");
     }
     if (this.#shelf.get(held.log) === undefined) this.#shelf.add(held);
@@ -103,9 +104,11 @@ export class Intake {
     const { header, id, log } = envelope;
     if (header.mesh !== authority.meshId) return refused("E-STATE-MESH");
     if (this.#quarantine.has(id)) return refused("E-STATE-QUARANTINE");
+    const held = this.#shelf.get(log);
+    // Each costs building the document anew; signing many for one place must not cost it many times.
+    if (held?.unfitSeq === header.seq) return refused("E-STATE-QUARANTINE");
     const ended = authority.endedSites.get(header.author);
     if (ended === undefined && !authority.sites.has(header.author)) return { kind: "waiting" };
-    const held = this.#shelf.get(log);
     const seq = held?.seq ?? 0;
     if (header.seq <= seq) {
       const known = held?.idAt(header.seq);

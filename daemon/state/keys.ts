@@ -4,11 +4,12 @@
  * Everything is kept as it came and checks itself when it is read again: the store may have lost
  * or damaged records without a word.
  */
+import { MAX_SEQ } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, StatementId } from "../../protocol/ids.ts";
 import { prefixRange } from "../core/store.ts";
 
 /** Wide enough for any seq; zeros in front keep the order of numbers. */
-const SEQ_DIGITS = 10;
+const SEQ_DIGITS = String(MAX_SEQ).length;
 
 /** Marks of entries that are being applied: one that ends the process must not do so for ever. */
 export const MARKS = prefixRange("mark/");

@@ -58,6 +58,7 @@ export async function loadLogs(
 /**
  * Ends the logs of replaced sites, after statements have changed.
  *
+ * @param flush - Writes what is staged: documents are built anew from the store.
  * @returns The logs whose last counting entry is another one now.
  */
 export async function applyCutoffs(
@@ -65,9 +66,11 @@ export async function applyCutoffs(
   shelf: Shelf,
   authority: Authority,
   log: Logger,
+  flush: () => Promise<void>,
 ): Promise<ReadonlySet<HeldLog>> {
   const cut = cutOff(shelf, authority, log);
   if (cut.size === 0) return cut;
+  await flush();
   for (const held of shelf.all()) {
     const live = shelf.isLive(held);
     if (!live) held.document = undefined;

@@ -67,6 +67,6 @@ export interface Replica {
   receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception>;
   /** Tells of everything that becomes durable, from now on. Returns what ends the telling. */
   onNew(listener: (item: NewItem) => void): () => void;
-  /** A site has said that it holds a log durably up to `seq`. */
+  /** A site has said that it holds a log durably up to `seq`. What is not held here is left out. */
   noteConfirmed(log: LogId, seq: number, by: SiteId): void;
 }

@@ -201,7 +201,8 @@ export class State {
     if (added.length === 0) return { publish: () => {}, result };
     const { store, log } = this.#setup;
     this.#views.forgetAll();
-    const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log);
+    const flush = (): Promise<void> => this.#queue.flush();
+    const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log, flush);
     const woken = await this.#takeWaiting();
     const publish = (): void => {
       for (const held of cut) this.#publishPosition(held);
