@@ -16,7 +16,7 @@ import { PresenceTable } from "../core/presence-table.ts";
 import type { Channel, ProtocolName, Transport } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 
-export const PRESENCE_PROTOCOL: ProtocolName = "/pleach/presence/1";
+const PRESENCE_PROTOCOL: ProtocolName = "/pleach/presence/1";
 
 /** Bounds of the time between two words. */
 const EVERY_MS = [24_000, 36_000] as const;

@@ -20,7 +20,7 @@ import { SyncError } from "./sync-error.ts";
 export const STATE_PROTOCOL: ProtocolName = "/pleach/state/1";
 
 /** For an answer. The peer may have to sync a full frame of entries to a slow disk first. */
-export const ANSWER_TIMEOUT_MS = 60_000;
+const ANSWER_TIMEOUT_MS = 60_000;
 
 /**
  * Bytes of items that one frame is filled with: small enough that its reader is done with it long

@@ -221,7 +221,7 @@ export class Round {
 }
 
 /** Notes that a peer holds our own logs as far as we do. */
-export function confirmOwn(
+function confirmOwn(
   replica: Replica,
   positions: readonly LogPosition[],
   self: SiteId,

@@ -1,0 +1,220 @@
+/**
+ * Members that break the rules of `/pleach/state/1`: they are refused, slowed or left, and the others
+ * become equal all the same.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Channel } from "../../daemon/core/transport.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import {
+  decodeSyncMessage,
+  encodeSyncMessage,
+  type SyncHello,
+  type SyncMessage,
+} from "../../protocol/sync-message.ts";
+import { entriesOf, startMember } from "../fakes/state-node.ts";
+import type { FakeTransport } from "../fakes/transport.ts";
+import { service, SimulatedMesh } from "./simulated-mesh.ts";
+
+const STATE = "/pleach/state/1";
+const TIMEOUT_MS = 120_000;
+const zeros = "00".repeat(32);
+
+/** A mesh whose last sites are played by the test. */
+async function withHostile(seed: number, honest: number, hostile: number) {
+  const mesh = await SimulatedMesh.form({ seed, siteCount: honest + hostile });
+  const played = mesh.sites.slice(honest).map((site) => {
+    site.kill();
+    return site;
+  });
+  const hello = (use: SyncHello["use"], more: Partial<SyncHello> = {}): SyncHello => ({
+    v: 1,
+    kind: "hello",
+    use,
+    mesh: mesh.founding.meshId,
+    oldest: 1,
+    newest: 1,
+    features: [],
+    statements: zeros,
+    state: zeros,
+    ...more,
+  });
+  /** Joins the network as the last sites, with one way to answer for all. */
+  const play = (answer: (channel: Channel) => Promise<void>): FakeTransport[] =>
+    played.map(({ id }) => {
+      const transport = mesh.network.join(id);
+      transport.handle(STATE, answer);
+      return transport;
+    });
+  return { mesh, hello, play };
+}
+
+function say(channel: Channel, message: SyncMessage): Promise<void> {
+  return channel.send(encodeSyncMessage(message));
+}
+
+async function hear(channel: Channel): Promise<SyncMessage | undefined> {
+  const frame = await channel.receive(TIMEOUT_MS);
+  return frame === undefined ? undefined : decodeSyncMessage(frame);
+}
+
+const silent = async (channel: Channel): Promise<void> => {
+  await channel.receive(3_600_000);
+};
+
+/** Opens a channel to the first site, as soon as there is a link. */
+async function call(mesh: SimulatedMesh, from: FakeTransport): Promise<Channel> {
+  const to: SiteId = mesh.site(0).id;
+  await mesh.time.until(() => mesh.network.linked(from.self, to), 60_000, "a link");
+  return mesh.time.resolve(from.open(to, STATE, TIMEOUT_MS));
+}
+
+/** The first two sites differ after this, without a link to tell. */
+async function differ(mesh: SimulatedMesh): Promise<void> {
+  const [a, b] = [mesh.site(0), mesh.site(1)];
+  mesh.network.bar(a.id, b.id);
+  assert.ok(await mesh.time.resolve(a.write("site", "service/a", service("a"))));
+  assert.ok(await mesh.time.resolve(b.write("site", "service/b", service("b"))));
+}
+
+test("another mesh, another version and a third push at once get a refusal and no more", async () => {
+  const { mesh, hello, play } = await withHostile(1, 2, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  for (const [first, code] of [
+    [hello("round", { mesh: zeros as SyncHello["mesh"] }), "mesh"],
+    [hello("round", { oldest: 2, newest: 9 }), "version"],
+  ] as const) {
+    const channel = await call(mesh, hostile);
+    await say(channel, first);
+    assert.deepEqual(await mesh.time.resolve(hear(channel)), { v: 1, kind: "refusal", code });
+    assert.equal(await mesh.time.resolve(hear(channel)), undefined);
+  }
+  for (let open = 0; open < 2; open++) await say(await call(mesh, hostile), hello("push"));
+  await mesh.time.advance(1_000);
+  const third = await call(mesh, hostile);
+  await say(third, hello("push"));
+  const busy = await mesh.time.resolve(hear(third));
+  assert.deepEqual(busy, { v: 1, kind: "refusal", code: "busy" });
+});
+
+test("bytes that are no message, and messages out of order, end the channel only", async () => {
+  const { mesh, hello, play } = await withHostile(2, 2, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  const bad: readonly Uint8Array[][] = [
+    [new Uint8Array(300 * 1024)],
+    [Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+    [encodeSyncMessage({ v: 1, kind: "digests-wanted" })],
+    [encodeSyncMessage(hello("round")), encodeSyncMessage(hello("round"))],
+    [encodeSyncMessage(hello("push")), encodeSyncMessage({ v: 1, kind: "digests-wanted" })],
+  ];
+  for (const frames of bad) {
+    const channel = await call(mesh, hostile);
+    for (const frame of frames) await channel.send(frame);
+    const all = (async () => {
+      while ((await channel.receive(TIMEOUT_MS)) !== undefined);
+    })();
+    await assert.rejects(mesh.time.resolve(all));
+  }
+  await differ(mesh);
+  mesh.network.heal();
+  await mesh.untilEqual(10_000);
+});
+
+test("members that never answer hold up neither rounds nor pushes of the others", async () => {
+  const { mesh, play } = await withHostile(3, 3, 5);
+  await differ(mesh);
+  const deaf = play(silent);
+  const allDeaf = (): boolean => deaf.every((one) => one.links().length === 7);
+  await mesh.time.until(allDeaf, 60_000, "links to the deaf");
+  mesh.network.heal();
+  await mesh.untilEqual(25_000);
+  const [a, b] = [mesh.site(0), mesh.site(1)];
+  assert.ok(await mesh.time.resolve(a.write("site", "service/late", service("late"))));
+  const seen = () => b.state.view().get("site", "service/late", a.id) !== undefined;
+  await mesh.time.until(seen, 1_000, "a push beside the deaf");
+});
+
+test("a list without an end is cut, whatever it lists", async () => {
+  const { mesh, hello, play } = await withHostile(4, 2, 1);
+  const ended: string[] = [];
+  play(async (channel) => {
+    const first = await hear(channel);
+    if (first?.kind !== "hello" || first.use !== "round") return channel.end();
+    await say(channel, hello("round"));
+    let frames = 0;
+    try {
+      await hear(channel);
+      for (; ; frames++) {
+        const ids = Array.from({ length: 4096 }, (_, i) =>
+          (frames * 4096 + i).toString(16).padStart(64, "0"),
+        );
+        await say(channel, { v: 1, kind: "statement-ids", ids: ids as never, more: true });
+      }
+    } catch {
+      ended.push(`after ${frames} frames`);
+    }
+  });
+  await mesh.time.until(() => ended.length > 0, 120_000, "the end of the list");
+});
+
+test("a flood of what is not valid is only read slowly, and is counted", async () => {
+  const { mesh, hello, play } = await withHostile(5, 2, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  const channel = await call(mesh, hostile);
+  await say(channel, hello("push"));
+  const startMs = mesh.time.nowMs;
+  const frames = 100;
+  const flood = (async () => {
+    for (let frame = 0; frame < frames; frame++) {
+      const envelopes = Array.from({ length: 250 }, (_, i) =>
+        Buffer.from(`no entry ${frame} ${i}`),
+      );
+      await say(channel, { v: 1, kind: "push", statements: [], envelopes });
+    }
+    for (let frame = 0; frame < frames; frame++) {
+      const answer = await hear(channel);
+      assert.ok(answer?.kind === "pushed" && answer.results.every((each) => each === "refused"));
+    }
+    await channel.end();
+    await hear(channel);
+  })();
+  await mesh.time.resolve(flood);
+  const tookMs = mesh.time.nowMs - startMs;
+  assert.ok(tookMs > 35_000, `25,000 items took ${tookMs} ms`);
+  const status = mesh
+    .site(0)
+    .sync.status()
+    .find(({ peer }) => peer === hostile.self);
+  assert.equal(status?.refused, 25_000);
+});
+
+test("an entry of somebody who is no member is not confirmed and not passed on", async () => {
+  const { mesh, hello, play } = await withHostile(6, 3, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  const { founding } = mesh;
+  const stranger = await startMember("stranger", [...founding.statements, strangerOf(mesh)]);
+  await stranger.write([{ class: "site", key: "service/x", value: service("x") }]);
+  const entries = await entriesOf(stranger);
+  assert.ok(entries.length > 0);
+  const channel = await call(mesh, hostile);
+  await say(channel, hello("push"));
+  await say(channel, { v: 1, kind: "push", statements: [], envelopes: entries });
+  const answer = await mesh.time.resolve(hear(channel));
+  assert.ok(answer?.kind === "pushed" && !answer.results.includes("stored"));
+  await mesh.time.advance(300_000);
+  for (const { state } of mesh.up) {
+    assert.equal(state.view().entries("site", "service/x").length, 0);
+  }
+});
+
+/** The enrolment of a site that the mesh does not know of. */
+function strangerOf(mesh: SimulatedMesh) {
+  mesh.founding.enrol("stranger");
+  const statement = mesh.founding.statements.at(-1);
+  assert.ok(statement !== undefined);
+  return statement;
+}
