@@ -123,10 +123,10 @@ test("bytes that are no message, and messages out of order, end the channel only
 });
 
 test("members that never answer hold up neither rounds nor pushes of the others", async () => {
-  const { mesh, play } = await withHostile(3, 3, 5);
+  const { mesh, play } = await withHostile(3, 2, 5);
   await differ(mesh);
   const deaf = play(silent);
-  const allDeaf = (): boolean => deaf.every((one) => one.links().length === 7);
+  const allDeaf = (): boolean => deaf.every((one) => one.links().length === 6);
   await mesh.time.until(allDeaf, 60_000, "links to the deaf");
   mesh.network.heal();
   await mesh.untilEqual(25_000);
@@ -189,6 +189,28 @@ test("a flood of what is not valid is only read slowly, and is counted", async (
     .sync.status()
     .find(({ peer }) => peer === hostile.self);
   assert.equal(status?.refused, 25_000);
+});
+
+test("only what a member says it has stored is confirmed by it", async () => {
+  const { mesh, hello, play } = await withHostile(7, 2, 1);
+  const [played] = play(silent);
+  assert.ok(played !== undefined);
+  const author = mesh.site(0);
+  assert.ok(await mesh.time.resolve(author.write("site", "service/a", service("a"))));
+  const [entry] = author.acknowledged[0]?.entries ?? [];
+  assert.ok(entry !== undefined);
+  const channel = await call(mesh, played);
+  await say(channel, hello("round"));
+  assert.equal((await mesh.time.resolve(hear(channel)))?.kind, "hello");
+  const logs = [{ log: entry.log, after: 0 }];
+  await say(channel, { v: 1, kind: "envelopes-wanted", logs });
+  const sent = await mesh.time.resolve(hear(channel));
+  assert.ok(sent?.kind === "envelopes" && sent.items.length === entry.seq);
+  await mesh.time.advance(1_000);
+  assert.ok(!author.state.confirmedBy(entry).includes(played.self), "sent is not stored");
+  await say(channel, { v: 1, kind: "stored", logs: [{ log: entry.log, seq: entry.seq }] });
+  await mesh.time.advance(1_000);
+  assert.ok(author.state.confirmedBy(entry).includes(played.self));
 });
 
 test("an entry of somebody who is no member is not confirmed and not passed on", async () => {
