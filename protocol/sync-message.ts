@@ -30,7 +30,7 @@ import { bytesField, countField, idField } from "./wire-field.ts";
 export const MAX_SYNC_FRAME_BYTES = MAX_ENVELOPE_BYTES + 4096;
 /** The versions of the exchange that this code speaks. */
 export const SYNC_VERSIONS = { oldest: 1, newest: 1 } as const;
-/** Buckets of each class; see `bucketOf` in envelope.ts. */
+/** A class has 16 buckets: a log is in the one that the first hexadecimal digit of its id names. */
 export const BUCKETS_PER_CLASS = 16;
 export class SyncMessageError extends PleachError<"E-SYNC-FORM"> {}
 

@@ -11,7 +11,8 @@ import {
   type SiteId,
 } from "../../protocol/ids.ts";
 import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
-import { BUCKETS, type LogPosition } from "./replica.ts";
+import { BUCKETS_PER_CLASS } from "../../protocol/sync-message.ts";
+import type { LogPosition } from "./replica.ts";
 
 /** A log as others see it: `retired` when a later log has taken up all of it. */
 export interface LogFact {
@@ -62,7 +63,7 @@ export class Positions {
   classDigest(recordClass: RecordClass): readonly string[] {
     const known = this.#digests.get(recordClass);
     if (known !== undefined) return known;
-    const buckets = Array.from({ length: BUCKETS }, (): Position[] => []);
+    const buckets = Array.from({ length: BUCKETS_PER_CLASS }, (): Position[] => []);
     for (const position of this.#byLog.values()) {
       if (position.class === recordClass) buckets[bucketOf(position.log)]?.push(position);
     }
@@ -90,5 +91,5 @@ export class Positions {
 }
 
 function bucketOf(log: LogId): number {
-  return Number.parseInt(log.slice(0, 1), 16) % BUCKETS;
+  return Number.parseInt(log.slice(0, 1), 16) % BUCKETS_PER_CLASS;
 }

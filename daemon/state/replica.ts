@@ -7,9 +7,6 @@
 import type { EnvelopeId, LogId, SiteId, StatementId } from "../../protocol/ids.ts";
 import type { RecordClass } from "../../protocol/record-class.ts";
 
-/** How many buckets the logs of a class are sorted into, by the first hex digit of the log id. */
-export const BUCKETS = 16;
-
 /** How far this node has one log. */
 export interface LogPosition {
   readonly log: LogId;
