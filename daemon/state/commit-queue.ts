@@ -26,13 +26,16 @@ interface Job {
 
 export class CommitQueue {
   readonly #store: Store;
+  readonly #afterGroup: () => void;
   readonly #jobs: Job[] = [];
   #staged: StoreChange[] = [];
   #working: Promise<void> | undefined;
   #failure: StateError | undefined;
 
-  constructor(store: Store) {
+  /** @param afterGroup - Runs after everything of a group was published. */
+  constructor(store: Store, afterGroup: () => void) {
     this.#store = store;
+    this.#afterGroup = afterGroup;
   }
 
   /**
@@ -101,6 +104,7 @@ export class CommitQueue {
         break;
       }
       for (const publish of done) publish();
+      this.#afterGroup();
     }
     this.#working = undefined;
   }

@@ -5,9 +5,10 @@ import { sha256, toHex, type LogId, type SiteId } from "../../protocol/ids.ts";
 import {
   decodeStatement,
   encodeStatement,
+  StatementError,
   type SignedStatement,
 } from "../../protocol/statement.ts";
-import { decodeEnvelope } from "../../protocol/envelope.ts";
+import { decodeEnvelope, EnvelopeError, type Envelope } from "../../protocol/envelope.ts";
 import type { StatementSet } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -20,13 +21,13 @@ interface ReplicaSetup {
   readonly statements: StatementSet;
   readonly positions: Positions;
   readonly confirmations: Confirmations;
-  readonly listeners: Set<(item: NewItem) => void>;
+  readonly onNew: (listener: (item: NewItem) => void) => () => void;
   readonly receiveStatement: (statement: SignedStatement, from: SiteId) => Promise<Reception>;
-  readonly receiveEnvelope: (bytes: Uint8Array, from: SiteId) => Promise<Reception>;
+  readonly receiveEnvelope: (envelope: Envelope, from: SiteId) => Promise<Reception>;
 }
 
 export function createReplica(setup: ReplicaSetup): Replica {
-  const { store, statements, positions, confirmations, listeners } = setup;
+  const { store, statements, positions, confirmations, onNew } = setup;
   const statementIds = () =>
     statements
       .all()
@@ -44,27 +45,32 @@ export function createReplica(setup: ReplicaSetup): Replica {
     vector: (recordClass, bucket) => positions.bucket(recordClass, bucket),
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
     async receiveStatement(bytes, from) {
-      let statement: SignedStatement;
-      try {
-        statement = decodeStatement(bytes);
-      } catch (error) {
-        return {
-          refused: error instanceof Error && "code" in error ? String(error.code) : "E-BUG",
-        };
-      }
-      return setup.receiveStatement(statement, from);
+      const statement = readOr(() => decodeStatement(bytes));
+      return "refused" in statement ? statement : setup.receiveStatement(statement, from);
     },
-    receiveEnvelope: setup.receiveEnvelope,
-    onNew(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+    async receiveEnvelope(bytes, from) {
+      const envelope = readOr(() => decodeEnvelope(bytes));
+      return "refused" in envelope ? envelope : setup.receiveEnvelope(envelope, from);
     },
+    onNew,
     noteConfirmed(log, seq, by) {
       // A peer can say anything: only what is here takes room, and nothing beyond its end counts.
       const position = positions.get(log);
       if (position !== undefined) confirmations.note(log, Math.min(seq, position.seq), by);
     },
   };
+}
+
+/** What a peer sent, or why it is refused. */
+function readOr<Item extends object>(read: () => Item): Item | { readonly refused: string } {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof StatementError || error instanceof EnvelopeError) {
+      return { refused: error.code };
+    }
+    throw error;
+  }
 }
 
 /** Reads as it goes, so a long log never lies in memory as a whole. */

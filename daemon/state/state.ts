@@ -4,7 +4,7 @@
  * Everything that a promise resolves with is durable: it survives kill -9 and a power cut. What
  * is in memory can be rebuilt from the store, and the store from peers.
  */
-import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
 import {
   idOf,
   type LogId,
@@ -13,7 +13,7 @@ import {
   type StatementId,
   type VersionId,
 } from "../../protocol/ids.ts";
-import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import type { RecordClass } from "../../protocol/record-class.ts";
 import { MAX_LAMPORT, versionId } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
@@ -23,22 +23,23 @@ import type { Clock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
 import type { View } from "../core/view.ts";
 import type { Logger } from "../observe/log.ts";
+import { Announcer, type StateEvent } from "./announcer.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { HeldLog } from "./held-log.ts";
-import { Intake, type IntakeResult } from "./intake.ts";
+import { Incoming, positionOf } from "./incoming.ts";
+import { Intake } from "./intake.ts";
 import { applyCutoffs, loadLogs } from "./load.ts";
 import { OwnLogs } from "./own-logs.ts";
-import { Positions, type LogFact, type Position } from "./positions.ts";
+import { Positions, type LogFact } from "./positions.ts";
 import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
-import type { NewItem, Reception, Replica } from "./replica.ts";
+import type { Reception, Replica } from "./replica.ts";
 import { createReplica } from "./state-replica.ts";
 import { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 import { StatementBook } from "./statement-book.ts";
 import { ViewCache } from "./view-cache.ts";
-import { WaitingRoom } from "./waiting-room.ts";
 
 export interface WriteResult {
   /** The new versions. Empty when everything was so already. */
@@ -58,10 +59,6 @@ export interface AddResult {
   readonly refused: readonly { readonly id: StatementId; readonly reason: string }[];
 }
 
-export type StateEvent =
-  | { readonly kind: "statements" }
-  | { readonly kind: "view"; readonly classes: ReadonlySet<RecordClass> };
-
 export interface StateSetup {
   readonly store: Store;
   readonly clock: Clock;
@@ -76,22 +73,19 @@ export class State {
   readonly #queue: CommitQueue;
   readonly #book: StatementBook;
   readonly #shelf = new Shelf();
-  readonly #intake: Intake;
-  readonly #waiting = new WaitingRoom();
+  readonly #incoming: Incoming;
   readonly #positions = new Positions();
   readonly #confirmations = new Confirmations();
   readonly #views = new ViewCache();
-  readonly #listeners = new Set<(event: StateEvent) => void>();
-  readonly #newItemListeners = new Set<(item: NewItem) => void>();
+  readonly #announcer: Announcer;
   #own: OwnLogs | undefined;
-  #lamport = 0;
 
   /** Reads the store. Works before there is a mesh: then only statements can be added. */
   static async open(setup: StateSetup): Promise<State> {
     const { store, log } = setup;
     const book = await StatementBook.open(store, log);
     const state = new State(setup, book, await Quarantine.open(store, log));
-    state.#lamport = await loadLogs(store, state.#shelf, book.authority, log);
+    state.#incoming.lamport = await loadLogs(store, state.#shelf, book.authority, log);
     for (const held of state.#shelf.all()) state.#publishPosition(held);
     return state;
   }
@@ -101,17 +95,21 @@ export class State {
     this.#setup = setup;
     this.#book = book;
     this.siteId = idOf<SiteId>(siteKey.publicKey);
-    this.#queue = new CommitQueue(store);
-    const queue = this.#queue;
-    this.#intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, queue });
+    const announcer = new Announcer(log);
+    const queue = new CommitQueue(store, () => announcer.announce());
+    const intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, queue });
+    const [positions, views] = [this.#positions, this.#views];
+    this.#announcer = announcer;
+    this.#queue = queue;
+    this.#incoming = new Incoming({ book, intake, positions, views, announcer });
     this.replica = createReplica({
       store,
       statements: book.set,
-      positions: this.#positions,
+      positions,
       confirmations: this.#confirmations,
-      listeners: this.#newItemListeners,
+      onNew: (listener) => announcer.onItem(listener),
       receiveStatement: (statement, from) => this.#receiveStatement(statement, from),
-      receiveEnvelope: (bytes, from) => this.#receiveEnvelope(bytes, from),
+      receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
   }
 
@@ -160,8 +158,7 @@ export class State {
 
   /** Tells of changes after they are durable. Returns what ends the telling. */
   subscribe(listener: (event: StateEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#announcer.onEvent(listener);
   }
 
   /** All logs ever seen that count, the retired ones, too. */
@@ -203,17 +200,16 @@ export class State {
     this.#views.forgetAll();
     const flush = (): Promise<void> => this.#queue.flush();
     const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log, flush);
-    const woken = await this.#takeWaiting();
+    const woken = await this.#incoming.takeWaiting();
     const publish = (): void => {
       for (const held of cut) this.#publishPosition(held);
       this.#views.forgetAll();
       for (const statement of added) {
         const bytes = encodeStatement(statement);
-        this.#tellNew({ kind: "statement", id: statement.id, bytes, from });
+        this.#announcer.tellItem({ kind: "statement", id: statement.id, bytes, from });
       }
-      this.#tell({ kind: "statements" });
+      this.#announcer.noteStatements();
       for (const outcome of woken) outcome.publish();
-      this.#tell({ kind: "view", classes: new Set(RECORD_CLASSES) });
     };
     return { publish, result };
   }
@@ -228,78 +224,9 @@ export class State {
     return refusal === undefined ? "known" : { refused: refusal.reason };
   }
 
-  async #receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception> {
+  async #receiveEnvelope(envelope: Envelope, from: SiteId): Promise<Reception> {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
-    let envelope: Envelope;
-    try {
-      envelope = decodeEnvelope(bytes);
-    } catch (error) {
-      return { refused: error instanceof Error && "code" in error ? String(error.code) : "E-BUG" };
-    }
-    return this.#queue.enqueue(() => this.#takeForeign(envelope, from));
-  }
-
-  async #takeForeign(envelope: Envelope, from: SiteId): Promise<Outcome<Reception>> {
-    const taken = await this.#take(envelope, from);
-    if (taken.result !== "accepted" && taken.result !== "parked") return taken;
-    const outcomes = [taken];
-    // Those that waited for this one, one after another.
-    for (let seq = envelope.header.seq + 1; ; seq++) {
-      const next = this.#waiting.take(envelope.log, seq);
-      if (next === undefined) break;
-      outcomes.push(await this.#take(next.envelope, next.from));
-    }
-    return { publish: () => outcomes.forEach(({ publish }) => publish()), result: taken.result };
-  }
-
-  /** Gives every waiting entry another chance, after statements have changed. */
-  async #takeWaiting(): Promise<Outcome<Reception>[]> {
-    const outcomes: Outcome<Reception>[] = [];
-    for (const { envelope, from } of this.#waiting.takeAll()) {
-      outcomes.push(await this.#take(envelope, from));
-    }
-    return outcomes;
-  }
-
-  async #take(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
-    const again = this.#waiting.has(envelope);
-    const origin = from === undefined ? "own" : "foreign";
-    const taken = await this.#intake.take(envelope, this.#book.authority, origin, again);
-    if (again && taken.kind !== "waiting") this.#waiting.take(envelope.log, envelope.header.seq);
-    const nothing = (): void => {};
-    switch (taken.kind) {
-      case "known":
-        return { publish: nothing, result: "known" };
-      case "waiting": {
-        const kept = from !== undefined && this.#waiting.keep(envelope, from);
-        const result = kept ? "waiting" : { refused: "E-STATE-FULL" };
-        return { publish: nothing, result };
-      }
-      case "refused":
-        return { publish: nothing, result: { refused: taken.reason } };
-      case "accepted":
-      case "parked":
-        return this.#taken(taken, envelope, from);
-    }
-  }
-
-  #taken(
-    taken: Extract<IntakeResult, { kind: "accepted" | "parked" }>,
-    envelope: Envelope,
-    from: SiteId | undefined,
-  ): Outcome<Reception> {
-    const { header, id, bytes, log } = envelope;
-    this.#lamport = Math.max(this.#lamport, header.lamport);
-    // The next job of this group has to see it already, readers once more when it is durable.
-    this.#views.forget(header.class);
-    const position = positionOf(taken.held);
-    const publish = (): void => {
-      if (position !== undefined) this.#positions.set(position);
-      this.#views.forget(header.class);
-      this.#tellNew({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
-      if (from !== undefined) this.#tell({ kind: "view", classes: new Set([header.class]) });
-    };
-    return { publish, result: taken.kind };
+    return this.#queue.enqueue(() => this.#incoming.take(envelope, from));
   }
 
   async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {
@@ -307,13 +234,13 @@ export class State {
     if (meshId === undefined) throw noMesh();
     const { clock, siteKey } = this.#setup;
     for (const change of changes) checkChange(change, siteId, this.#book.authority);
-    const lamport = Math.min(this.#lamport + 1, MAX_LAMPORT);
+    const lamport = Math.min(this.#incoming.lamport + 1, MAX_LAMPORT);
     const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
     this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
     const outcomes: Outcome<Reception>[] = [];
     const entries: { class: RecordClass; log: LogId; seq: number }[] = [];
     for (const envelope of this.#own.sign(made, lamport)) {
-      const outcome = await this.#take(envelope, undefined);
+      const outcome = await this.#incoming.takeOne(envelope, undefined);
       // A bug of ours: what was taken before it in this write is not to be relied on either.
       if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
       outcomes.push(outcome);
@@ -322,11 +249,7 @@ export class State {
     const versions = made.flatMap(({ class: recordClass, records }) =>
       records.map(([key, version]) => versionId(siteId, recordClass, key, version)),
     );
-    const publish = (): void => {
-      for (const outcome of outcomes) outcome.publish();
-      const classes = new Set(entries.map((entry) => entry.class));
-      if (classes.size > 0) this.#tell({ kind: "view", classes });
-    };
+    const publish = (): void => outcomes.forEach((outcome) => outcome.publish());
     return { publish, result: { versions, entries } };
   }
 
@@ -335,36 +258,10 @@ export class State {
     if (position === undefined) this.#positions.remove(held.log, held.class);
     else this.#positions.set(position);
   }
-
-  #tell(event: StateEvent): void {
-    this.#callAll(this.#listeners, event);
-  }
-
-  #tellNew(item: NewItem): void {
-    this.#callAll(this.#newItemListeners, item);
-  }
-
-  /** What is durable stays so, whatever a listener does. */
-  #callAll<Event>(listeners: Iterable<(event: Event) => void>, event: Event): void {
-    for (const listener of [...listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#setup.log.error("a listener failed", { error: String(error) });
-      }
-    }
-  }
 }
 
 function noMesh(): StateError {
   return new StateError("E-STATE-NO-MESH", "This site is in no mesh yet.", {
     hint: "Run: pleach init, or pleach join CODE",
   });
-}
-
-function positionOf(held: HeldLog): Position | undefined {
-  const { log, author, part, seq, head } = held;
-  if (head === undefined) return undefined;
-  const snapSeq = held.snapshotBefore(seq);
-  return { class: held.class, log, author, part, seq, head, snapSeq };
 }

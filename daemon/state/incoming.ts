@@ -1,0 +1,106 @@
+/**
+ * Takes entries in, lets those wait that come too early, and makes known what became durable.
+ */
+import type { Envelope } from "../../protocol/envelope.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Outcome } from "./commit-queue.ts";
+import type { HeldLog } from "./held-log.ts";
+import type { Intake, IntakeResult } from "./intake.ts";
+import type { Position, Positions } from "./positions.ts";
+import type { Reception } from "./replica.ts";
+import type { StatementBook } from "./statement-book.ts";
+import type { ViewCache } from "./view-cache.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+export interface IncomingSetup {
+  readonly book: StatementBook;
+  readonly intake: Intake;
+  readonly positions: Positions;
+  readonly views: ViewCache;
+  readonly announcer: Announcer;
+}
+
+export class Incoming {
+  readonly #setup: IncomingSetup;
+  readonly #waiting = new WaitingRoom();
+  /** The highest Lamport number in any entry held. */
+  lamport = 0;
+
+  constructor(setup: IncomingSetup) {
+    this.#setup = setup;
+  }
+
+  /** An entry from a peer, and those that waited for it, one after another. */
+  async take(envelope: Envelope, from: SiteId): Promise<Outcome<Reception>> {
+    const taken = await this.takeOne(envelope, from);
+    if (taken.result !== "accepted" && taken.result !== "parked") return taken;
+    const outcomes = [taken];
+    for (let seq = envelope.header.seq + 1; ; seq++) {
+      const next = this.#waiting.take(envelope.log, seq);
+      if (next === undefined) break;
+      outcomes.push(await this.takeOne(next.envelope, next.from));
+    }
+    return { publish: () => outcomes.forEach(({ publish }) => publish()), result: taken.result };
+  }
+
+  /** Gives every waiting entry another chance, after statements have changed. */
+  async takeWaiting(): Promise<Outcome<Reception>[]> {
+    const outcomes: Outcome<Reception>[] = [];
+    for (const { envelope, from } of this.#waiting.takeAll()) {
+      outcomes.push(await this.takeOne(envelope, from));
+    }
+    return outcomes;
+  }
+
+  /** @param from - Undefined: this site made it. */
+  async takeOne(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
+    const { book, intake } = this.#setup;
+    const again = this.#waiting.has(envelope);
+    const origin = from === undefined ? "own" : "foreign";
+    const taken = await intake.take(envelope, book.authority, origin, again);
+    if (again && taken.kind !== "waiting") this.#waiting.take(envelope.log, envelope.header.seq);
+    const nothing = (): void => {};
+    switch (taken.kind) {
+      case "known":
+        return { publish: nothing, result: "known" };
+      case "waiting": {
+        const kept = from !== undefined && this.#waiting.keep(envelope, from);
+        return { publish: nothing, result: kept ? "waiting" : { refused: "E-STATE-FULL" } };
+      }
+      case "refused":
+        return { publish: nothing, result: { refused: taken.reason } };
+      case "accepted":
+      case "parked":
+        return this.#taken(taken, envelope, from);
+    }
+  }
+
+  #taken(
+    taken: Extract<IntakeResult, { kind: "accepted" | "parked" }>,
+    envelope: Envelope,
+    from: SiteId | undefined,
+  ): Outcome<Reception> {
+    const { positions, views, announcer } = this.#setup;
+    const { header, id, bytes, log } = envelope;
+    this.lamport = Math.max(this.lamport, header.lamport);
+    // The next job of this group has to see it already, readers once more when it is durable.
+    views.forget(header.class);
+    const position = positionOf(taken.held);
+    const publish = (): void => {
+      if (position !== undefined) positions.set(position);
+      views.forget(header.class);
+      announcer.tellItem({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
+      announcer.noteClass(header.class);
+    };
+    return { publish, result: taken.kind };
+  }
+}
+
+/** How far a log counts here; undefined when none of it does. */
+export function positionOf(held: HeldLog): Position | undefined {
+  const { log, author, part, seq, head } = held;
+  if (head === undefined) return undefined;
+  const snapSeq = held.snapshotBefore(seq);
+  return { class: held.class, log, author, part, seq, head, snapSeq };
+}
