@@ -8,7 +8,7 @@
  */
 import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
 import type { MeshId, OperatorId, OwnerId, StatementId } from "../../protocol/ids.ts";
-import { openOwnerClaim, ownerClaimId } from "../../protocol/owner-statement.ts";
+import { openOwnerClaim, ownerClaimId, type OwnerBody } from "../../protocol/owner-statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import {
   isGenesis,
@@ -16,6 +16,7 @@ import {
   meshIdOf,
   type ChainedBody,
   type SignedStatement,
+  type StatementBody,
 } from "../../protocol/statement.ts";
 
 /** Why a sound statement cannot enter the set. */
@@ -140,23 +141,46 @@ export class StatementSet {
     const dropped = next.splice(limit);
     if (dropped.includes(statement)) return { kind: "refused", reason: "E-STATE-LIMIT" };
     this.#chains.set(body.by, next);
-    for (const { id } of dropped) {
-      this.#byId.delete(id);
-      this.#links.delete(id);
-    }
+    this.#remove(dropped);
     this.#byId.set(statement.id, statement);
     const { by, seq, lamport } = body;
     this.#links.set(statement.id, { by, seq, lamport });
-    if (!isUnknown(body) && body.kind === "OWNER") {
-      const claim = openOwnerClaim(body);
-      if (claim !== undefined) {
-        this.#ownerKeys.add(claim.sign);
-        const link = { by: claim.sign, seq: claim.seq, lamport: 0 };
-        this.#links.set(ownerClaimId(body.claim), link);
-      }
-    }
+    if (isOwner(body)) this.#noteOwner(body);
+    dropped.push(...dropped.flatMap((each) => this.#dropOwner(each)));
     return { kind: "accepted", dropped: dropped.map(({ id }) => id) };
   }
+
+  #remove(statements: readonly SignedStatement[]): void {
+    for (const { id } of statements) {
+      this.#byId.delete(id);
+      this.#links.delete(id);
+    }
+  }
+
+  /** What an owner signed cannot stay when the OWNER that let it in has left. */
+  #dropOwner({ body }: SignedStatement): readonly SignedStatement[] {
+    const owner = isOwner(body) ? openOwnerClaim(body)?.sign : undefined;
+    if (!isOwner(body) || owner === undefined) return [];
+    const chain = this.#chains.get(owner) ?? [];
+    this.#chains.delete(owner);
+    this.#remove(chain);
+    this.#ownerKeys.delete(owner);
+    this.#links.delete(ownerClaimId(body.claim));
+    // Another operator may have admitted the same owner, with the same claim or another one.
+    for (const { body: left } of this.#byId.values()) if (isOwner(left)) this.#noteOwner(left);
+    return chain.filter((statement) => this.add(statement).kind !== "accepted");
+  }
+
+  #noteOwner(body: OwnerBody): void {
+    const claim = openOwnerClaim(body);
+    if (claim === undefined) return;
+    this.#ownerKeys.add(claim.sign);
+    this.#links.set(ownerClaimId(body.claim), { by: claim.sign, seq: claim.seq, lamport: 0 });
+  }
+}
+
+function isOwner(body: StatementBody): body is OwnerBody {
+  return !isUnknown(body) && body.kind === "OWNER";
 }
 
 /** The order in which statements of one signer count against its limit. */
