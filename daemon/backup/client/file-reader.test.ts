@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { gearTable } from "../../../protocol/chunk-cut.ts";
+import { FileReader, type ReadFile } from "./file-reader.ts";
+
+const MIB = 1024 * 1024;
+const reader = new FileReader(gearTable(new Uint8Array(32)));
+let folder = "";
+let file = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pleach-read-"));
+  file = join(folder, "file");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function read(
+  expected: { readonly size: number; readonly ino: number },
+  onChunk = (_chunk: Uint8Array): void => {},
+): ReadFile & { readonly content: Buffer; readonly chunks: number } {
+  const parts: Buffer[] = [];
+  const facts = { path: Buffer.from(file), sizeBytes: expected.size, inode: expected.ino };
+  const outcome = reader.read(facts, (chunk) => {
+    parts.push(Buffer.from(chunk));
+    onChunk(chunk);
+  });
+  return { ...outcome, content: Buffer.concat(parts), chunks: parts.length };
+}
+
+describe("reading a file", () => {
+  it("gives all bytes, in chunks", () => {
+    const content = randomBytes(11 * MIB);
+    writeFileSync(file, content);
+    const outcome = read(statSync(file));
+    assert.ok(outcome.content.equals(content));
+    assert.ok(outcome.chunks >= 3);
+    assert.equal(outcome.changed, false);
+    assert.equal(outcome.extents, undefined);
+  });
+
+  it("leaves holes out and says where the data are", () => {
+    writeFileSync(file, "");
+    truncateSync(file, 30 * MIB);
+    const hole = read(statSync(file));
+    assert.deepEqual([hole.chunks, hole.extents, hole.sizeBytes], [0, [], 30 * MIB]);
+    appendFileSync(file, "end");
+    const end = read(statSync(file));
+    assert.ok(end.content.length <= 65_536 && end.content.includes("end"));
+    assert.equal(end.sizeBytes, 30 * MIB + 3);
+    const [range] = end.extents ?? [];
+    assert.equal((range?.offset ?? 0) + (range?.length ?? 0), end.sizeBytes);
+  });
+
+  it("marks a file that is not what was seen before", () => {
+    writeFileSync(file, "one");
+    const before = statSync(file);
+    appendFileSync(file, " two");
+    const outcome = read(before);
+    assert.deepEqual([outcome.changed, outcome.sizeBytes], [true, 7]);
+  });
+
+  it("marks a file that grows or shrinks meanwhile, and keeps to the size it told", () => {
+    writeFileSync(file, randomBytes(9 * MIB));
+    const grown = read(statSync(file), () => appendFileSync(file, "x"));
+    assert.deepEqual([grown.changed, grown.content.length], [true, grown.sizeBytes]);
+    writeFileSync(file, randomBytes(30 * MIB));
+    const shrunk = read(statSync(file), () => truncateSync(file, 1000));
+    assert.deepEqual([shrunk.changed, shrunk.content.length], [true, 30 * MIB]);
+  });
+
+  it("follows no link and waits for no pipe that took the place of the file", () => {
+    const seen = { size: 3, ino: 1 };
+    symlinkSync("/etc/hostname", file);
+    assert.throws(() => read(seen), { code: "ELOOP" });
+    rmSync(file);
+    spawnSync("mkfifo", [file]);
+    assert.throws(() => read(seen), { code: "ECHANGED" });
+  });
+});
