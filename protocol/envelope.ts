@@ -142,20 +142,47 @@ export function signEnvelope(
  * @throws EnvelopeError with the reason; nothing else.
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  return checkEnvelope(readEnvelope(bytes));
+}
+
+/** An entry whose form is right. Who made it, and with which payload, is not checked. */
+export interface UncheckedEnvelope {
+  readonly id: EnvelopeId;
+  readonly log: LogId;
+  readonly header: EnvelopeHeader;
+  readonly payload: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly headerBytes: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Reads as much of an entry as tells whether it is here already: most of what peers push is.
+ *
+ * @throws EnvelopeError
+ */
+export function readEnvelope(bytes: Uint8Array): UncheckedEnvelope {
   if (bytes.length > MAX_ENVELOPE_BYTES) {
     throw new EnvelopeError("E-ENVELOPE-SIZE", `An envelope of ${bytes.length} bytes.`);
   }
   const { header: headerBytes, signature, payload } = read(frame, bytes, MAX_ENVELOPE_BYTES);
   const header = read(headerSchema, headerBytes, MAX_HEADER_BYTES);
   checkKind(header);
+  const id = idOf<EnvelopeId>(sha256(headerBytes));
+  const log = logIdOf(header);
+  return { id, log, header, payload, bytes, headerBytes, signature };
+}
+
+/** @throws EnvelopeError when payload or signature are wrong. */
+export function checkEnvelope(unchecked: UncheckedEnvelope): Envelope {
+  const { id, log, header, payload, bytes, headerBytes, signature } = unchecked;
   if (payload.length !== header.payloadBytes || !sameBytes(sha256(payload), header.payloadHash)) {
     throw new EnvelopeError("E-ENVELOPE-PAYLOAD", "The payload is not the one that was signed.");
   }
   if (!verify(idBytes(header.author), DOMAIN, headerBytes, signature)) {
     throw new EnvelopeError("E-ENVELOPE-SIGNATURE", "The author did not sign this.");
   }
-  const id = idOf<EnvelopeId>(sha256(headerBytes));
-  return { id, log: logIdOf(header), header, payload, bytes };
+  return { id, log, header, payload, bytes };
 }
 
 function checkKind(header: EnvelopeHeader): void {

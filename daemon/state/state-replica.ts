@@ -8,7 +8,13 @@ import {
   StatementError,
   type SignedStatement,
 } from "../../protocol/statement.ts";
-import { decodeEnvelope, EnvelopeError, type Envelope } from "../../protocol/envelope.ts";
+import {
+  checkEnvelope,
+  EnvelopeError,
+  readEnvelope,
+  type Envelope,
+  type UncheckedEnvelope,
+} from "../../protocol/envelope.ts";
 import type { StatementSet } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -23,6 +29,8 @@ interface ReplicaSetup {
   readonly confirmations: Confirmations;
   readonly onNew: (listener: (item: NewItem) => void) => () => void;
   readonly receiveStatement: (statement: SignedStatement, from: SiteId) => Promise<Reception>;
+  /** Whether the entry of this id is durable here. */
+  readonly isKnown: (envelope: UncheckedEnvelope) => boolean;
   readonly receiveEnvelope: (envelope: Envelope, from: SiteId) => Promise<Reception>;
 }
 
@@ -49,8 +57,12 @@ export function createReplica(setup: ReplicaSetup): Replica {
       return "refused" in statement ? statement : setup.receiveStatement(statement, from);
     },
     async receiveEnvelope(bytes, from) {
-      const envelope = readOr(() => decodeEnvelope(bytes));
-      return "refused" in envelope ? envelope : setup.receiveEnvelope(envelope, from);
+      const envelope = readOr(() => {
+        const unchecked = readEnvelope(bytes);
+        return setup.isKnown(unchecked) ? ("known" as const) : checkEnvelope(unchecked);
+      });
+      if (envelope === "known" || "refused" in envelope) return envelope;
+      return setup.receiveEnvelope(envelope, from);
     },
     onNew,
     noteConfirmed(log, seq, by) {
@@ -62,7 +74,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
 }
 
 /** What a peer sent, or why it is refused. */
-function readOr<Item extends object>(read: () => Item): Item | { readonly refused: string } {
+function readOr<Item>(read: () => Item): Item | { readonly refused: string } {
   try {
     return read();
   } catch (error) {
@@ -84,7 +96,7 @@ async function* envelopesFrom(
   if (position === undefined) return;
   let next: number | undefined;
   for await (const [, bytes] of store.entries(entriesFrom(log, afterSeq + 1))) {
-    const { header } = decodeEnvelope(bytes);
+    const { header } = readEnvelope(bytes);
     if (header.seq > position.seq) return;
     // After a gap only a snapshot is of use: it stands for what was pruned.
     const usable = header.kind === "SNAP" || header.seq === (next ?? afterSeq + 1);

@@ -109,6 +109,10 @@ export class State {
       confirmations: this.#confirmations,
       onNew: (listener) => announcer.onItem(listener),
       receiveStatement: (statement, from) => this.#receiveStatement(statement, from),
+      isKnown: ({ id, log: name, header: { seq } }) => {
+        const durable = positions.get(name)?.seq ?? 0;
+        return seq <= durable && this.#shelf.get(name)?.idAt(seq) === id;
+      },
       receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
   }
