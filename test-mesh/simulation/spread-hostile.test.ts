@@ -109,6 +109,7 @@ class Talk {
     await this.offer(list);
     const need = await this.hear();
     if (need === "cut" || need.k !== "need") return need;
+    if (need.known) return this.hear();
     const added = list.entries.length / 36;
     await this.say({ k: "entries", base: null, added, removed: 0 });
     if (added > 0) await this.raw(list.entries);
