@@ -1,7 +1,8 @@
 /**
  * The messages of `/pleach/shard/1`: lists and shards go down the chain, receipts come back.
  *
- * The opener begins with `offer` (spread a list and its shards) or `get` (fetch one shard):
+ * The opener begins with `offer` (spread a list and its shards), `get` (fetch one shard) or `list`
+ * (fetch a list):
  *
  * ```
  * opener                                holder
@@ -15,7 +16,7 @@
  *                                  <-   wait (still passing on), receipt of later hops, end
  * ```
  *
- * A frame is one CBOR map, except that the frames after `entries`, `shard` and `found` are raw
+ * A frame is one CBOR map, except that the frames after `entries`, `shard`, `found` and `listed` are raw
  * bytes until the announced number is complete. How much may be under way is the transport's
  * business: the protocol is bulk to it.
  */
@@ -23,7 +24,13 @@ import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { PleachError } from "./error.ts";
 import type { ListId, OwnerId, SetId, ShardId, SiteId } from "./ids.ts";
-import { LIST_ENTRY_BYTES, MAX_COPIES, MAX_LIST_ENTRIES, MAX_LIST_HEADER_BYTES } from "./list.ts";
+import {
+  LIST_ENTRY_BYTES,
+  MAX_COPIES,
+  MAX_GROUPS,
+  MAX_LIST_ENTRIES,
+  MAX_LIST_HEADER_BYTES,
+} from "./list.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
 
 export const SHARD_PROTOCOL = "/pleach/shard/1";
@@ -74,6 +81,14 @@ const openerMessage = z.discriminatedUnion("k", [
     set: idField<SetId>(16),
     shard: idField<ShardId>(),
   }),
+  /** Asks for the holder's newest list of a group. */
+  z.object({
+    k: z.literal("list"),
+    v: z.literal(1),
+    owner: idField<OwnerId>(),
+    set: idField<SetId>(16),
+    group: countField(0, MAX_GROUPS - 1),
+  }),
 ]);
 export type OpenerMessage = z.output<typeof openerMessage>;
 
@@ -119,6 +134,13 @@ const holderMessage = z.discriminatedUnion("k", [
   /** All that could be done is done; these sites could not be reached from here. */
   z.object({ k: z.literal("end"), unreached: z.array(idField<SiteId>()).max(MAX_COPIES) }),
   z.object({ k: z.literal("found"), sizeBytes: countField(1, 4 * 1024 * 1024) }),
+  /** The packed entries of the list follow. */
+  z.object({
+    k: z.literal("listed"),
+    header: bytesField(1, MAX_LIST_HEADER_BYTES),
+    signature,
+    entries: countField(0, MAX_LIST_ENTRIES),
+  }),
   z.object({ k: z.literal("missing") }),
 ]);
 export type HolderMessage = z.output<typeof holderMessage>;

@@ -46,12 +46,19 @@ export class MemoryStore implements Store {
   }
 
   async close(): Promise<void> {}
+
+  /** An image of what is stored now. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore();
+    for (const [key, value] of this.#map) copy.#map.set(key, value);
+    return copy;
+  }
 }
 
 export interface SimulatedSite {
   readonly id: SiteId;
   readonly directory: string;
-  readonly store: MemoryStore;
+  store: MemoryStore;
   transport: FakeTransport;
   backups: BackupStore;
 }
@@ -148,6 +155,12 @@ export class SpreadMesh {
       if (this.time.nowMs > endMs) throw new Error(`${what} did not come about`);
       await this.pass(20);
     }
+  }
+
+  /** Makes the shared table say something else, as when members forget. */
+  putRecord(entry: ViewEntry): void {
+    this.#records.set(`${entry.class}/${entry.author}/${entry.key}`, entry);
+    this.#tell();
   }
 
   records(): readonly ViewEntry[] {

@@ -1,6 +1,6 @@
 /** A data set finds its way to three other sites, whatever happens on the way. */
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { cp, rename, rm } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { holdRecord, placeRecord } from "../../protocol/record.ts";
@@ -208,6 +208,67 @@ test("a site that lends too little is passed over and says so", async (context) 
   assert.equal(copies.atRisk, "2 of 3");
   assert.match(copies.reasons.join(" "), /no room/);
 });
+
+test("an old copy of the owner's directory is put back: it catches up with what it published", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, [65_536]);
+  await untilSafe(made, home, 60_000);
+  const oldStore = home.store.copy();
+  const oldDirectory = `${home.directory}.old`;
+  await cp(home.directory, oldDirectory, { recursive: true });
+  const later = await backUp(home, 2, SIZES);
+  await untilSafe(made, home, 60_000);
+
+  await made.kill("home");
+  await rm(home.directory, { recursive: true });
+  await rename(oldDirectory, home.directory);
+  home.store = oldStore;
+  const again = await made.up("home");
+  // Nothing may be published on top of what is forgotten.
+  await assert.rejects(backUp(again, 2, [4096]), /older than what the site has published/);
+  await untilSafe(made, again, 120_000);
+  const [set] = await again.backups.sets();
+  assert.equal(set?.head?.number, 2);
+  assert.equal(set.shards, SIZES.length + 1);
+  for (const [shard, size] of later) {
+    const bytes = again.backups.getShard(SET, shard);
+    await made.until(settledFlag(bytes), 60_000, "the shard");
+    assert.equal((await bytes).length, size);
+  }
+  await backUp(again, 3, [4096]);
+  await untilSafe(made, again, 60_000);
+});
+
+test("a fork that went unseen is joined: the union of both lists is signed above them", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, [65_536]);
+  await untilSafe(made, home, 60_000);
+  const oldStore = home.store.copy();
+  const placeBefore = made.records().find(({ class: c }) => c === "place");
+  assert.ok(placeBefore);
+  const seen = await backUp(home, 2, [8192]);
+  await untilSafe(made, home, 60_000);
+  await made.kill("home");
+  home.store = oldStore;
+  // No member remembers the later record: only the holders' lists do.
+  made.putRecord(placeBefore);
+  const again = await made.up("home");
+  const own = await backUp(again, 2, [4096]);
+  await untilSafe(made, again, 120_000);
+  const { groups } = await again.backups.set(SET);
+  const listed = new Set(groups.flatMap(({ entries }) => entries.map(([shard]) => shard)));
+  for (const [shard] of [...seen, ...own]) assert.ok(listed.has(shard));
+});
+
+/** Tells whether a promise is settled. */
+function settledFlag(promise: Promise<unknown>): () => boolean {
+  let settled = false;
+  const note = (): void => {
+    settled = true;
+  };
+  promise.then(note, note);
+  return () => settled;
+}
 
 test("a list of a site that may not write the set is refused, and nothing is stored", async (context) => {
   const { made } = await mesh(context, "home a b c");

@@ -17,7 +17,7 @@ import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
 import { BackupError } from "./error.ts";
-import { fetchShard, serveShard } from "./fetch-shard.ts";
+import { fetchShard, serveList, serveShard } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
 import { ListStore } from "./list-store.ts";
@@ -171,6 +171,7 @@ export class BackupStore {
     if (frame === undefined) return;
     const message = decodeOpenerMessage(frame);
     if (message.k === "get") await serveShard(this.#holder, channel, message);
+    else if (message.k === "list") await serveList(this.#holder, channel, message);
     else if (message.k === "offer") await this.#receiver.serve(channel, message);
     else throw new BackupError("E-BACKUP-PEER", `A channel began with "${message.k}".`);
   }
@@ -212,8 +213,9 @@ export class BackupStore {
   }
 
   async commit(set: SetId, request: CommitRequest) {
-    const after = await this.#serial.run(() =>
-      commit(this.#holder, this.#own, {
+    const after = await this.#serial.run(() => {
+      this.#requireCaughtUp(set);
+      return commit(this.#holder, this.#own, {
         owner: request.owner as OwnerId,
         set,
         sealedName: Buffer.from(request.sealedName, "base64"),
@@ -222,10 +224,19 @@ export class BackupStore {
         head: request.head as Head | null,
         add: request.add.map(([shard, sizeBytes]) => ({ shard: shard as ShardId, sizeBytes })),
         remove: request.remove as readonly ShardId[],
-      }),
-    );
+      });
+    });
     this.#spreader.lookSoon(0);
     return this.#reports.extent(after);
+  }
+
+  #requireCaughtUp(set: SetId): void {
+    if (!this.#spreader.history.behind().some((one) => one.set === set)) return;
+    this.#spreader.lookSoon(0);
+    const message = "This site's directory is older than what the site has published.";
+    throw new BackupError("E-BACKUP-HEAD", message, {
+      hint: "It catches up as soon as a holder is linked. See: pleach peers",
+    });
   }
 
   sets() {

@@ -23,7 +23,7 @@ export interface ChainJob {
   /** Whether holders that have everything are asked to pass it on before we send again. */
   readonly economical: boolean;
   onSent?(bytes: number): void;
-  onRefused?(site: SiteId, why: Refusal, value: number): void;
+  onRefused?(site: SiteId, why: Refusal): void;
   /** All sites have signed for everything. */
   onComplete?(): void;
 }
@@ -164,7 +164,7 @@ export class ChainRun {
     }
     if (outcome.kind === "refused") {
       log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
-      this.job.onRefused?.(hop, outcome.why, outcome.value);
+      this.job.onRefused?.(hop, outcome.why);
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
       this.#rest(hop, before);

@@ -80,34 +80,6 @@ export async function commit(holder: Holder, own: OwnSets, input: CommitInput): 
   return after;
 }
 
-/**
- * Signs a list anew with a higher generation, because a holder has a later one than ours: this
- * site's directory is older than what it once published.
- */
-export async function raiseGeneration(
-  holder: Holder,
-  set: OwnSet,
-  group: number,
-  above: number,
-): Promise<void> {
-  const list = await holder.lists.load(set.owner, set.set, group);
-  if (list === undefined || list.header.generation > above) return;
-  const fields = { ...list.header, generation: above + 1, previous: list.id };
-  const { mesh, owner, groups, generation, previous, sealedName, keyEpoch, copies, head } = fields;
-  await holder.lists.put([
-    loadList(
-      signList(
-        holder.siteKey,
-        {
-          ...{ mesh, owner, set: set.set, group, groups, generation, previous },
-          ...{ sealedName, keyEpoch, copies, head },
-        },
-        list.entries,
-      ),
-    ),
-  ]);
-}
-
 /** @throws BackupError unless this site is the one that writes the set. */
 function checkRight(holder: Holder, owner: OwnerId, set: SetId) {
   const { state, transport } = holder;

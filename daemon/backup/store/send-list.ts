@@ -201,6 +201,7 @@ class Sending {
           case "need":
           case "want":
           case "found":
+          case "listed":
           case "missing":
             throw unexpected(message);
         }

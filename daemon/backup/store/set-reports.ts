@@ -64,7 +64,8 @@ export class SetReports {
     const set = this.#known(id);
     const pieces = await piecesOf(this.#holder, set);
     const fewest = fewestReceipts(pieces);
-    const safe = fewest >= set.copies;
+    const isBehind = this.#isBehind(id);
+    const safe = fewest >= set.copies && !isBehind;
     const perShard = [...pieces.values()].map(({ id: shard, sizeBytes: size, kind, receipts }) => ({
       shard: shard as string,
       size,
@@ -82,7 +83,10 @@ export class SetReports {
       safe,
       ownerSentBytes: this.#spreader.sentBytes(set),
       atRisk: safe ? null : `${fewest} of ${set.copies}`,
-      reasons: safe ? [] : this.#reasons(set),
+      reasons: [
+        ...(isBehind ? ["This directory is older than what the site has published."] : []),
+        ...(safe ? [] : this.#reasons(set)),
+      ],
       ...(detail ? { perShard } : {}),
     };
   }
@@ -115,7 +119,7 @@ export class SetReports {
       copies: {
         wanted: set.copies,
         min: fewest,
-        safe: fewest >= set.copies,
+        safe: fewest >= set.copies && !this.#isBehind(set.set),
         missing: Math.max(0, ...set.targets.map((targets) => set.copies - targets.length)),
       },
       mine: true,
@@ -139,6 +143,10 @@ export class SetReports {
     return set.targets.flatMap((_targets, group) => {
       return this.#holder.lists.newest(set.owner, set.set, group) ?? [];
     });
+  }
+
+  #isBehind(id: SetId): boolean {
+    return this.#spreader.history.behind().some(({ set }) => set === id);
   }
 
   #known(id: SetId): OwnSet {

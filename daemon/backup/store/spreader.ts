@@ -10,10 +10,10 @@ import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import { placeKey } from "../../../protocol/record.ts";
 import type { Refusal } from "../../../protocol/shard-message.ts";
 import { sameSites, type ChainQueue } from "./chain-queue.ts";
-import { raiseGeneration } from "./commit.ts";
 import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
+import { OwnHistory } from "./own-history.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
 import type { Serial } from "./serial.ts";
 import { Targets, type SpreadTimes } from "./targets.ts";
@@ -26,6 +26,7 @@ const COUNT_MS = 2000;
 
 export class Spreader {
   readonly targets: Targets;
+  readonly history: OwnHistory;
   readonly #holder: Holder;
   readonly #own: OwnSets;
   readonly #queue: ChainQueue;
@@ -47,6 +48,7 @@ export class Spreader {
     this.#serial = serial;
     this.#times = times;
     this.targets = new Targets(holder, times);
+    this.history = new OwnHistory(holder, own);
   }
 
   start(): void {
@@ -97,7 +99,12 @@ export class Spreader {
   async #look(): Promise<void> {
     if (this.#holder.state.meshId === undefined || this.#stopped) return;
     this.targets.noteSilence();
+    const waiting = new Set<SetId>();
+    for (const { set, place } of this.history.behind()) {
+      if (!(await this.history.catchUp(set, place))) waiting.add(set);
+    }
     for (const set of this.#own.all()) {
+      if (waiting.has(set.set)) continue;
       await this.#choose(set);
       await this.#publish(set.set);
       await this.#work(set.set);
@@ -168,18 +175,18 @@ export class Spreader {
         sites: targets,
         economical: true,
         onSent: (bytes) => this.#sent(id, bytes),
-        onRefused: (site, why, value) => this.#refused(id, group, site, why, value),
+        onRefused: (site, why) => this.#refused(id, group, site, why),
         onComplete: () => this.#complete.set(name, what),
       });
     }
   }
 
-  #refused(id: SetId, group: number, site: SiteId, why: Refusal, value: number): void {
+  #refused(id: SetId, group: number, site: SiteId, why: Refusal): void {
     if (why === "newer") {
       this.#serial
         .run(async () => {
           const set = this.#own.get(id);
-          if (set !== undefined) await raiseGeneration(this.#holder, set, group, value);
+          if (set !== undefined) await this.history.reconcile(set, group, site);
         })
         .then(() => this.lookSoon())
         .catch((error: unknown) => {
