@@ -239,6 +239,40 @@ test("an old copy of the owner's directory is put back: it catches up with what 
   await untilSafe(made, again, 60_000);
 });
 
+test("an old copy of a holder's directory is put back: its receipts are void, and it is filled again", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, [65_536]);
+  await untilSafe(made, home, 60_000);
+  const b = made.sites.get("b");
+  assert.ok(b);
+  const oldStore = b.store.copy();
+  await cp(b.directory, `${b.directory}.old`, { recursive: true });
+  const later = await backUp(home, 2, SIZES);
+  await untilSafe(made, home, 60_000);
+  await made.pass(2000);
+  const sent = (await home.backups.copies(SET, false)).ownerSentBytes;
+
+  await made.kill("b");
+  await rm(b.directory, { recursive: true });
+  await rename(`${b.directory}.old`, b.directory);
+  b.store = oldStore;
+  const again = await made.up("b");
+  const { shards } = again.backups.holder;
+  const before = b.backups.holder.shards.storeId;
+  await made.until(() => shards.storeId !== before, 10_000, "a new identity");
+  const [shard, size] = later.at(-1) ?? [];
+  assert.ok(shard);
+  let have: number | undefined;
+  for (let round = 0; round < 600 && have !== size; round++) {
+    await made.pass(100);
+    have = await shards.sizeOf({ owner: OWNER, set: SET, shard });
+  }
+  assert.equal(have, size);
+  await untilSafe(made, home, 60_000);
+  // The other holders gave it what it lacked.
+  assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, sent);
+});
+
 test("a fork that went unseen is joined: the union of both lists is signed above them", async (context) => {
   const { made, home } = await mesh(context, "home a b c");
   await backUp(home, 1, [65_536]);

@@ -4,7 +4,7 @@
  */
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
 import { idBytes, sha256, type MeshId, type OwnerId, type SetId } from "../../../protocol/ids.ts";
-import { holdKey } from "../../../protocol/record.ts";
+import { holdKey, holdRecord } from "../../../protocol/record.ts";
 import type { RecordClass } from "../../../protocol/record-class.ts";
 import type { Holder } from "./holder.ts";
 import { missingOf } from "./holder.ts";
@@ -53,7 +53,10 @@ export class Holdings {
       }
     }
     this.#stops.push(
-      state.subscribe(() => this.#offerSoon()),
+      state.subscribe(() => {
+        if (this.#isOlder()) this.#run(() => this.#writeHolds());
+        this.#offerSoon();
+      }),
       transport.onLink((_peer, up) => {
         if (up) this.#provideSoon(PROVIDE_SOON_MS);
       }),
@@ -86,7 +89,31 @@ export class Holdings {
     this.#complete.set(key, groups);
   }
 
+  /** Whether others know of newer lists that this very store has signed for. */
+  #isOlder(): boolean {
+    const { state, transport, lists, shards } = this.#holder;
+    const held = state
+      .view()
+      .entries("hold")
+      .filter(({ author }) => author === transport.self);
+    return held.some(({ key, value }) => {
+      const hold = holdRecord.safeParse(value);
+      const [owner, set] = key.split("/") as [OwnerId, SetId];
+      if (!hold.success || hold.data.storeId !== shards.storeId) return false;
+      return hold.data.groups.some(({ group, generation }) => {
+        return (lists.newest(owner, set, group)?.header.generation ?? 0) < generation;
+      });
+    });
+  }
+
   async #writeHolds(): Promise<void> {
+    if (this.#isOlder()) {
+      // A directory that was restored from a copy lacks what was signed for since: the store is
+      // another one now, its receipts are void, and owners send again what is missing.
+      await this.#holder.shards.renewId();
+      this.#holder.log.warn("this directory is older than what the site has signed for");
+      await this.#writeOffer();
+    }
     for (const [key, groups] of this.#complete) {
       await this.#write("hold", key, {
         storeId: this.#holder.shards.storeId,

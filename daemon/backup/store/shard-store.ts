@@ -31,8 +31,7 @@ export interface ShardName {
 }
 
 export class ShardStore {
-  /** New with the directory, so that an emptied store is seen by everybody. */
-  readonly storeId: StoreId;
+  #storeId: StoreId;
   readonly #directory: string;
   readonly #sync = new DirectorySync();
   readonly #madeDirectories = new Map<string, Promise<void>>();
@@ -40,7 +39,17 @@ export class ShardStore {
 
   private constructor(directory: string, storeId: StoreId) {
     this.#directory = directory;
-    this.storeId = storeId;
+    this.#storeId = storeId;
+  }
+
+  /** New with the directory, so that an emptied store is seen by everybody. */
+  get storeId(): StoreId {
+    return this.#storeId;
+  }
+
+  /** Gives the store another identity: it lacks what was signed for under the old one. Durable. */
+  async renewId(): Promise<void> {
+    this.#storeId = await writeStoreId(this.#directory);
   }
 
   /**
@@ -240,6 +249,11 @@ async function openStoreId(directory: string): Promise<StoreId> {
   } catch (cause) {
     if (!isAbsent(cause)) throw cause;
   }
+  return writeStoreId(directory);
+}
+
+async function writeStoreId(directory: string): Promise<StoreId> {
+  const path = join(directory, "store-id");
   const bytes = randomBytes(16);
   const temporary = join(directory, "incoming", "store-id.tmp");
   const handle = await open(temporary, "w", 0o600);
