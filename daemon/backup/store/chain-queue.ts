@@ -18,8 +18,8 @@ import { Slots } from "./slots.ts";
 
 const PREFIX = "backup/pass/";
 const MAX_STORED_BYTES = 4096;
-/** Each holds a shard in memory and a stream on a link; a peer takes some dozens of streams. */
-const MAX_TRANSFERS = 8;
+/** Shards that are sent at once, of all groups: 32 MiB of memory. */
+const MAX_SENDING = 8;
 const stored = z.strictObject({ list: idField<ListId>(), chain: z.array(idField<SiteId>()) });
 
 export class ChainQueue implements PassOn {
@@ -27,7 +27,7 @@ export class ChainQueue implements PassOn {
   readonly #store: Store;
   readonly #patienceMs: number;
   readonly #runs = new Map<string, { run: ChainRun; over: Promise<void> }>();
-  readonly #slots = new Slots(MAX_TRANSFERS);
+  readonly #slots = new Slots(MAX_SENDING);
   #stopped = false;
 
   /** @param patienceMs - How long a silent site is waited for before the next one takes over. */

@@ -53,7 +53,7 @@ export class ChainRun {
   #wake: () => void = () => {};
   #over = false;
 
-  /** @param slots - Bounds how many transfers run at once. */
+  /** @param slots - Bounds how many shards are in memory at once. */
   constructor(holder: Holder, job: ChainJob, patienceMs: number, slots: Slots) {
     this.job = job;
     this.#slots = slots;
@@ -106,7 +106,7 @@ export class ChainRun {
         }
         const next = this.#nextHop(open, lacking);
         if (next === undefined) await this.#pause(open);
-        else await this.#slots.run(this.#stop.signal, () => this.#visit(next.hop, next.chain));
+        else await this.#visit(next.hop, next.chain);
       }
     } finally {
       unlink();
@@ -253,6 +253,7 @@ export class ChainRun {
         return undefined;
       },
       watch: () => arrivals.watch(group),
+      slots: this.#slots,
       base: async (id: string) => {
         const before = await lists.load(owner, set, list.header.group, "before");
         return before?.id === id ? before : undefined;

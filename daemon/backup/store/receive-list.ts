@@ -43,8 +43,8 @@ import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
 import { ShardIntake } from "./shard-intake.ts";
 
-/** Transfers taken in at once: each may hold 16 MiB that are not written yet. */
-const MAX_ACTIVE = 12;
+/** Transfers taken in at once; most of them wait. The transport takes as many streams of a peer. */
+const MAX_ACTIVE = 32;
 
 type Offer = Extract<OpenerMessage, { k: "offer" }>;
 

@@ -23,6 +23,7 @@ import type { ArrivalWatch } from "./arrivals.ts";
 import { BackupError } from "./error.ts";
 import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
+import type { Slots } from "./slots.ts";
 
 export interface SendJob {
   readonly list: LoadedList;
@@ -32,6 +33,8 @@ export interface SendJob {
   read(entry: ListEntry): Promise<Uint8Array | undefined>;
   /** Tells of shards that arrive from now on. */
   watch(): ArrivalWatch;
+  /** Taken for each shard while it is in memory; never while waiting for anybody else's work. */
+  readonly slots: Slots;
   /** A list that was the newest before, to send differences against. */
   base(id: ListId): Promise<LoadedList | undefined>;
   onReceipts(receipts: readonly SignedReceipt[]): Promise<void>;
@@ -148,10 +151,12 @@ class Sending {
           if (signal.aborted || this.#over) return;
           const entry = list.entries[index];
           if (entry === undefined || !pending.has(index)) continue;
-          const bytes = await this.#job.read(entry);
-          if (bytes === undefined) continue;
-          await this.#sendShard(index, bytes, partial.get(index) ?? 0);
-          pending.delete(index);
+          const isSent = await this.#job.slots.run(async () => {
+            const bytes = await this.#job.read(entry);
+            if (bytes !== undefined) await this.#sendShard(index, bytes, partial.get(index) ?? 0);
+            return bytes !== undefined;
+          });
+          if (isSent) pending.delete(index);
         }
         if (pending.size === 0 || !more || this.#over || signal.aborted) break;
         toLookAt = (await watch.next()).flatMap((shard) => indexOf.get(shard) ?? []);

@@ -18,15 +18,19 @@ import { receiptFor, type Holder } from "./holder.ts";
 import type { LoadedList } from "./list-store.ts";
 import { SILENCE_MS, type Outbox } from "./outbox.ts";
 import type { Reservation } from "./quota.ts";
+import { Slots } from "./slots.ts";
 
-/** Shards that are received but not yet durable: bounds the memory of one sender to 16 MiB. */
+/** Shards of one sender that are received but not yet durable. */
 const MAX_WRITING = 3;
+/** Shards of all senders that are received or written at once: 128 MiB of memory. */
+const MAX_TAKEN_IN = 32;
 /** Cut-off shards that are remembered: 16 MiB at most. */
 const MAX_PARTIAL = 4;
 
 export class ShardIntake {
   readonly #holder: Holder;
   readonly #partial = new Map<ShardId, Uint8Array>();
+  readonly #slots = new Slots(MAX_TAKEN_IN);
 
   constructor(holder: Holder) {
     this.#holder = holder;
@@ -80,14 +84,24 @@ export class ShardIntake {
       if (message.k !== "shard" || entry === undefined || !pending.delete(message.index)) {
         throw new BackupError("E-BACKUP-PEER", "The sender sent a shard that was not wanted.");
       }
-      const bytes = await this.#readShard(channel, entry, message.from);
-      const work = this.#keep(outbox, list, message.index, entry, bytes, reservation);
+      const { index, from } = message;
+      const received = Promise.withResolvers<void>();
+      const work = this.#slots.run(async () => {
+        const bytes = await this.#readShard(channel, entry, from).catch((error: unknown) => {
+          received.reject(error);
+          throw error;
+        });
+        received.resolve();
+        await this.#keep(outbox, list, index, entry, bytes, reservation);
+      });
       writing.add(work);
       work.then(
         () => writing.delete(work),
         // A failed one stays, so that the next look at all of them meets it.
         () => {},
       );
+      // The next message follows the last byte.
+      await received.promise;
       if (writing.size >= MAX_WRITING) await Promise.race(writing);
     }
   }

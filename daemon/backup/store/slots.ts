@@ -7,12 +7,12 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Runs the work when a slot is free, or not at all when the signal came before. */
-  async run(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  /** Runs the work when a slot is free. The work must not wait for another slot. */
+  async run<Value>(work: () => Promise<Value>): Promise<Value> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#free--;
     try {
-      if (!signal.aborted) await work();
+      return await work();
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
