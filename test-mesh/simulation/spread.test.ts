@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { cp, rename, rm } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
-import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { idOf, sha256, type ChainId, type OwnerId, type SetId } from "../../protocol/ids.ts";
+import type { ShardId } from "../../protocol/ids.ts";
 import { holdRecord, placeRecord } from "../../protocol/record.ts";
 import { openReceipt } from "../../protocol/receipt.ts";
 import { shardIdOf } from "../../protocol/shard-id.ts";
@@ -272,6 +273,46 @@ test("an old copy of a holder's directory is put back: its receipts are void, an
   // The other holders gave it what it lacked.
   assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, sent);
 });
+
+test("four sites with six sets each, all holding for one another: all become safe, each sent once", async (context) => {
+  const made = await SpreadMesh.create();
+  context.after(() => made.end());
+  const names = ["a", "b", "c", "d"];
+  for (const name of names) made.delegate((await made.up(name)).id, ownerOf(name));
+  await made.pass(3000);
+  const sets: { site: SimulatedSite; set: SetId; bytes: number }[] = [];
+  for (const name of names) {
+    const site = made.sites.get(name);
+    assert.ok(site);
+    for (let count = 0; count < 6; count++) {
+      const set = idOf<SetId>(random.bytes(16));
+      const shards = [65_536, 8192, 4096].map((size) => random.bytes(size));
+      const named = shards.map((one) => [shardIdOf(ownerOf(name), set, one), one] as const);
+      for (const [shard, one] of named) await site.backups.putShard(set, shard, one);
+      const root = named[0]?.[0] ?? "";
+      await site.backups.commit(set, {
+        ...{ owner: ownerOf(name), sealedName: "", keyEpoch: 0, copies: 3, remove: [] },
+        add: named.map(([shard, one]) => [shard, one.length] as const),
+        head: { chain: CHAIN, number: 1, previous: null, root, atMs: 1 },
+      });
+      sets.push({ site, set, bytes: 65_536 + 8192 + 4096 });
+    }
+  }
+  for (let round = 0; round < 400; round++) {
+    await made.pass(250);
+    const all = await Promise.all(sets.map(({ site, set }) => site.backups.copies(set, false)));
+    if (all.every(({ safe }) => safe)) break;
+  }
+  for (const { site, set, bytes } of sets) {
+    const copies = await site.backups.copies(set, false);
+    assert.equal(copies.minReceipts, 3);
+    assert.equal(copies.ownerSentBytes, bytes);
+  }
+});
+
+function ownerOf(name: string): OwnerId {
+  return idOf<OwnerId>(sha256(`owner ${name}`));
+}
 
 test("a fork that went unseen is joined: the union of both lists is signed above them", async (context) => {
   const { made, home } = await mesh(context, "home a b c");
