@@ -46,10 +46,6 @@ export class Quarantine {
     return this.#ids.has(id);
   }
 
-  get size(): number {
-    return this.#ids.size;
-  }
-
   /** How often this process died while it applied the entry. */
   deaths(id: EnvelopeId): number {
     return this.#deaths.get(id) ?? 0;

@@ -66,8 +66,4 @@ export class WaitingRoom {
     );
     return places.flatMap(({ log, seq }) => this.take(log, seq) ?? []);
   }
-
-  get sizeBytes(): number {
-    return this.#bytes;
-  }
 }
