@@ -28,7 +28,6 @@ export class CommandError extends PleachError<
   | "E-MESH-MEMBER" // this node is in a mesh already
   | "E-OPERATOR" // the key is not that of an operator
   | "E-OWNER" // the phrase is not that of an owner of this mesh
-  | "E-CRITICAL" // a report whose verdict is critical
 > {}
 
 /** The shape of every error on the socket and with `--json`. */
