@@ -22,7 +22,7 @@ export async function startControl(
   network: Network,
   features: Features,
 ): Promise<void> {
-  const { config, state, siteId, disk, clock, log, events, stops, upMs, requireRoom } = foundation;
+  const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
   const { mesh, membership, presence, sameState } = network;
   const { inventory, runs, dns, dnsControl, backups } = features;
   const version = PLEACH_VERSION;
@@ -66,7 +66,7 @@ export async function startControl(
       membershipRoutes(membership),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
       dnsRoutes(dnsControl),
-      backupRoutes(backupPort(backups.store, requireRoom), backups.recoveries),
+      backupRoutes(backupPort(backups.store), backups.recoveries),
       runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),
     ],
     log: log.part("control"),

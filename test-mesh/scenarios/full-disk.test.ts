@@ -32,7 +32,11 @@ if (process.env[INSIDE] === undefined) {
 } else {
   test("serves status, refuses edits, stops, starts, and goes on when there is room", () =>
     withMesh(async (mesh) => {
-      const site = await mesh.site("quimper");
+      const source = join(mesh.directory, "source");
+      await mkdir(source);
+      await writeFile(join(source, "letter.txt"), "dear all");
+      const toml = `[[backup]]\nname = "letters"\npaths = [${JSON.stringify(source)}]`;
+      const site = await mesh.site("quimper", { toml });
       await mkdir(site.dataDirectory, { mode: 0o700 });
       const mounted = await runProcess("mount", [
         ...["-t", "tmpfs", "-o", `size=${DISK_MIB}m,mode=700`, "tmpfs", site.dataDirectory],
@@ -41,6 +45,7 @@ if (process.env[INSIDE] === undefined) {
       await site.start();
       await mesh.found(site);
       await site.pleach("service", "add", "wiki", "--address", "192.0.2.1");
+      await site.pleach("backup", "add", "letters");
 
       const filler = join(site.dataDirectory, "others");
       await writeFile(filler, new Uint8Array(free(site.dataDirectory)));
@@ -52,6 +57,9 @@ if (process.env[INSIDE] === undefined) {
       assert.equal(refused.exit, 1);
       assert.equal(refused.error["code"], "E-NO-SPACE");
       assert.equal(refused.error["changed"], "Nothing was changed.");
+      const unsaved = await site.refused("backup", "run", "letters");
+      assert.equal(unsaved.exit, 1);
+      assert.match(String(unsaved.error["code"]), /SPACE$/);
       assert.equal(await site.stop(), 0);
 
       // Opening the store takes room that is not there: the ballast gives it.
@@ -68,6 +76,7 @@ if (process.env[INSIDE] === undefined) {
       await rm(filler);
       await site.pleach("service", "add", "agenda", "--address", "192.0.2.2");
       assert.deepEqual(await names(site), ["agenda", "wiki"]);
+      await site.pleach("backup", "run", "letters");
       assert.equal(await site.stop(), 0);
       await runProcess("umount", [site.dataDirectory]);
     }));
