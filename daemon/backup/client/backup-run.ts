@@ -16,6 +16,7 @@ import { decodeTable } from "../../../protocol/shard-table.ts";
 import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
 import { FileQueue } from "./file-queue.ts";
+import { keepTables } from "./kept-tables.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { planPaths } from "./path-plan.ts";
 import type { SetState, SetStore } from "./port.ts";
@@ -28,9 +29,6 @@ import { TreeOutlet } from "./tree-outlet.ts";
 import { Walk, type WalkFigures } from "./walk.ts";
 import { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
 import { WorkerPool } from "./worker-pool.ts";
-
-/** With more index chunks than this, the next run writes the whole index anew. */
-const MAX_INDEX_CHUNKS = 32;
 
 export interface RunRequest {
   readonly keys: SetKeyFile;
@@ -129,7 +127,6 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const { figures } = walk;
     const atMs = request.now();
     const next = nextHead(state, before.base);
-    const anew = before.index.length >= MAX_INDEX_CHUNKS;
     const open = {
       set: keys.set,
       name: keys.name,
@@ -137,7 +134,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       atMs,
       paths: request.paths,
       tree,
-      index: anew ? [] : before.index,
+      index: before.newIndex ? [] : before.index,
       files: figures.files,
       bytes: figures.bytes,
       roomBytes: figures.roomBytes,
@@ -145,7 +142,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       changed: figures.changed.length,
       history: before.history,
     };
-    const { root, record } = await pool.finish(anew ? before.tables : [], open);
+    const { root, record } = await pool.finish(before.newIndex ? before.tables : [], open);
     const head: Head = { ...next, root, atMs };
     const added = pool.tables;
     const total = await store.commit({
@@ -181,8 +178,10 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
 interface Before {
   /** The head of the newest list; null for a first run. */
   readonly base: Head | null;
-  /** Tables of shards that the newest list names. */
+  /** Tables of the shards that this run builds on. */
   readonly tables: readonly ShardTable[];
+  /** Whether they have to be written into a new index. */
+  readonly newIndex: boolean;
   readonly index: SnapshotRecord["index"];
   readonly history: readonly PastSnapshot[];
   /** How many chunks the tables name. */
@@ -197,7 +196,15 @@ async function readBefore(
 ): Promise<Before> {
   const head = state?.head ?? null;
   if (state === undefined || head === null) {
-    return { base: null, tables: [], index: [], history: [], chunks: 0, ids: () => [] };
+    return {
+      base: null,
+      tables: [],
+      newIndex: false,
+      index: [],
+      history: [],
+      chunks: 0,
+      ids: () => [],
+    };
   }
   const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
   const { owner, set, setKey } = keys;
@@ -208,17 +215,16 @@ async function readBefore(
     tables = [];
     for await (const table of reader.tables(head.root, record)) tables.push(table);
   }
-  // A chunk is known only if it lies in a shard that the newest list names.
-  const listed = tables.filter(({ shard }) => shard !== undefined && state.shards.has(shard));
+  const kept = keepTables(tables, state.shards, record.index.length);
   const { chain, number, root, atMs } = head;
   const { files, bytes } = record;
   return {
     base: head,
-    tables: listed,
+    ...kept,
     index: record.index.map(({ shard = root, frame }) => ({ shard, frame })),
     history: [...record.history, { chain, number, root, atMs, files, bytes }],
-    chunks: listed.reduce((sum, { table }) => sum + table.length / 36, 0),
-    ids: () => chunkIdsOf(listed),
+    chunks: kept.tables.reduce((sum, { table }) => sum + table.length / 36, 0),
+    ids: () => chunkIdsOf(kept.tables),
   };
 }
 
