@@ -81,12 +81,14 @@ export class Invitations {
   /**
    * Makes a code; durable when it resolves.
    *
+   * @param isMember - Who has become a member waits for nothing any more.
    * @throws MembershipError when there are too many, or the time is out of range.
    */
   issue(
     meshId: MeshId,
     issuer: SiteId,
     addresses: readonly string[],
+    isMember: (key: PeerKey) => boolean,
     ttlMs = DEFAULT_TTL_MS,
   ): Promise<{ readonly code: string; readonly expiresAtMs: number }> {
     return this.#inTurn(async () => {
@@ -96,7 +98,10 @@ export class Invitations {
           exit: 2,
         });
       }
-      if (this.#records.size >= MAX_INVITATIONS) {
+      const waiting = [...this.#records.values()].filter(
+        ({ applicant, declined }) => !declined && (applicant === null || !isMember(applicant)),
+      );
+      if (waiting.length >= MAX_INVITATIONS) {
         throw new MembershipError(
           "E-INVITE-MANY",
           `${MAX_INVITATIONS} invitations are open or wait for an answer.`,
@@ -158,8 +163,13 @@ export class Invitations {
     });
   }
 
-  /** Keeps what the applicant asks for, in place of what it asked for before. Durable. */
-  apply(invitation: UsedInvitation, application: Uint8Array): Promise<void> {
+  /**
+   * Keeps what the applicant asks for, in place of what it asked for before. Durable.
+   *
+   * One that was declined changes nothing any more: asking on must not keep the door open.
+   */
+  async apply(invitation: UsedInvitation, application: Uint8Array): Promise<void> {
+    if (this.#records.get(keyOf(invitation.proofKey))?.declined === true) return;
     return this.#change(invitation, (record) => ({ ...record, application }));
   }
 

@@ -4,6 +4,7 @@ import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { JoinParty, ownerOf, type PartyNode } from "../../test-mesh/join-party.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
+import { MAX_INVITATIONS } from "./invitations.ts";
 import { signingKey } from "../../protocol/signature.ts";
 
 const HOUR_MS = 3_600_000;
@@ -195,4 +196,27 @@ test("a member neither founds nor joins again", async () => {
   const { time, quimper, code } = await scene();
   assert.equal(await refusal(time, quimper.found()), "E-MESH-MEMBER");
   assert.equal(await refusal(time, quimper.apply(code)), "E-MESH-MEMBER");
+});
+
+test("what was approved or declined takes no room among open invitations", async () => {
+  const { time, party, quimper } = await scene();
+  for (let count = 0; count < MAX_INVITATIONS; count++) {
+    const node = await party.node(`site${count}`);
+    const { code } = await quimper.membership.invite(HOUR_MS);
+    const words = await time.resolve(node.apply(code));
+    if (count % 2 === 0) await quimper.approve(words);
+    else await quimper.membership.decline(words);
+  }
+  for (let open = 1; open < MAX_INVITATIONS; open++) await quimper.membership.invite(HOUR_MS);
+  assert.equal(await refusal(time, quimper.membership.invite(HOUR_MS)), "E-INVITE-MANY");
+});
+
+test("a declined applicant that asks on does not keep the door open", async () => {
+  const { time, quimper, brest, code } = await scene();
+  await quimper.membership.decline(await time.resolve(brest.apply(code)));
+  for (let day = 0; day < 8; day++) {
+    await time.advance(24 * HOUR_MS);
+    if (quimper.membership.joinOpen()) await time.resolve(brest.apply(code));
+  }
+  assert.equal(quimper.membership.joinOpen(), false);
 });

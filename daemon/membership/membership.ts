@@ -169,7 +169,9 @@ export class Membership {
         hint: 'Set  announce = ["HOST:PORT"]  in the [mesh] section of the configuration.',
       });
     }
-    const invitation = await this.#invitations.issue(meshId, state.siteId, own, ttlMs);
+    const isMember = (key: PeerKey): boolean => state.authority().isMember(key);
+    const { siteId } = state;
+    const invitation = await this.#invitations.issue(meshId, siteId, own, isMember, ttlMs);
     return { ...invitation, addresses: [...own] };
   }
 
