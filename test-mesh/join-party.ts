@@ -17,7 +17,12 @@ import { OWN_CLASSES } from "../protocol/record-class.ts";
 import { signingKey, type SigningKey } from "../protocol/signature.ts";
 import { signSiteRelease } from "../protocol/site-statement.ts";
 import { StatementChain } from "../protocol/statement-chain.ts";
-import { encodeStatement, meshIdOf, signStatement } from "../protocol/statement.ts";
+import {
+  encodeStatement,
+  meshIdOf,
+  signStatement,
+  type SignedStatement,
+} from "../protocol/statement.ts";
 import { FakeChannel, type Wire } from "./fakes/channel.ts";
 import type { FakeTime } from "./fakes/clock.ts";
 import { FakeDisk } from "./fakes/store.ts";
@@ -105,6 +110,11 @@ export class PartyNode {
 
   /** What `init` does. */
   async found(): Promise<MeshId> {
+    return this.membership.found(this.founding().map(encodeStatement));
+  }
+
+  /** GENESIS, OWNER, DELEGATE and SITE of a mesh with this node alone. */
+  founding(): readonly SignedStatement[] {
     const operator = idOf<OperatorId>(OPERATOR.publicKey);
     const genesis = signStatement(
       {
@@ -127,12 +137,12 @@ export class PartyNode {
     const { owner, delegate } = signNewOwner(keys, mesh, this.state.siteId, words, 1);
     const chain = new StatementChain(mesh, OPERATOR, { seq: 1, prev: mesh, lamport: 1 });
     const site = this.membership.signRequest({ mesh, ...words });
-    const rest = [
+    return [
+      genesis,
       chain.sign({ kind: "OWNER", ...owner }),
       delegate,
       chain.sign({ kind: "SITE", ...site, classes: [...OWN_CLASSES], release: null }),
     ];
-    return this.membership.found([genesis, ...rest].map(encodeStatement));
   }
 
   /** What `join` does up to the six words. */

@@ -18,6 +18,7 @@ import {
   type SignedStatement,
   type StatementBody,
 } from "../../protocol/statement.ts";
+import { compareStatements } from "./authorize.ts";
 
 /** Why a sound statement cannot enter the set. */
 export type StatementRefusal =
@@ -176,6 +177,20 @@ export class StatementSet {
     if (claim === undefined) return;
     this.#ownerKeys.add(claim.sign);
     this.#links.set(ownerClaimId(body.claim), { by: claim.sign, seq: claim.seq, lamport: 0 });
+  }
+}
+
+/** Those that a set of all of them would not take: what they build on is not among them. */
+export function misfits(statements: Iterable<SignedStatement>): readonly SignedStatement[] {
+  const set = new StatementSet();
+  let rest = [...statements].toSorted(compareStatements);
+  for (;;) {
+    const left = rest.filter((statement) => {
+      const { kind } = set.add(statement);
+      return kind === "waiting" || kind === "refused";
+    });
+    if (left.length === rest.length) return left;
+    rest = left;
   }
 }
 

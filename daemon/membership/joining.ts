@@ -15,6 +15,7 @@ import { isGenesis, meshIdOf, type SignedStatement } from "../../protocol/statem
 import { bytesField } from "../../protocol/wire-field.ts";
 import { authorize } from "../core/authorize.ts";
 import type { Clock } from "../core/clock.ts";
+import { misfits } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { MembershipError } from "./error.ts";
@@ -247,7 +248,8 @@ export class Joining {
     const { meshId } = pending.invitation;
     const ofMesh = statements.filter((each) => !isGenesis(each.body) || meshIdOf(each) === meshId);
     const authority = authorize(ofMesh);
-    if (authority.meshId !== meshId || !authority.isMember(this.#state.siteId)) {
+    const whole = authority.meshId === meshId && misfits(ofMesh).length === 0;
+    if (!whole || !authority.isMember(this.#state.siteId)) {
       throw new MembershipError(
         "E-JOIN-PEER",
         "The statements that came do not make us a member.",

@@ -4,6 +4,7 @@ import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { JoinParty, ownerOf, type PartyNode } from "../../test-mesh/join-party.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
+import { encodeStatement } from "../../protocol/statement.ts";
 import { MAX_INVITATIONS } from "./invitations.ts";
 import { signingKey } from "../../protocol/signature.ts";
 
@@ -219,4 +220,29 @@ test("a declined applicant that asks on does not keep the door open", async () =
     if (quimper.membership.joinOpen()) await time.resolve(brest.apply(code));
   }
   assert.equal(quimper.membership.joinOpen(), false);
+});
+
+test("an issuer that keeps a statement back makes nobody begin half a mesh", async () => {
+  const { time, quimper, brest, code } = await scene();
+  const words = await time.resolve(brest.apply(code));
+  const whole = quimper.state.statements.bind(quimper.state);
+  const approved = (): boolean => quimper.state.authority().isMember(brest.state.siteId);
+  quimper.state.statements = () =>
+    whole().filter(({ body }) => !approved() || body.kind !== "OWNER");
+  await quimper.approve(words);
+  await time.advance(HOUR_MS);
+  assert.equal(brest.state.meshId, undefined);
+  assert.equal(brest.membership.membership().joining.problem?.code, "E-JOIN-PEER");
+  quimper.state.statements = whole;
+  await time.until(() => brest.isMember, HOUR_MS);
+});
+
+test("founding keeps nothing when a statement of it cannot stand", async () => {
+  const { time, party } = await scene();
+  const lorient = await party.node("lorient");
+  const [genesis, , , site] = lorient.founding().map(encodeStatement);
+  assert.ok(genesis && site);
+  const found = lorient.membership.found([genesis, site]);
+  assert.equal(await refusal(time, found), "E-MESH-STATEMENT");
+  assert.equal(lorient.state.meshId, undefined);
 });

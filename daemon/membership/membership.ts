@@ -20,6 +20,7 @@ import {
 } from "../../protocol/statement.ts";
 import { authorize } from "../core/authorize.ts";
 import type { Clock } from "../core/clock.ts";
+import { misfits } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Channel } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
@@ -141,6 +142,7 @@ export class Membership {
       if (reason !== undefined) throw noEffect(reason);
     }
     if (!authority.isMember(this.#options.state.siteId)) throw noEffect("this site is no member");
+    mustFit(statements);
     await this.#add(statements);
     return meshIdOf(genesis);
   }
@@ -155,6 +157,7 @@ export class Membership {
       const reason = authority.idle.get(id);
       if (reason !== undefined) throw noEffect(reason);
     }
+    mustFit([...state.statements(), ...statements]);
     await this.#add(statements);
     return statements.length;
   }
@@ -281,6 +284,11 @@ function decodeAll(encoded: readonly Uint8Array[]): readonly SignedStatement[] {
     if (cause instanceof StatementError) throw noEffect(cause.message, cause);
     throw cause;
   }
+}
+
+/** Asked before any is kept: part of what was to be added would stay for ever. */
+function mustFit(statements: readonly SignedStatement[]): void {
+  if (misfits(statements).length > 0) throw noEffect("a statement before it is not known here");
 }
 
 function noEffect(reason: string, cause?: unknown): MembershipError {
