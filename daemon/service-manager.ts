@@ -2,7 +2,9 @@
  * Tells systemd how the daemon is: READY, STOPPING, RELOADING and the watchdog.
  *
  * Node has no datagram Unix sockets, so `systemd-notify` does it (about 10 ms each; the unit needs
- * NotifyAccess=all). Without NOTIFY_SOCKET nothing is started. Source: sd_notify(3).
+ * NotifyAccess=all). It waits until systemd has read the message, which looks up the unit of the
+ * sender: one that has ended by then is nobody's. Without NOTIFY_SOCKET nothing is started.
+ * Source: sd_notify(3), systemd-notify(1).
  */
 import { execFile } from "node:child_process";
 import type { Logger } from "./observe/log.ts";
@@ -39,7 +41,7 @@ export class ServiceManager {
   async #tell(words: readonly string[]): Promise<void> {
     if (!this.#watched) return;
     await new Promise<void>((resolve) => {
-      execFile("systemd-notify", ["--no-block", ...words], { timeout: 5000 }, (error) => {
+      execFile("systemd-notify", words, { timeout: 5000 }, (error) => {
         if (error) this.#log.warn("systemd was not told", { error: error.message });
         resolve();
       });

@@ -1,5 +1,14 @@
 /** `pleach backup add`: a new data set, its part of the configuration, its keys, its timer. */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
@@ -66,9 +75,13 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
   if (options.every !== undefined) lines.push(`every = ${quote(options.every)}`);
   const folder = join(dirname(context.config.file), "conf.d");
   const file = join(folder, `backup-${name}.toml`);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  if (!existsSync(folder)) {
+    mkdirSync(folder);
+    shareLike(dirname(folder), folder);
+  }
   const unfinished = `${file}.tmp`;
-  writeFileSync(unfinished, `${lines.join("\n")}\n`, { mode: 0o644 });
+  writeFileSync(unfinished, `${lines.join("\n")}\n`, { mode: 0o600 });
+  shareLike(context.config.file, unfinished);
   renameSync(unfinished, file);
   try {
     loadConfig(context.configFile);
@@ -77,6 +90,13 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
     throw error;
   }
   return file;
+}
+
+/** Who may read one part of the configuration may read the other: the daemon reads both. */
+function shareLike(model: string, file: string): void {
+  const { mode, uid, gid } = statSync(model);
+  chownSync(file, uid, gid);
+  chmodSync(file, mode & 0o755);
 }
 
 /** JSON strings and arrays of them are TOML, too. */

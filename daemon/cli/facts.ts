@@ -26,7 +26,7 @@ export function factsCommand(context: CliContext): Command {
   return help(facts, "Collects facts about this machine, or shows those of a site.", [
     ["pleach facts", "what would be told about this machine"],
     ["pleach facts --site brest", "what brest has told about itself"],
-    ["pleach facts --write", "what pleach-facts.service does once a day"],
+    ["pleach facts --write", "what pleach-facts.service does each hour"],
   ]);
 }
 

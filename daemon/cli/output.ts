@@ -7,6 +7,7 @@
  * only marks what words say as well, and NO_COLOR turns it off. Texts never end in an
  * exclamation mark.
  */
+import { fstatSync } from "node:fs";
 import { reportOf } from "./exit.ts";
 import { ProgressLine, type Progress } from "./progress.ts";
 
@@ -20,7 +21,13 @@ export interface Sinks {
   /** Whether standard error is a terminal. */
   readonly terminal: boolean;
   readonly color: boolean;
+  /** Whether standard error is the journal of systemd, which takes a priority before each line. */
+  readonly journal?: boolean;
 }
+
+/** syslog(3) priorities. */
+const WARNING = 4;
+const ERROR = 3;
 
 export type Tint = "red" | "yellow" | "green" | "bold" | "dim";
 const TINTS: Readonly<Record<Tint, number>> = { red: 31, yellow: 33, green: 32, bold: 1, dim: 2 };
@@ -70,7 +77,7 @@ export class Output {
   /** A warning; printed on standard error even with `--json`, which only speaks for stdout. */
   warn(text: string): void {
     this.#progress.clear();
-    this.#sinks.stderr(`${this.tint("yellow", "warning")} ${text}\n`);
+    this.#tell(WARNING, [`${this.tint("yellow", "warning")} ${text}`]);
   }
 
   /**
@@ -90,13 +97,19 @@ export class Output {
     const { code, message, changed, hint } = report.error;
     const lines = [`${this.tint("red", `error ${code}:`)} ${message}`, changed];
     if (hint !== null) lines.push(hint);
-    if (process.env["PLEACH_DEBUG"] && thrown instanceof Error) lines.push(String(thrown.stack));
-    this.#sinks.stderr(`${lines.join("\n")}\n`);
+    if (process.env["PLEACH_DEBUG"] && thrown instanceof Error)
+      lines.push(...String(thrown.stack).split("\n"));
+    this.#tell(ERROR, lines);
   }
 
   /** The same text in a colour when standard output shows colours. */
   tint(tint: Tint, text: string): string {
     return this.#sinks.color ? `\u001b[${TINTS[tint]}m${text}\u001b[0m` : text;
+  }
+
+  #tell(priority: number, lines: readonly string[]): void {
+    const prefix = this.#sinks.journal === true ? `<${priority}>` : "";
+    this.#sinks.stderr(lines.map((line) => `${prefix}${line}\n`).join(""));
   }
 
   #object(value: object): void {
@@ -123,5 +136,13 @@ function processSinks(): Sinks {
     stderr: (text) => void stderr.write(text),
     terminal: stderr.isTTY,
     color: stdout.isTTY && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+    journal: isJournal(stderr.fd, env["JOURNAL_STREAM"]),
   };
+}
+
+/** Whether a file is the one that systemd names in the environment. Source: systemd.exec(5). */
+function isJournal(file: number, named: string | undefined): boolean {
+  if (named === undefined) return false;
+  const { dev, ino } = fstatSync(file);
+  return named === `${dev}:${ino}`;
 }

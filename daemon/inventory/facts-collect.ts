@@ -30,7 +30,8 @@ export async function collectFacts(nowMs: number): Promise<Facts> {
     cores: processor.cores,
     memoryBytes: memory.total,
     machine: cut(`${machine.manufacturer} ${machine.model}`),
-    virtual: machine.virtual === true,
+    // What names the machine may be for root only; the flag of the processor is for all.
+    virtual: machine.virtual === true || /\bhypervisor\b/.test(processor.flags),
     disks: mounts
       .filter(({ size }) => Number.isSafeInteger(size) && size > 0)
       .slice(0, MAX_DISKS)

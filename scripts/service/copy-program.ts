@@ -21,6 +21,9 @@ const PROGRAM = [
   "README.md",
 ];
 
+/** Parts of Node that only compiling needs: 67 MB of headers, and manuals. */
+const NODE_FOR_BUILDING = ["/include", "/share"];
+
 const Lock = z.object({
   packages: z.record(
     z.string(),
@@ -46,12 +49,18 @@ for (const [path, { dev, optional }] of Object.entries(packages)) {
   const source = join(from, path);
   if (!existsSync(source)) {
     if (optional === true) continue;
-    throw new Error(`${source} is missing. Nothing was installed. Run: scripts/setup`);
+    process.stderr.write(
+      `error E-SETUP: ${source} is missing.\n  Nothing was installed. Run: scripts/setup\n`,
+    );
+    process.exit(1);
   }
   // A package below another one stands in the lock by itself.
+  const left = path.startsWith("node_modules/node-linux-")
+    ? [...NODE_FOR_BUILDING, "/node_modules"]
+    : ["/node_modules"];
   cpSync(source, join(to, path), {
     recursive: true,
-    filter: (file) => !file.slice(source.length).startsWith("/node_modules"),
+    filter: (file) => !left.some((name) => file.slice(source.length).startsWith(name)),
   });
 }
 mkdirSync(join(to, "bin"));
