@@ -6,8 +6,16 @@
  */
 import { Command } from "commander";
 import { openApplication, type Application } from "../../protocol/application.ts";
-import { idOf, type MeshId, type OperatorId, type StatementId } from "../../protocol/ids.ts";
-import { parseJoinWords } from "../../protocol/join-words.ts";
+import {
+  idOf,
+  parseId,
+  type MeshId,
+  type OperatorId,
+  type PeerKey,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
+import { joinWords, parseJoinWords } from "../../protocol/join-words.ts";
 import type { OperatorSecret } from "../../protocol/operator-key.ts";
 import { OWN_CLASSES } from "../../protocol/record-class.ts";
 import { StatementChain } from "../../protocol/statement-chain.ts";
@@ -93,10 +101,30 @@ async function approve(context: CliContext, text: string, options: ApproveOption
 
 async function findApplication(context: CliContext, words: string): Promise<Application> {
   const path = "/v1/membership/applications/find";
-  const found = await context.client.post(path, { words }, applicationShape);
-  const application = openApplication(fromBase64(found.application));
-  if (application?.request.key === found.applicant) return application;
-  throw new CommandError("E-APPLICATION", "The application is not what the applicant signed.", {
+  return readApplication(await context.client.post(path, { words }, applicationShape), words);
+}
+
+/**
+ * The application that the words stand for. They are made anew here: a daemon that lies cannot
+ * put another application, or another machine, in its place.
+ *
+ * @throws CommandError E-APPLICATION
+ */
+export function readApplication(
+  found: z.infer<typeof applicationShape>,
+  words: string,
+): Application {
+  const bytes = fromBase64(found.application);
+  const application = openApplication(bytes);
+  const applicant = parseId<PeerKey>(found.applicant);
+  const issuer = parseId<SiteId>(found.issuer);
+  if (application !== undefined && applicant !== undefined && issuer !== undefined) {
+    const { mesh: meshId, key } = application.request;
+    const proofKey = fromBase64(found.proofKey);
+    const made = joinWords({ meshId, applicant, issuer, proofKey, application: bytes });
+    if (key === (applicant as string) && made === words) return application;
+  }
+  throw new CommandError("E-APPLICATION", "The application is not the one of these words.", {
     hint: "Make a new code and have the other machine join again.",
   });
 }

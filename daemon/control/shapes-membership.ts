@@ -83,7 +83,13 @@ export const applicationsShape = z.object({
 });
 /** Body of `POST /v1/membership/applications/find` and `…/decline`. */
 export const byWordsShape = z.strictObject({ words: text });
-export const applicationShape = z.object({ application: base64, applicant: id });
+/** All that the six words stand for, so that the command can see that they are these. */
+export const applicationShape = z.object({
+  application: base64,
+  applicant: id,
+  issuer: id,
+  proofKey: base64,
+});
 
 /** Body of `POST /v1/membership/joining`. */
 export const joinShape = z.strictObject({

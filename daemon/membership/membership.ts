@@ -188,12 +188,12 @@ export class Membership {
   }
 
   /** @throws JoinWordsError, MembershipError when nothing waits under these words. */
-  findApplication(text: string): { readonly application: string; readonly applicant: PeerKey } {
+  findApplication(text: string) {
     const { invitation, application } = this.#waitingUnder(text);
-    return {
-      application: Buffer.from(application).toString("base64"),
-      applicant: invitation.applicant,
-    };
+    const { applicant, proofKey } = invitation;
+    const issuer = this.#options.state.siteId;
+    const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+    return { application: toBase64(application), applicant, issuer, proofKey: toBase64(proofKey) };
   }
 
   /** @throws JoinWordsError, MembershipError when nothing waits under these words. */
