@@ -11,7 +11,9 @@ import { OpenedShard, sealShard, type PackedFrame } from "./sealed-shard.ts";
 import { chunkIdKey, cutKey, openSetName, sealSetName } from "./set-keys.ts";
 import { parseShardHeader } from "./shard.ts";
 import { merkleRoot, shardIdOf } from "./shard-id.ts";
-import { decodeTree, encodeTrees, type TreeEntry } from "./tree.ts";
+import { decodeTree } from "./tree-decode.ts";
+import { encodeTrees } from "./tree-encode.ts";
+import type { TreeEntry } from "./tree.ts";
 
 const hex = z.string().regex(/^[0-9a-f]*$/);
 const shape = z.object({

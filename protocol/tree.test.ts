@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { decodeCbor } from "./cbor.ts";
 import { PleachError } from "./error.ts";
-import { decodeTree, encodeTrees, isSafeName, TREE_TARGET_BYTES, type TreeEntry } from "./tree.ts";
+import { decodeTree } from "./tree-decode.ts";
+import { encodeTrees, TREE_TARGET_BYTES } from "./tree-encode.ts";
+import { isSafeName, type TreeEntry } from "./tree.ts";
 
 const byte = fc.integer({ min: 1, max: 255 });
 const name = fc

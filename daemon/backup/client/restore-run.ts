@@ -5,18 +5,7 @@
  * and written shard by shard, so that each shard of a batch is fetched and opened once, however
  * its chunks are spread. What a batch needs is bounded, and so is the memory.
  */
-import {
-  chmodSync,
-  lchownSync,
-  mkdirSync,
-  openSync,
-  closeSync,
-  constants,
-  readdirSync,
-  statfsSync,
-  symlinkSync,
-  linkSync,
-} from "node:fs";
+import { linkSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
@@ -25,34 +14,19 @@ import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
 import type { FileEntry, TreeEntry } from "../../../protocol/tree.ts";
 import { ChunkLocator, type PiecePlace } from "./chunk-locator.ts";
 import { dataBytes, rangesOf } from "./content-plan.ts";
-import { BackupError } from "./error.ts";
-import {
-  attempt,
-  createFile,
-  finishFile,
-  pathIn,
-  setXattrs,
-  type FileMeta,
-  type Problem,
-} from "./file-writer.ts";
+import { createFile, finishFile, pathIn, type FileMeta, type Problem } from "./file-writer.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { faultOf, RestorePool } from "./restore-pool.ts";
 import type { WriteItem } from "./restore-message.ts";
+import { checkRoom, openTarget } from "./restore-target.ts";
 import { contradiction, type ShardReader } from "./shard-reader.ts";
-import { makeNode, setModified } from "./system-calls.ts";
+import { makeSpecial } from "./special-file.ts";
 import { TargetFolder } from "./target-folder.ts";
 import { TreeReader } from "./tree-reader.ts";
 
 /** Pieces of a batch: some 300 bytes each while they wait. */
 const BATCH_PIECES = 32_768;
 const SET_ID_BITS = 0o6000;
-const TYPE_OF_KIND = {
-  fifo: constants.S_IFIFO,
-  socket: constants.S_IFSOCK,
-  char: constants.S_IFCHR,
-  block: constants.S_IFBLK,
-} as const;
-
 export interface RestoreRequest {
   readonly reader: ShardReader;
   readonly root: ShardId;
@@ -76,7 +50,7 @@ export interface RestoreFigures {
 export async function runRestore(request: RestoreRequest): Promise<RestoreFigures> {
   saveMemory();
   const targetFd = openTarget(request.target);
-  checkRoom(request);
+  checkRoom(request.target, request.record);
   const { owner, set, setKey } = request.reader.keys;
   const pool = new RestorePool({ owner, set, setKey }, request.reader, availableParallelism());
   try {
@@ -225,29 +199,9 @@ class Restore {
     folder: TargetFolder,
     entry: Exclude<TreeEntry, { kind: "file" | "directory" }>,
   ): void {
-    const problems: Problem[] = [];
-    folder.use((fd) => {
-      const path = pathIn(fd, entry.name);
-      if (entry.kind === "symlink") {
-        symlinkSync(Buffer.from(entry.target), path);
-      } else {
-        const device = entry.kind === "char" || entry.kind === "block";
-        if (device && !(this.#request.privileged && this.#asRoot)) {
-          problems.push("device node left out (--privileged as root makes it)");
-          return;
-        }
-        const { major, minor } = device ? entry : { major: 0, minor: 0 };
-        makeNode(path, TYPE_OF_KIND[entry.kind] | 0o600, major, minor);
-      }
-      const { owner, xattrs, mtime } = this.#metaOf(entry);
-      if (owner !== undefined) {
-        attempt(problems, "owner", () => lchownSync(path, owner.uid, owner.gid));
-      }
-      setXattrs(problems, path, xattrs);
-      // Made by us in a directory that is closed to others: the path is no link.
-      if (entry.kind !== "symlink") attempt(problems, "mode", () => chmodSync(path, entry.mode));
-      attempt(problems, "time", () => setModified(path, mtime));
-    });
+    const devices = this.#request.privileged && this.#asRoot;
+    const meta = this.#metaOf(entry);
+    const problems = folder.use((fd) => makeSpecial(pathIn(fd, entry.name), entry, meta, devices));
     this.#tellEntry(folder, entry.name, problems);
   }
 
@@ -326,34 +280,6 @@ class Restore {
   #tell(path: string, problems: readonly Problem[]): void {
     for (const problem of problems) this.#figures.problems.push({ path, problem });
   }
-}
-
-/** Opens the target, made if it is not there. @throws BackupError unless it is empty. */
-function openTarget(target: string): number {
-  try {
-    mkdirSync(target, { recursive: true, mode: 0o700 });
-    const fd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
-    if (readdirSync(target).length === 0) return fd;
-    closeSync(fd);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BackupError("E-RESTORE-TARGET", `${target} cannot be used (${reason}).`, { cause });
-  }
-  throw new BackupError("E-RESTORE-TARGET", `${target} is not empty.`, {
-    hint: "Name a directory that is empty or does not exist yet.",
-  });
-}
-
-function checkRoom({ target, record }: RestoreRequest): void {
-  const { bavail, bsize } = statfsSync(target);
-  const freeBytes = bavail * bsize;
-  if (freeBytes >= record.roomBytes) return;
-  const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new BackupError(
-    "E-RESTORE-SPACE",
-    `The snapshot takes ${mib(record.roomBytes)}, and ${target} has ${mib(freeBytes)} left.`,
-    { hint: "Make room, or restore to another file system." },
-  );
 }
 
 function asFault(error: unknown): unknown {

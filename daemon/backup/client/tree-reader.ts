@@ -4,7 +4,8 @@ import { CHUNK_ID_BYTES, chunkIdOf } from "../../../protocol/chunk.ts";
 import { release } from "../../../protocol/frame.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import type { OpenedShard } from "../../../protocol/sealed-shard.ts";
-import { decodeTree, type TreeEntry } from "../../../protocol/tree.ts";
+import { decodeTree } from "../../../protocol/tree-decode.ts";
+import type { TreeEntry } from "../../../protocol/tree.ts";
 import type { ChunkLocator, PiecePlace } from "./chunk-locator.ts";
 import { contradiction, type ShardReader } from "./shard-reader.ts";
 

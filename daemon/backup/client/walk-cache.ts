@@ -24,7 +24,8 @@ import {
 } from "node:fs";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { idBytes, type ShardId } from "../../../protocol/ids.ts";
-import { decodeTree, type TreeEntry } from "../../../protocol/tree.ts";
+import { decodeTree } from "../../../protocol/tree-decode.ts";
+import type { TreeEntry } from "../../../protocol/tree.ts";
 
 const MAGIC = Buffer.from("PLEACHW1");
 const HEAD_BYTES = MAGIC.length + 32;

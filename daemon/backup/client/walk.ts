@@ -5,31 +5,33 @@
  * lead the walk elsewhere by swapping a directory while it runs. Names are sorted, so two walks
  * of the same files give the same trees. What cannot be read is listed and left out.
  */
-import { constants, lstatSync, openSync, readdirSync, statSync, type BigIntStats } from "node:fs";
+import { lstatSync, readdirSync, type BigIntStats } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { KeyObject } from "node:crypto";
 import { chunkIdOf } from "../../../protocol/chunk.ts";
-import {
-  encodeTrees,
-  type DirectoryEntry,
-  type FileEntry,
-  type TreeEntry,
-  type Xattr,
-} from "../../../protocol/tree.ts";
-import { BackupError } from "./error.ts";
+import { encodeTrees } from "../../../protocol/tree-encode.ts";
+import type { DirectoryEntry, FileEntry, TreeEntry } from "../../../protocol/tree.ts";
 import type { FileQueue } from "./file-queue.ts";
 import { HardLinks, type ReadOutcome } from "./hard-links.ts";
 import { OpenFolder } from "./open-folder.ts";
 import type { PathPlan } from "./path-plan.ts";
-import { entryBase, fileEntry, isUnchanged, kindOf, plainEntry, sameEntry } from "./stat-entry.ts";
+import { fileEntry, isUnchanged, kindOf, plainEntry, sameEntry } from "./stat-entry.ts";
 import { readXattrs } from "./system-calls.ts";
 import type { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
+import {
+  codeOf,
+  directoryEntry,
+  keyOf,
+  openFolder,
+  openLead,
+  safeXattrs,
+  shown,
+  statOf,
+} from "./walk-paths.ts";
 import type { TaggedChunk } from "./worker-message.ts";
 
 /** st_blocks counts in this unit, whatever the file system. */
 const BLOCK_BYTES = 512;
-const LEAD_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
-const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** The main thread also stores shards: it must not walk longer than this at a stretch. */
 const STRETCH_MS = 8;
 
@@ -88,7 +90,7 @@ export class Walk {
 
   /** @returns The chunk ids of the tree of `/`. */
   async run(plan: PathPlan): Promise<Uint8Array> {
-    const root = this.#open("", undefined, 0, undefined, openSync("/", LEAD_FLAGS));
+    const root = this.#open("", undefined, 0, undefined, openLead("/"));
     if (plan.below === undefined) await this.#walk(root);
     else await this.#lead(root, plan.below);
     await this.#port.queue.drain();
@@ -108,7 +110,7 @@ export class Walk {
         continue;
       }
       const entry = directoryEntry(name, stat, readXattrs(path));
-      const fd = openSync(path, LEAD_FLAGS);
+      const fd = openLead(path);
       const child = this.#open(folder.childPath(name), folder, folder.expect(), entry, fd);
       await this.#lead(child, next);
     }
@@ -282,49 +284,4 @@ export class Walk {
 function cachedOr(folder: OpenFolder, entry: TreeEntry): TreeEntry {
   const cached = folder.cached?.entries.get(keyOf(entry.name));
   return cached !== undefined && sameEntry(cached, entry) ? cached : entry;
-}
-
-function directoryEntry(
-  name: Uint8Array,
-  stat: BigIntStats,
-  xattrs: readonly Xattr[],
-): DirectoryEntry {
-  return { ...entryBase(name, stat, xattrs), kind: "directory", chunks: new Uint8Array(0) };
-}
-
-function openFolder(path: Buffer): number {
-  return openSync(path, FOLDER_FLAGS);
-}
-
-function statOf(path: Buffer, shownPath: string, follow: boolean): BigIntStats {
-  try {
-    return follow ? statSync(path, { bigint: true }) : lstatSync(path, { bigint: true });
-  } catch (cause) {
-    const message = `The path ${shownPath} is not there (${codeOf(cause)}).`;
-    throw new BackupError("E-BACKUP-PATH", message, {
-      hint: "Correct the paths of the data set, or create the directory.",
-      cause,
-    });
-  }
-}
-
-function safeXattrs(path: Buffer): readonly Xattr[] {
-  try {
-    return readXattrs(path);
-  } catch {
-    return [];
-  }
-}
-
-function keyOf(name: Uint8Array): string {
-  return Buffer.from(name).toString("latin1");
-}
-
-function shown(path: string): string {
-  return Buffer.from(path === "" ? "/" : path, "latin1").toString("utf8");
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" && !error.code.startsWith("E-") ? error.code : undefined;
 }
