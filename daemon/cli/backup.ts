@@ -34,7 +34,9 @@ function listCommand(context: CliContext): Command {
     const { sets } = await context.client.get("/v1/backup/sets", setsShape);
     const { runs } = await context.client.get("/v1/backup/runs", runsShape);
     const nameOf = new Map(Object.entries(runs).map(([name, { setId }]) => [setId, name]));
-    const known = sets.map((set) => ({ name: nameOf.get(set.setId) ?? null, ...set }));
+    // What other sites have stored here is theirs to judge: their receipts are not with us.
+    const own = sets.filter(({ mine }) => mine);
+    const known = own.map((set) => ({ name: nameOf.get(set.setId) ?? null, ...set }));
     const ran = new Set(known.map(({ name }) => name));
     const never = context.config.backups.map(({ name }) => name).filter((name) => !ran.has(name));
     context.out.result({ sets: known, neverRan: never }, () =>

@@ -36,4 +36,5 @@ async function main(): Promise<number> {
   return runScenario(options);
 }
 
-process.exitCode = await main();
+// With --keep the daemons live on, and a process waits for its children unless it is told to end.
+process.exit(await main());
