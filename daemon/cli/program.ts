@@ -108,13 +108,16 @@ function commandName(args: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Read before the commands are built, because they are built with them. */
+/**
+ * Read before the commands are built, because they are built with them. The last one counts, as
+ * with every option.
+ */
 function globalOptions(args: readonly string[]): GlobalOptions {
   const end = args.indexOf("--");
   const own = end === -1 ? args : args.slice(0, end);
-  const at = own.indexOf("--config");
-  const inline = own.find((arg) => arg.startsWith("--config="))?.slice("--config=".length);
-  const named = at === -1 ? inline : own[at + 1];
+  const at = own.lastIndexOf("--config");
+  const inline = own.findLastIndex((arg) => arg.startsWith("--config="));
+  const named = at > inline ? own[at + 1] : own[inline]?.slice("--config=".length);
   return {
     json: own.includes("--json"),
     yes: own.includes("--yes"),
