@@ -20,6 +20,8 @@ export interface SiteOptions {
   readonly user?: number;
   /** Entry of the program to run. Default: the one of this repository. */
   readonly program?: string;
+  /** Node that runs it. Default: the one that runs the test. */
+  readonly node?: string;
   /** Where others are to reach it instead of at its own address, as HOST:PORT. */
   readonly announce?: readonly string[];
   /** More TOML at the end, such as `[[backup]]` tables. */
@@ -57,6 +59,7 @@ export class TestSite {
   readonly client: ControlClient;
   readonly #env: Readonly<Record<string, string>>;
   readonly #user: number | undefined;
+  readonly #node: string;
   readonly #nodeArgs: readonly string[];
   #daemon: ChildProcess | undefined;
 
@@ -71,6 +74,7 @@ export class TestSite {
     this.client = new ControlClient(join(directory, "socket"));
     this.#env = options.env ?? {};
     this.#user = options.user;
+    this.#node = options.node ?? process.execPath;
     this.#nodeArgs = ["--disable-warning=ExperimentalWarning", options.program ?? PROGRAM];
   }
 
@@ -108,15 +112,12 @@ export class TestSite {
   async start(): Promise<void> {
     if (this.#daemon !== undefined) throw new Error(`${this.name} runs already`);
     const log = openSync(this.logFile, "a");
-    const daemon = spawn(
-      process.execPath,
-      [...this.#nodeArgs, "daemon", "--config", this.configFile],
-      {
-        stdio: ["ignore", log, log],
-        ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
-        env: { ...process.env, ...this.#env },
-      },
-    );
+    const [node, ...args] = this.commandLine("daemon");
+    const daemon = spawn(node, args, {
+      stdio: ["ignore", log, log],
+      ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
+      env: { ...process.env, ...this.#env },
+    });
     closeSync(log);
     this.#daemon = daemon;
     let ended = false;
@@ -174,10 +175,13 @@ export class TestSite {
 
   /** Runs a command of this site, whatever its exit code. */
   async run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return runProcess(process.execPath, [...this.#nodeArgs, "--config", this.configFile, ...args], {
-      ...options,
-      env: { ...this.#env, ...options.env },
-    });
+    const [node, ...words] = this.commandLine(...args);
+    return runProcess(node, words, { ...options, env: { ...this.#env, ...options.env } });
+  }
+
+  /** Program and arguments of a command of this site. */
+  commandLine(...args: readonly string[]): readonly [string, ...string[]] {
+    return [this.#node, ...this.#nodeArgs, "--config", this.configFile, ...args];
   }
 
   /**

@@ -2,17 +2,13 @@
  * The sites of the trial, set up as people would: brest's operator is named at the founding, so
  * that somebody is left who can decide after quimper is gone.
  */
-import { chmod, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { accessSync, constants, cpSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { TestMesh } from "../../test-mesh/harness.ts";
+import { asOtherUser } from "../../test-mesh/other-user.ts";
 import type { SiteOptions, TestSite } from "../../test-mesh/test-site.ts";
 import { waitFor } from "../../test-mesh/wait.ts";
 
-const REPOSITORY = join(import.meta.dirname, "../..");
-/** A user that owns nothing on this machine; no name is needed. */
-const DAEMON_USER = 64_901;
 const JOIN_TIMEOUT_MS = 60_000;
 
 /** Files of the people: they are not on any site's disk. */
@@ -39,7 +35,6 @@ export interface TrialMesh {
  */
 export async function prepareMesh(): Promise<TrialMesh> {
   const mesh = await TestMesh.create();
-  await chmod(mesh.directory, 0o711);
   const at = (name: string): string => join(mesh.directory, name);
   const people: People = {
     directory: mesh.directory,
@@ -51,20 +46,7 @@ export async function prepareMesh(): Promise<TrialMesh> {
   };
   await writeFile(people.passphrase, "not a good passphrase, but long\n", { mode: 0o600 });
   if (process.getuid?.() !== 0) return { mesh, people, options: {} };
-  return { mesh, people, options: { user: DAEMON_USER, ...readableProgram(mesh.directory) } };
-}
-
-function readableProgram(directory: string): { readonly program?: string } {
-  const entry = join(REPOSITORY, "daemon/pleach.ts");
-  const reads = spawnSync(process.execPath, ["--version"], { uid: DAEMON_USER, gid: DAEMON_USER });
-  const sees = spawnSync("/usr/bin/test", ["-r", entry], { uid: DAEMON_USER, gid: DAEMON_USER });
-  if (reads.status === 0 && sees.status === 0) return {};
-  const copy = join(directory, "program");
-  accessSync(REPOSITORY, constants.R_OK);
-  for (const part of ["daemon", "protocol", "package.json", "node_modules"]) {
-    cpSync(join(REPOSITORY, part), join(copy, part), { recursive: true, verbatimSymlinks: true });
-  }
-  return { program: join(copy, "daemon/pleach.ts") };
+  return { mesh, people, options: asOtherUser(mesh.directory) };
 }
 
 /** quimper founds the mesh; two people may decide about it from now on. */
