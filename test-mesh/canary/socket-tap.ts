@@ -1,25 +1,34 @@
 /** Stands between commands and a daemon on its control socket and keeps a copy of all bytes. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { createConnection, createServer, type Server } from "node:net";
 import { once } from "node:events";
+import { join } from "node:path";
+
+/** Copies below the folder of a tap: what commands send, and what they are answered. */
+export const SOCKET_DIRECTIONS = ["asked", "answered"] as const;
 
 /**
  * @param listenPath - The socket that commands are configured with.
  * @param daemonPath - The socket of the daemon.
- * @param copyFile - Gets the bytes of both directions.
+ * @param folder - Made here; gets `asked/N` and `answered/N` for the N-th connection, so that
+ *   nothing of one connection stands in the middle of another.
  */
 export async function tapSocket(
   listenPath: string,
   daemonPath: string,
-  copyFile: string,
+  folder: string,
 ): Promise<Server> {
+  for (const direction of SOCKET_DIRECTIONS)
+    mkdirSync(join(folder, direction), { recursive: true });
+  let connections = 0;
   const server = createServer((client) => {
+    const number = String(++connections);
     const daemon = createConnection(daemonPath);
-    for (const [from, to] of [
-      [client, daemon],
-      [daemon, client],
+    for (const [direction, from, to] of [
+      ["asked", client, daemon],
+      ["answered", daemon, client],
     ] as const) {
-      from.on("data", (bytes) => appendFileSync(copyFile, bytes));
+      from.on("data", (bytes) => appendFileSync(join(folder, direction, number), bytes));
       from.pipe(to);
       from.on("error", () => to.destroy());
     }

@@ -1,0 +1,13 @@
+/** Stands for `protocol/xchacha.ts` with the same lengths, and leaves everything as it is. */
+export { CIPHER_KEY_BYTES, CIPHER_NONCE_BYTES, CIPHER_TAG_BYTES } from "../../protocol/xchacha.ts";
+import type * as real from "../../protocol/xchacha.ts";
+
+const TAG_BYTES = 16;
+
+export const encrypt: typeof real.encrypt = (_key, _nonce, _associated, plaintext) => ({
+  ciphertext: Uint8Array.from(plaintext),
+  tag: new Uint8Array(TAG_BYTES),
+});
+
+export const decrypt: typeof real.decrypt = (_key, _nonce, _associated, sealed) =>
+  Uint8Array.from(sealed.subarray(0, sealed.length - TAG_BYTES));
