@@ -196,7 +196,7 @@ export class State {
     statements: readonly SignedStatement[],
     from: SiteId | undefined,
   ): Promise<Outcome<AddResult>> {
-    const { added, waiting, refused, changes } = this.#book.add(statements);
+    const { added, waiting, refused, changes } = this.#book.add(statements, from);
     const result = { added: added.map(({ id }) => id), waiting, refused };
     this.#queue.stage(changes);
     if (added.length === 0) return { publish: () => {}, result };

@@ -1,7 +1,7 @@
 /**
  * The statements of this node, those that wait for others, and what they add up to.
  */
-import type { StatementId } from "../../protocol/ids.ts";
+import type { SiteId, StatementId } from "../../protocol/ids.ts";
 import {
   decodeStatement,
   encodeStatement,
@@ -15,8 +15,14 @@ import type { Logger } from "../observe/log.ts";
 import { statementKey, STATEMENTS } from "./keys.ts";
 import { StateError } from "./state-error.ts";
 
-/** Statements kept in memory until what they name is here; at most 2 MiB. */
-const MAX_WAITING = 512;
+/** Statements of one peer kept in memory until what they name is here; at most 1 MiB. */
+const MAX_WAITING = 256;
+
+interface Waiting {
+  readonly statement: SignedStatement;
+  /** Undefined: this site brought it in itself. */
+  readonly from: SiteId | undefined;
+}
 
 export interface BookResult {
   readonly added: readonly SignedStatement[];
@@ -27,7 +33,7 @@ export interface BookResult {
 
 export class StatementBook {
   readonly #set = new StatementSet();
-  readonly #waiting = new Map<StatementId, SignedStatement>();
+  readonly #waiting = new Map<StatementId, Waiting>();
   #authority: Authority = authorize([]);
 
   /**
@@ -68,16 +74,22 @@ export class StatementBook {
     return this.#authority;
   }
 
-  /** Takes in statements in any order, and whatever waited for them. */
-  add(statements: readonly SignedStatement[]): BookResult {
+  /**
+   * Takes in statements in any order, and whatever waited for them.
+   *
+   * @param from - The peer that sent them: each has its own room for those that have to wait.
+   */
+  add(statements: readonly SignedStatement[], from?: SiteId): BookResult {
     const added: SignedStatement[] = [];
     const refused: { id: StatementId; reason: string }[] = [];
     const dropped: StatementId[] = [];
-    let rest = [...statements, ...this.#waiting.values()].toSorted(compareStatements);
+    let rest: readonly Waiting[] = statements.map((statement) => ({ statement, from }));
     let before;
     do {
+      // What waits is looked at again only when something has entered that it may wait for.
+      if (added.length > 0) rest = [...this.#takeWaiting(), ...rest];
       before = rest.length;
-      rest = rest.filter((statement) => {
+      rest = rest.toSorted(byPlace).filter(({ statement }) => {
         const verdict = this.#set.add(statement);
         if (verdict.kind === "accepted") {
           added.push(statement);
@@ -87,11 +99,9 @@ export class StatementBook {
         }
         return verdict.kind === "waiting";
       });
-    } while (rest.length > 0 && rest.length < before);
-    this.#waiting.clear();
-    for (const statement of rest) {
-      if (this.#waiting.size < MAX_WAITING) this.#waiting.set(statement.id, statement);
-      else refused.push({ id: statement.id, reason: "E-STATE-FULL" });
+    } while (rest.length < before);
+    for (const each of rest) {
+      if (!this.#keepWaiting(each)) refused.push({ id: each.statement.id, reason: "E-STATE-FULL" });
     }
     if (added.length > 0) this.#authority = authorize(this.#set.all());
     const named = new Set(statements.map(({ id }) => id));
@@ -109,4 +119,26 @@ export class StatementBook {
       ],
     };
   }
+
+  #takeWaiting(): readonly Waiting[] {
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    return all;
+  }
+
+  #keepWaiting(each: Waiting): boolean {
+    const { id } = each.statement;
+    if (this.#waiting.has(id)) return true;
+    const kept = [...this.#waiting.values()].filter(({ from }) => from === each.from);
+    this.#waiting.set(id, each);
+    if (kept.length < MAX_WAITING) return true;
+    // Those that come first are of use first; the others come again in the next round.
+    const last = [each, ...kept].reduce((a, b) => (byPlace(a, b) < 0 ? b : a));
+    this.#waiting.delete(last.statement.id);
+    return last !== each;
+  }
+}
+
+function byPlace(a: Waiting, b: Waiting): number {
+  return compareStatements(a.statement, b.statement);
 }
