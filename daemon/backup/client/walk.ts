@@ -8,7 +8,7 @@
 import { lstatSync, readdirSync, type BigIntStats } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { KeyObject } from "node:crypto";
-import { chunkIdOf } from "../../../protocol/chunk.ts";
+import { MAX_CHUNK_BYTES, chunkIdOf } from "../../../protocol/chunk.ts";
 import { encodeTrees } from "../../../protocol/tree-encode.ts";
 import type { DirectoryEntry, FileEntry, TreeEntry } from "../../../protocol/tree.ts";
 import type { FileQueue } from "./file-queue.ts";
@@ -32,6 +32,8 @@ import type { TaggedChunk } from "./worker-message.ts";
 
 /** st_blocks counts in this unit, whatever the file system. */
 const BLOCK_BYTES = 512;
+/** An entry has to fit in a tree chunk: files of more than some 120 GiB are refused, and listed. */
+const MAX_ID_LIST_BYTES = 0.9 * MAX_CHUNK_BYTES;
 /** The main thread also stores shards: it must not walk longer than this at a stretch. */
 const STRETCH_MS = 8;
 
@@ -192,8 +194,10 @@ export class Walk {
 
   #settle(folder: OpenFolder, slot: number, entry: FileEntry, outcome: ReadOutcome): void {
     const { name, sizeBytes } = entry;
-    if ("reason" in outcome) {
-      this.figures.unreadable.push({ path: shown(folder.childPath(name)), reason: outcome.reason });
+    const tooLong = "chunks" in outcome && outcome.chunks.length > MAX_ID_LIST_BYTES;
+    if ("reason" in outcome || tooLong) {
+      const reason = "reason" in outcome ? outcome.reason : "EFBIG";
+      this.figures.unreadable.push({ path: shown(folder.childPath(name)), reason });
       this.figures.files -= 1;
       this.figures.bytes -= sizeBytes;
       folder.settle(slot, undefined);
