@@ -12,19 +12,19 @@ import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { Head } from "../../../protocol/head.ts";
 import { idOf, type ChainId, type ShardId } from "../../../protocol/ids.ts";
 import { chunkIdKey } from "../../../protocol/set-keys.ts";
-import { decodeTable } from "../../../protocol/shard-table.ts";
-import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
+import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { readBefore } from "./before-run.ts";
 import { BackupError } from "./error.ts";
 import { FileQueue } from "./file-queue.ts";
-import { keepTables } from "./kept-tables.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { planPaths } from "./path-plan.ts";
+import { PORTION_BYTES, Portions } from "./portions.ts";
 import type { SetState, SetStore } from "./port.ts";
+import { RunJournal } from "./run-journal.ts";
 import { SeenChunks } from "./seen-chunks.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
-import { ShardReader } from "./shard-reader.ts";
 import { lockFile } from "./system-calls.ts";
-import { readTableCache, writeTableCache } from "./table-cache.ts";
+import { writeTableCache } from "./table-cache.ts";
 import { TreeOutlet } from "./tree-outlet.ts";
 import { Walk, type WalkFigures } from "./walk.ts";
 import { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
@@ -42,6 +42,8 @@ export interface RunRequest {
   /** Folder of root's for caches. */
   readonly cacheFolder: string;
   readonly now: () => number;
+  /** Sealed bytes after which a portion is listed. Default: 256 MiB. */
+  readonly portionBytes?: number;
   /** Called often. */
   readonly onProgress: (figures: WalkFigures, storedBytes: number) => void;
 }
@@ -83,7 +85,8 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
   const { keys, store } = request;
   const plan = planPaths(request.paths);
   const state = await store.state();
-  const before = await readBefore(request, folder, state);
+  const journal = new RunJournal(join(folder, "journal"));
+  const before = await readBefore(keys, store, folder, journal, state);
   const epoch = keys.epochs.at(-1);
   if (epoch === undefined) throw new RangeError("checked when the keys were read");
   const levels = [SeenChunks.newLevel(before.chunks)];
@@ -94,12 +97,26 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     epochKey: epoch.key,
     capsule: epoch.capsule,
   };
-  const pool = new WorkerPool(
-    { subject, setKey: keys.setKey },
-    levels,
-    availableParallelism(),
-    (shard, bytes) => store.put(shard, bytes),
+  const commit = (head: Head | null, tables: readonly ShardTable[]) =>
+    store.commit({
+      owner: keys.owner,
+      sealedName: keys.sealedName,
+      keyEpoch: epoch.epoch,
+      copies: request.copies,
+      head,
+      add: tables.flatMap(({ shard, sizeBytes }) =>
+        shard === undefined ? [] : [[shard, sizeBytes]],
+      ),
+    });
+  const portions = new Portions(
+    async (tables) => void (await commit(null, tables)),
+    journal,
+    request.portionBytes ?? PORTION_BYTES,
   );
+  const pool = new WorkerPool({ subject, setKey: keys.setKey }, levels, availableParallelism(), {
+    put: (shard, bytes) => store.put(shard, bytes),
+    onStored: (table) => portions.add(table),
+  });
   const cacheWriter = new WalkCacheWriter(join(folder, "walk"));
   const cache =
     before.base === null ? undefined : WalkCache.open(join(folder, "walk"), before.base.root);
@@ -142,21 +159,18 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       changed: figures.changed.length,
       history: before.history,
     };
-    const { root, record } = await pool.finish(before.newIndex ? before.tables : [], open);
+    const earlier = [...(before.newIndex ? before.tables : []), ...before.unfinished];
+    const { root, record } = await pool.finish(earlier, open);
     const head: Head = { ...next, root, atMs };
     const added = pool.tables;
-    const total = await store.commit({
-      owner: keys.owner,
-      sealedName: keys.sealedName,
-      keyEpoch: epoch.epoch,
-      copies: request.copies,
-      head,
-      add: added.flatMap(({ shard, sizeBytes }) =>
-        shard === undefined ? [] : [[shard, sizeBytes]],
-      ),
-    });
+    const total = await commit(head, await portions.rest(added));
     cacheWriter.publish(root);
-    writeTableCache(join(folder, "tables"), root, [...before.tables, ...added]);
+    writeTableCache(join(folder, "tables"), root, [
+      ...before.tables,
+      ...before.unfinished,
+      ...added,
+    ]);
+    journal.clear();
     return {
       head,
       figures,
@@ -171,80 +185,6 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
   } finally {
     cache?.close();
     await pool.close();
-  }
-}
-
-/** What earlier runs left that this one builds on. */
-interface Before {
-  /** The head of the newest list; null for a first run. */
-  readonly base: Head | null;
-  /** Tables of the shards that this run builds on. */
-  readonly tables: readonly ShardTable[];
-  /** Whether they have to be written into a new index. */
-  readonly newIndex: boolean;
-  readonly index: SnapshotRecord["index"];
-  readonly history: readonly PastSnapshot[];
-  /** How many chunks the tables name. */
-  readonly chunks: number;
-  ids(): Iterable<Uint8Array>;
-}
-
-async function readBefore(
-  { keys, store }: RunRequest,
-  folder: string,
-  state: SetState | undefined,
-): Promise<Before> {
-  const head = state?.head ?? null;
-  if (state === undefined || head === null) {
-    return {
-      base: null,
-      tables: [],
-      newIndex: false,
-      index: [],
-      history: [],
-      chunks: 0,
-      ids: () => [],
-    };
-  }
-  const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
-  const { owner, set, setKey } = keys;
-  const reader = new ShardReader(store, { owner, set, setKey, epochs });
-  const record = await reader.snapshot(head.root);
-  let tables = readTableCache(join(folder, "tables"), head.root);
-  if (tables === undefined) {
-    tables = [];
-    for await (const table of reader.tables(head.root, record)) tables.push(table);
-  }
-  const kept = keepTables(tables, state.shards, record.index.length);
-  const { chain, number, root, atMs } = head;
-  const { files, bytes } = record;
-  return {
-    base: head,
-    ...kept,
-    index: record.index.map(({ shard = root, frame }) => ({ shard, frame })),
-    history: [...record.history, { chain, number, root, atMs, files, bytes }],
-    chunks: kept.tables.reduce((sum, { table }) => sum + table.length / 36, 0),
-    ids: () => chunkIdsOf(kept.tables),
-  };
-}
-
-/** Chunks of files and trees; index and record chunks are never looked for. */
-function* chunkIdsOf(tables: readonly ShardTable[]): Generator<Uint8Array> {
-  // A chunk that was cut at the end of a shard counts when all of it is there.
-  const cut = new Map<string, number>();
-  for (const { table } of tables) {
-    for (const { kind, pieces } of decodeTable(table)) {
-      if (kind !== "data" && kind !== "tree") continue;
-      for (const { chunkId, length, chunkLength } of pieces) {
-        if (length < chunkLength) {
-          const key = Buffer.from(chunkId).toString("latin1");
-          const sum = (cut.get(key) ?? 0) + length;
-          cut.set(key, sum);
-          if (sum < chunkLength) continue;
-        }
-        yield chunkId;
-      }
-    }
   }
 }
 

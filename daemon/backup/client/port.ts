@@ -19,7 +19,8 @@ export interface CommitRequest {
   readonly keyEpoch: number;
   /** How many remote sites are wanted. */
   readonly copies: number;
-  readonly head: Head;
+  /** Null while a run is under way: the head stays what it was. */
+  readonly head: Head | null;
   readonly add: readonly (readonly [ShardId, sizeBytes: number])[];
 }
 

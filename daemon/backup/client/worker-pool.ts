@@ -36,7 +36,13 @@ const BATCHES_AHEAD = 3;
 /** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
 const YOUNG_GENERATION_MIB = 4;
 
-export type StoreShard = (shard: ShardId, bytes: Uint8Array) => Promise<void>;
+/** Where sealed shards go. */
+export interface SealedShards {
+  /** Resolves when the shard is durable. */
+  put(shard: ShardId, bytes: Uint8Array): Promise<void>;
+  /** Told of each shard that is. */
+  onStored(table: ShardTable): void;
+}
 
 interface Waiter {
   readonly resolve: (result: BatchResult) => void;
@@ -59,7 +65,7 @@ export class WorkerPool {
   readonly #threads: number;
   readonly #members: Member[] = [];
   readonly #seen: SeenChunks;
-  readonly #store: StoreShard;
+  readonly #store: SealedShards;
   readonly #results = new Map<number, Waiter>();
   readonly #storing = new Set<Promise<void>>();
   readonly #failed: Promise<never>;
@@ -75,7 +81,7 @@ export class WorkerPool {
     setup: Omit<WorkerSetup, "slots" | "seen">,
     levels: SeenLevel[],
     threads: number,
-    store: StoreShard,
+    store: SealedShards,
   ) {
     this.#store = store;
     this.#seen = new SeenChunks(levels);
@@ -212,12 +218,14 @@ export class WorkerPool {
 
   #keep(member: Member, { shard, sizeBytes, slot, table }: SealedShard): void {
     if (this.#closing) return freeSlot(member.slots, slot);
-    this.tables.push({ shard, sizeBytes, table });
+    const named: ShardTable = { shard, sizeBytes, table };
+    this.tables.push(named);
     const bytes = slotBytes(member.slots, slot, sizeBytes);
-    const stored = this.#store(shard, bytes).then(
+    const stored = this.#store.put(shard, bytes).then(
       () => {
         this.#storing.delete(stored);
         this.storedBytes += sizeBytes;
+        this.#store.onStored(named);
         freeSlot(member.slots, slot);
       },
       (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import nacl from "tweetnacl";
+import type { Head } from "../../../protocol/head.ts";
+import type { MeshId, OwnerId, ShardId } from "../../../protocol/ids.ts";
+import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
+import { verifyShard } from "../../../protocol/shard.ts";
+import { runBackup, type RunOutcome } from "./backup-run.ts";
+import type { CommitRequest, SetState, SetStore } from "./port.ts";
+import { runRestore } from "./restore-run.ts";
+import { createSetKeys, type SetKeyFile } from "./set-key-file.ts";
+import { ShardReader } from "./shard-reader.ts";
+
+const MIB = 1024 * 1024;
+const owner = "11".repeat(32) as OwnerId;
+const pin = {
+  meshId: "00".repeat(32) as MeshId,
+  ownerId: owner,
+  box: nacl.box.keyPair.fromSecretKey(new Uint8Array(32).fill(9)).publicKey,
+};
+
+/** The daemon's side in memory, which can be told to break. */
+class MemoryStore implements SetStore {
+  readonly shards = new Map<ShardId, Uint8Array>();
+  readonly listed = new Set<ShardId>();
+  head: Head | null = null;
+  /** What members say; undefined: the same as our own list. */
+  newestHead: Head | undefined;
+  failAfterPuts = Number.POSITIVE_INFINITY;
+
+  async state(): Promise<SetState | undefined> {
+    const { head, listed } = this;
+    if (head === null && listed.size === 0) return undefined;
+    return { head, newestHead: this.newestHead ?? head, shards: new Set(listed) };
+  }
+
+  async get(shard: ShardId): Promise<Uint8Array> {
+    const bytes = this.shards.get(shard);
+    if (bytes === undefined) throw new Error(`no shard ${shard}`);
+    return Uint8Array.from(bytes);
+  }
+
+  async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
+    if (this.shards.size >= this.failAfterPuts) throw new Error("the daemon is gone");
+    verifyShard(owner, keys.set, shard, bytes);
+    this.shards.set(shard, Uint8Array.from(bytes));
+  }
+
+  async commit({ head, add }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+    for (const [shard] of add) {
+      assert.ok(this.shards.has(shard) && !this.listed.has(shard));
+      this.listed.add(shard);
+    }
+    if (head !== null) this.head = head;
+    return { shards: this.listed.size, bytes: 0 };
+  }
+}
+
+let folder = "";
+let keys: SetKeyFile;
+let store: MemoryStore;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pleach-run-"));
+  mkdirSync(join(folder, "source"));
+  keys = createSetKeys(join(folder, "keys"), "data", pin);
+  store = new MemoryStore();
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(): Promise<RunOutcome> {
+  return runBackup({
+    keys,
+    paths: [Buffer.from(join(folder, "source"))],
+    excluded: (path) => path.endsWith("/left-out"),
+    copies: 3,
+    store,
+    cacheFolder: join(folder, "cache"),
+    now: () => 1000,
+    portionBytes: 2 * SHARD_BYTES,
+    onProgress: () => {},
+  });
+}
+
+async function restored(): Promise<string> {
+  const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
+  const reader = new ShardReader(store, { owner, set: keys.set, setKey: keys.setKey, epochs });
+  const root = store.head?.root;
+  assert.ok(root);
+  const record = await reader.snapshot(root);
+  const target = join(folder, `restored-${record.number}`);
+  const onProgress = (): void => {};
+  await runRestore({ reader, root, record, target, privileged: false, onProgress });
+  return join(target, folder, "source");
+}
+
+describe("a run", () => {
+  it("stores the bytes of equal files once, and leaves out what is excluded", async () => {
+    const same = randomBytes(MIB);
+    for (const name of ["a", "b", "c", "left-out"]) {
+      writeFileSync(join(folder, "source", name), same);
+    }
+    const { figures, storedBytes } = await run();
+    assert.equal(figures.files, 3);
+    assert.ok(storedBytes < 1.2 * MIB, `${storedBytes}`);
+    assert.deepEqual(readdirSync(await restored()), ["a", "b", "c"]);
+  });
+
+  it("that was cut off is taken up by the next one", async () => {
+    const names = Array.from({ length: 30 }, (_, at) => `f${at}`);
+    for (const name of names) writeFileSync(join(folder, "source", name), randomBytes(MIB));
+    store.failAfterPuts = 5;
+    await assert.rejects(run(), /the daemon is gone/);
+    assert.equal(store.head, null);
+    assert.ok(store.listed.size >= 2, "no portion was listed");
+    const kept = store.listed.size * SHARD_BYTES;
+    const torn = store.listed.size * MIB;
+    store.failAfterPuts = Number.POSITIVE_INFINITY;
+    const { storedBytes } = await run();
+    // A file may lie in two shards, and only one of them have been listed.
+    assert.ok(storedBytes <= 31 * MIB - kept + torn, `${storedBytes} after ${kept}`);
+    const back = await restored();
+    for (const name of names) {
+      const original = readFileSync(join(folder, "source", name));
+      assert.ok(readFileSync(join(back, name)).equals(original));
+    }
+    const third = await run();
+    assert.equal(third.figures.readFiles, 0);
+  });
+
+  it("stores anew what the lists no longer name", async () => {
+    writeFileSync(join(folder, "source", "a"), randomBytes(9 * MIB));
+    await run();
+    const [lost] = store.listed;
+    assert.ok(lost && lost !== store.head?.root);
+    store.listed.delete(lost);
+    store.shards.delete(lost);
+    const { storedBytes } = await run();
+    assert.ok(storedBytes > MIB, `${storedBytes}`);
+    const original = readFileSync(join(folder, "source", "a"));
+    assert.ok(readFileSync(join(await restored(), "a")).equals(original));
+  });
+
+  it("goes on with its chain, and begins a new one after a rollback", async () => {
+    writeFileSync(join(folder, "source", "a"), "1");
+    const first = (await run()).head;
+    const second = (await run()).head;
+    assert.deepEqual([second.chain, second.number, second.previous], [first.chain, 2, first.root]);
+    store.newestHead = { ...second, number: 9, root: "ee".repeat(32) as ShardId };
+    const third = (await run()).head;
+    assert.notEqual(third.chain, first.chain);
+    assert.deepEqual([third.number, third.previous], [1, null]);
+  });
+
+  it("does not overlap with another one", async () => {
+    writeFileSync(join(folder, "source", "a"), randomBytes(9 * MIB));
+    const outcomes = await Promise.allSettled([run(), run()]);
+    const codes = outcomes.map((one) =>
+      one.status === "rejected" ? (one.reason as { readonly code: string }).code : "done",
+    );
+    assert.deepEqual(codes.toSorted(), ["E-BACKUP-BUSY", "done"]);
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * What a run finds when it begins: the newest snapshot, which chunks are stored already, and what
+ * an unfinished run has left.
+ */
+import { join } from "node:path";
+import type { ShardTable } from "../../../protocol/chunk-index.ts";
+import type { Head } from "../../../protocol/head.ts";
+import { decodeTable } from "../../../protocol/shard-table.ts";
+import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { keepTables } from "./kept-tables.ts";
+import type { SetState, SetStore } from "./port.ts";
+import type { RunJournal } from "./run-journal.ts";
+import type { SetKeyFile } from "./set-key-file.ts";
+import { ShardReader } from "./shard-reader.ts";
+import { readTableCache } from "./table-cache.ts";
+
+/** What earlier runs left that this one builds on. */
+export interface Before {
+  /** The head of the newest list; null for a first run. */
+  readonly base: Head | null;
+  /** Tables of the shards that this run builds on. */
+  readonly tables: readonly ShardTable[];
+  /** Tables of listed shards that an unfinished run left; they stand in no index yet. */
+  readonly unfinished: readonly ShardTable[];
+  /** Whether `tables` have to be written into a new index. */
+  readonly newIndex: boolean;
+  readonly index: SnapshotRecord["index"];
+  readonly history: readonly PastSnapshot[];
+  /** How many chunks the tables name. */
+  readonly chunks: number;
+  ids(): Iterable<Uint8Array>;
+}
+
+/**
+ * @param folder - Of the caches of this set.
+ * @throws BackupError when the newest snapshot cannot be read.
+ */
+export async function readBefore(
+  keys: SetKeyFile,
+  store: SetStore,
+  folder: string,
+  journal: RunJournal,
+  state: SetState | undefined,
+): Promise<Before> {
+  const head = state?.head ?? null;
+  if (state === undefined || head === null) {
+    const unfinished = unfinishedTables(journal, state, []);
+    return {
+      base: null,
+      tables: [],
+      unfinished,
+      newIndex: false,
+      index: [],
+      history: [],
+      chunks: countChunks(unfinished),
+      ids: () => chunkIdsOf(unfinished),
+    };
+  }
+  const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
+  const { owner, set, setKey } = keys;
+  const reader = new ShardReader(store, { owner, set, setKey, epochs });
+  const record = await reader.snapshot(head.root);
+  let tables = readTableCache(join(folder, "tables"), head.root);
+  if (tables === undefined) {
+    tables = [];
+    for await (const table of reader.tables(head.root, record)) tables.push(table);
+  }
+  const kept = keepTables(tables, state.shards, record.index.length);
+  const unfinished = unfinishedTables(journal, state, tables);
+  const all = [...kept.tables, ...unfinished];
+  const { chain, number, root, atMs } = head;
+  const { files, bytes } = record;
+  return {
+    base: head,
+    ...kept,
+    unfinished,
+    index: record.index.map(({ shard = root, frame }) => ({ shard, frame })),
+    history: [...record.history, { chain, number, root, atMs, files, bytes }],
+    chunks: countChunks(all),
+    ids: () => chunkIdsOf(all),
+  };
+}
+
+function unfinishedTables(
+  journal: RunJournal,
+  state: SetState | undefined,
+  indexed: readonly ShardTable[],
+): ShardTable[] {
+  const known = new Set(indexed.map(({ shard }) => shard));
+  return journal.read().filter(({ shard }) => {
+    return shard !== undefined && state?.shards.has(shard) === true && !known.has(shard);
+  });
+}
+
+/** About: a piece takes 36 bytes of a table. */
+function countChunks(tables: readonly ShardTable[]): number {
+  return tables.reduce((sum, { table }) => sum + table.length / 36, 0);
+}
+
+/** Chunks of files and trees; index and record chunks are never looked for. */
+function* chunkIdsOf(tables: readonly ShardTable[]): Generator<Uint8Array> {
+  // A chunk that was cut at the end of a shard counts when all of it is there.
+  const cut = new Map<string, number>();
+  for (const { table } of tables) {
+    for (const { kind, pieces } of decodeTable(table)) {
+      if (kind !== "data" && kind !== "tree") continue;
+      for (const { chunkId, length, chunkLength } of pieces) {
+        if (length < chunkLength) {
+          const key = Buffer.from(chunkId).toString("latin1");
+          const sum = (cut.get(key) ?? 0) + length;
+          cut.set(key, sum);
+          if (sum < chunkLength) continue;
+        }
+        yield chunkId;
+      }
+    }
+  }
+}
