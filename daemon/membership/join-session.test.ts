@@ -79,3 +79,11 @@ test("ends on noise, on the wrong message and on silence", async () => {
   assert.equal(await refusal(openWith(all, [{ v: 1, t: "pending" }])), "E-JOIN-PEER");
   assert.equal(await refusal(openWith(all, [])), "E-FAKE-TIMEOUT");
 });
+
+test("ends when an issuer sends on and on without a statement", async () => {
+  const all = await meshes();
+  const nothing: JoinReply = { v: 1, t: "statements", list: [], last: false };
+  const accepted: JoinReply = { v: 1, t: "accepted", genesis: all.genesis };
+  const session = await openWith(all, [CHALLENGE, accepted, nothing]);
+  assert.equal(await refusal(all.time.resolve(session.ask())), "E-JOIN-PEER");
+});

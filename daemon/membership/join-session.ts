@@ -87,6 +87,7 @@ export class JoinSession {
       if (reply.t !== "statements") throw nonsense("an answer of another kind");
       statements.push(...reply.list.map(readStatement));
       if (reply.last) return { kind: "approved", statements };
+      if (reply.list.length === 0) throw nonsense("no statement, and more to come");
       if (statements.length > MAX_STATEMENTS) throw nonsense("too many statements");
     }
   }
