@@ -13,16 +13,17 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { dataRanges, readXattrs } from "../../daemon/backup/client/system-calls.ts";
 import { idBytes, sha256 } from "../../protocol/ids.ts";
 import { compareTrees } from "../../scripts/trial/tree-compare.ts";
 import { needlesOf, searchTree } from "../canary/search.ts";
+import { tapSocket } from "../canary/socket-tap.ts";
 import { TestMesh } from "../harness.ts";
 import { CANARIES, makeRichTree, type RichTree } from "../rich-tree.ts";
 import { runProcess } from "../run-process.ts";
-import { tapSocket, type SocketTap } from "../socket-tap.ts";
 import type { Json, TestSite } from "../test-site.ts";
 
 const PROGRAM = new URL("../../daemon/pleach.ts", import.meta.url).pathname;
@@ -30,7 +31,7 @@ const AS_ROOT = process.getuid?.() === 0;
 
 let mesh: TestMesh;
 let site: TestSite;
-let tap: SocketTap;
+let tap: Server;
 let tree: RichTree;
 const at = (...steps: string[]): string => join(mesh.directory, ...steps);
 
@@ -39,15 +40,14 @@ before(async () => {
   site = await mesh.site("quimper", { dns: false });
   await site.start();
   await mesh.found(site);
-  mkdirSync(at("heard"));
-  tap = await tapSocket(at("tap"), site.client.socketPath, at("heard", "record"));
-  const config = readFileSync(site.configFile, "utf8").replace(site.client.socketPath, tap.path);
+  tap = await tapSocket(at("tap"), site.client.socketPath, at("heard"));
+  const config = readFileSync(site.configFile, "utf8").replace(site.client.socketPath, at("tap"));
   mkdirSync(at("client"));
   writeFileSync(at("client", "pleach.toml"), config);
   tree = makeRichTree(at("source"));
 });
 after(async () => {
-  await tap.close();
+  tap.close();
   await mesh.close();
 });
 
