@@ -2,8 +2,8 @@
  * The keys of data sets, in files of root that the daemon cannot open.
  *
  * `KEYS/owner.json` pins the owner and its box key B; it has nothing secret. `KEYS/sets/NAME.json`
- * has the keys of one data set. Files are made 0600 with O_EXCL, and refused when others can read
- * them.
+ * has the keys of one data set. Files are made 0600 and never over another, and refused when others
+ * can read them.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -11,9 +11,11 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -164,10 +166,18 @@ export function createSetKeys(keysFolder: string, name: string, pin: OwnerPin): 
   return { name, set, owner: pin.ownerId, setKey, sealedName, epochs };
 }
 
+/** Under its name the file is whole, whatever ends the process; one that is there stays. */
 function writeNew(file: string, text: string): void {
-  let fd: number;
+  const unfinished = `${file}.${process.pid}.tmp`;
   try {
-    fd = openSync(file, "wx", 0o600);
+    const fd = openSync(unfinished, "wx", 0o600);
+    try {
+      writeFileSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    linkSync(unfinished, file);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
       throw new BackupError("E-BACKUP-EXISTS", `The data set has keys already: ${file}.`, {
@@ -175,17 +185,15 @@ function writeNew(file: string, text: string): void {
       });
     }
     throw new BackupError("E-BACKUP-KEYS", `${file} cannot be made (${String(cause)}).`, { cause });
-  }
-  try {
-    writeFileSync(fd, text);
-    fsyncSync(fd);
   } finally {
+    rmSync(unfinished, { force: true });
+  }
+  // The names have to survive a power cut, too: shards sealed with lost keys are lost.
+  for (const folder of [dirname(file), dirname(dirname(file))]) {
+    const fd = openSync(folder, "r");
+    fsyncSync(fd);
     closeSync(fd);
   }
-  // The name has to survive a power cut, too: shards sealed with lost keys are lost.
-  const folder = openSync(dirname(file), "r");
-  fsyncSync(folder);
-  closeSync(folder);
 }
 
 function readSecret(file: string, hintIfMissing: string): string {
