@@ -23,6 +23,14 @@ export class SystemError extends Error {
 
 const ERROR_NAMES = new Map(Object.entries(constants.errno).map(([name, code]) => [code, name]));
 
+/** Two names of one number: which of them {@link ERROR_NAMES} has is not ours to say. */
+const UNSUPPORTED: ReadonlySet<string> = new Set(["ENOTSUP", "EOPNOTSUPP"]);
+
+/** Whether the file system cannot do what a call asked for. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof SystemError && UNSUPPORTED.has(error.code);
+}
+
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const SEEK_DATA = 3;
@@ -72,7 +80,7 @@ export function readXattrs(path: Uint8Array): readonly Xattr[] {
   try {
     length = llistxattr(file, listBuffer, MAX_XATTR_LIST_BYTES);
   } catch (error) {
-    if (error instanceof SystemError && error.code === "ENOTSUP") return [];
+    if (isUnsupported(error)) return [];
     throw error;
   }
   if (length === 0) return [];
