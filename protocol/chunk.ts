@@ -17,8 +17,13 @@ export type ChunkKind =
 export const CHUNK_KINDS: readonly ChunkKind[] = ["data", "tree", "index", "snapshot"];
 
 export const CHUNK_ID_BYTES = 32;
-/** No chunk is longer. */
+/** No chunk is longer, but for those of trees. */
 export const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
+/**
+ * A tree chunk holds one entry at least, and an entry names all chunks of its file: 32 bytes for
+ * each MiB or so. This is enough for a file of 2 TiB.
+ */
+export const MAX_TREE_CHUNK_BYTES = 64 * 1024 * 1024;
 
 /** The number that stands for the kind in a sealed frame. */
 export function chunkKindCode(kind: ChunkKind): number {

@@ -10,7 +10,13 @@
  * offset in chunk, chunk length]…]}` with `ids` = 32 bytes and `lengths` = uint32 BE a piece.
  */
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
-import { CHUNK_ID_BYTES, MAX_CHUNK_BYTES, chunkKindCode, chunkKindOf } from "./chunk.ts";
+import {
+  CHUNK_ID_BYTES,
+  MAX_CHUNK_BYTES,
+  MAX_TREE_CHUNK_BYTES,
+  chunkKindCode,
+  chunkKindOf,
+} from "./chunk.ts";
 import type { ChunkKind } from "./chunk.ts";
 import { HEADER_BYTES, ShardError } from "./shard.ts";
 import { SHARD_BYTES } from "./shard-id.ts";
@@ -102,12 +108,13 @@ export function decodeTable(bytes: Uint8Array): readonly TableFrame[] {
   const decoded = frames.map((given: CborValue): TableFrame => {
     const frame = readFrame(given);
     if (at + frame.count > count) throw broken("pieces");
+    const maxChunk = frame.kind === "tree" ? MAX_TREE_CHUNK_BYTES : MAX_CHUNK_BYTES;
     let plain = 0;
     const pieces = Array.from({ length: frame.count }, (): TablePiece => {
       const length = view.getUint32(at * 4);
       const part = partOf.get(at);
       const { chunkOffset, chunkLength } = part ?? { chunkOffset: 0, chunkLength: length };
-      if (length === 0 || chunkLength > MAX_CHUNK_BYTES) throw broken("piece");
+      if (length === 0 || chunkLength > maxChunk) throw broken("piece");
       if (chunkOffset + length > chunkLength) throw broken("piece");
       if (part !== undefined && length === chunkLength) throw broken("piece");
       const chunkId = ids.subarray(at * CHUNK_ID_BYTES, (at + 1) * CHUNK_ID_BYTES);

@@ -22,7 +22,7 @@ import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import type { SealedShard, ShardSealer } from "./shard-sealer.ts";
 import type { OpenRecord } from "./worker-message.ts";
 
-/** An index chunk is closed when it passes this size. */
+/** An index chunk is closed before it passes this size; only a single table may be longer. */
 export const INDEX_TARGET_BYTES = 512 * 1024;
 
 interface OpenRun {
@@ -107,8 +107,9 @@ type Address = { -readonly [Key in keyof FrameAddress]: FrameAddress[Key] };
 function batchOf(tables: readonly ShardTable[]): number {
   let bytes = 0;
   let count = 0;
-  while (count < tables.length && (count === 0 || bytes < INDEX_TARGET_BYTES)) {
-    bytes += tables[count]?.table.length ?? 0;
+  for (const { table } of tables) {
+    bytes += table.length;
+    if (count > 0 && bytes > INDEX_TARGET_BYTES) break;
     count += 1;
   }
   return count;

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import {
+  closeSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -68,6 +71,21 @@ describe("a restore", () => {
     );
     assert.ok(lstatSync(join(target, "link")).isSymbolicLink());
     assertContained();
+  });
+
+  it("writes a file whose entry alone is longer than a chunk of data", async () => {
+    const count = 400_000;
+    const at = 2 ** 32;
+    const extents = Array.from({ length: count }, (_, n) => ({ offset: at + 2 * n, length: 1 }));
+    const { entry, content } = plantFile("sparse", "x".repeat(count));
+    const sizeBytes = at + 2 * count;
+    await restore(plantSnapshot([{ content, entry: { ...entry, extents, sizeBytes } as never }]));
+    assert.equal(lstatSync(join(target, "sparse")).size, sizeBytes);
+    const fd = openSync(join(target, "sparse"), "r");
+    const end = Buffer.alloc(4);
+    readSync(fd, end, 0, 4, sizeBytes - 4);
+    closeSync(fd);
+    assert.equal(end.toString("latin1"), "x\0x\0");
   });
 
   it("does not go through a link that stands in for a directory", async () => {
