@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
 import { PleachError } from "../../../protocol/error.ts";
+import type { Xattr } from "../../../protocol/tree.ts";
 import {
   plantFile,
   plantFolder,
@@ -24,7 +25,8 @@ import {
   type Planted,
   type PlantedSnapshot,
 } from "../../../test-mesh/fakes/snapshot.ts";
-import { runRestore } from "./restore-run.ts";
+import { runRestore, type RestoreFigures } from "./restore-run.ts";
+import { readXattrs, writeXattr } from "./system-calls.ts";
 
 let folder = "";
 let target = "";
@@ -39,9 +41,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function restore({ reader, root, record }: PlantedSnapshot): Promise<void> {
+async function restore(
+  { reader, root, record }: PlantedSnapshot,
+  privileged = true,
+): Promise<RestoreFigures> {
   const onProgress = (): void => {};
-  await runRestore({ reader, root, record, target, privileged: true, onProgress });
+  return runRestore({ reader, root, record, target, privileged, onProgress });
 }
 
 /** Nothing but the target was touched. */
@@ -77,9 +82,10 @@ describe("a restore", () => {
     const count = 400_000;
     const at = 2 ** 32;
     const extents = Array.from({ length: count }, (_, n) => ({ offset: at + 2 * n, length: 1 }));
-    const { entry, content } = plantFile("sparse", "x".repeat(count));
+    const plain = plantFile("sparse", "x".repeat(count));
     const sizeBytes = at + 2 * count;
-    await restore(plantSnapshot([{ content, entry: { ...entry, extents, sizeBytes } as never }]));
+    const sparse = { ...plain, entry: { ...plain.entry, extents, sizeBytes } } as Planted;
+    await restore(plantSnapshot([sparse]));
     assert.equal(lstatSync(join(target, "sparse")).size, sizeBytes);
     const fd = openSync(join(target, "sparse"), "r");
     const end = Buffer.alloc(4);
@@ -149,6 +155,42 @@ describe("a restore", () => {
       assert.equal((error as PleachError).code, "E-BACKUP-STORE");
       return true;
     });
+    assert.deepEqual(readdirSync(target), []);
+  });
+
+  it("leaves capabilities of files out, as it does set-id bits, unless asked", async (context) => {
+    if (process.geteuid?.() !== 0) return context.skip("only root can set them");
+    const plain = plantFile("tool", "#!/bin/sh");
+    // All effective: cap_setuid. See capabilities(7).
+    const setuid = Buffer.from("0100000280000000000000000000000000000000", "hex");
+    const xattrs: readonly Xattr[] = [[Buffer.from("security.capability"), setuid]];
+    const tool = { ...plain, entry: { ...plain.entry, xattrs } } as Planted;
+    const figures = await restore(plantSnapshot([tool]), false);
+    assert.deepEqual(readXattrs(Buffer.from(join(target, "tool"))), []);
+    assert.match(figures.problems[0]?.problem ?? "", /^capabilities left out/);
+    rmSync(target, { recursive: true });
+    assert.deepEqual((await restore(plantSnapshot([tool]), true)).problems, []);
+    assert.equal(readXattrs(Buffer.from(join(target, "tool"))).length, 1);
+  });
+
+  it("lets nobody read a file because of what the target hands down", async () => {
+    // Whatever is made in the directory may be read by user 4242. See acl(5) and xattr(7).
+    const acl = Buffer.from(
+      "0200000001000700ffffffff0200070092100000" +
+        "04000000ffffffff10000700ffffffff20000000ffffffff",
+      "hex",
+    );
+    writeXattr(Buffer.from(folder), [Buffer.from("system.posix_acl_default"), acl]);
+    const open = plantFile("file", "words");
+    const file = { ...open, entry: { ...open.entry, mode: 0o640 } } as Planted;
+    const planted = plantSnapshot([file, plantFolder("folder", [file])]);
+    await restore(planted);
+    for (const name of ["file", "folder", "folder/file"]) {
+      assert.deepEqual(readXattrs(Buffer.from(join(target, name))), [], name);
+    }
+    rmSync(target, { recursive: true });
+    mkdirSync(target);
+    await assert.rejects(restore(planted), { code: "E-RESTORE-TARGET" });
     assert.deepEqual(readdirSync(target), []);
   });
 

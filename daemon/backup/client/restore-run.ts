@@ -27,6 +27,8 @@ import { TreeReader } from "./tree-reader.ts";
 /** Pieces of a batch: some 300 bytes each while they wait. */
 const BATCH_PIECES = 32_768;
 const SET_ID_BITS = 0o6000;
+/** What a program may do, like the set-id bits: see capabilities(7). */
+const CAPABILITIES = Buffer.from("security.capability");
 export interface RestoreRequest {
   readonly reader: ShardReader;
   readonly root: ShardId;
@@ -263,14 +265,17 @@ class Restore {
 
   #metaOf({ kind, mode, uid, gid, mtime, xattrs, name }: TreeEntry): FileMeta {
     const owner = this.#asRoot ? { uid, gid } : undefined;
-    const dropped = kind === "file" && !this.#request.privileged ? mode & SET_ID_BITS : 0;
-    if (dropped !== 0) {
-      this.#figures.problems.push({
-        path: Buffer.from(name).toString(),
-        problem: "set-id bit left out (--privileged as root keeps it)",
-      });
+    if (kind !== "file" || this.#request.privileged) return { owner, mode, mtime, xattrs };
+    const path = Buffer.from(name).toString();
+    const { problems } = this.#figures;
+    if ((mode & SET_ID_BITS) !== 0) {
+      problems.push({ path, problem: "set-id bit left out (--privileged as root keeps it)" });
     }
-    return { owner, mode: mode & ~dropped, mtime, xattrs };
+    const harmless = xattrs.filter(([key]) => !CAPABILITIES.equals(key));
+    if (harmless.length < xattrs.length) {
+      problems.push({ path, problem: "capabilities left out (--privileged as root keeps them)" });
+    }
+    return { owner, mode: mode & ~SET_ID_BITS, mtime, xattrs: harmless };
   }
 
   #tellEntry(folder: TargetFolder, name: Uint8Array, problems: readonly Problem[]): void {

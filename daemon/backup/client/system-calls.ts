@@ -64,6 +64,7 @@ const lgetxattr = call("long lgetxattr(void *path, void *name, void *value, size
 const lsetxattr = call(
   "int lsetxattr(void *path, void *name, void *value, size_t size, int flags)",
 );
+const lremovexattr = call("int lremovexattr(void *path, void *name)");
 const lseek = call("int64_t lseek(int fd, int64_t offset, int whence)");
 const utimensat = call("int utimensat(int folder, void *path, void *times, int flags)");
 const mknod = call("int mknod(void *path, uint32_t mode, uint64_t device)");
@@ -104,6 +105,11 @@ export function readXattrs(path: Uint8Array): readonly Xattr[] {
 
 export function writeXattr(path: Uint8Array, [name, value]: Xattr): void {
   lsetxattr(terminated(path), terminated(name), value, value.length, 0);
+}
+
+/** @param name - Of an attribute that is there. */
+export function removeXattr(path: Uint8Array, name: Uint8Array): void {
+  lremovexattr(terminated(path), terminated(name));
 }
 
 /** Sets the modification time (the access time stays), also of a link itself. */
