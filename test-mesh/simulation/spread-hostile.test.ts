@@ -235,3 +235,30 @@ test("thousands of mutated messages end in a clean refusal each", async (context
   assert.deepEqual(await filesOf(holder), []);
   assert.deepEqual(holder.backups.holder.lists.all(), []);
 });
+
+test("the last list that was filled is remembered while a newer one has gaps", async (context) => {
+  const { made, holder, key, open } = await stage(context);
+  const { entries, bytes } = someShards([4096]);
+  const [shard] = bytes;
+  assert.ok(shard);
+  const { lists } = holder.backups.holder;
+  const completeOne = (): Promise<number | undefined> =>
+    lists.load(OWNER, SET, 0, "complete").then((list) => list?.header.generation);
+  const first = new Talk(made, await open());
+  await first.offerWhole(listOf(key, entries));
+  await first.say({ k: "shard", index: 0, from: 0 });
+  await first.raw(shard);
+  await first.say({ k: "done" });
+  for (let turns = 0; turns < 100 && (await completeOne()) === undefined; turns++) {
+    await made.pass(200);
+  }
+  assert.equal(await completeOne(), 1);
+  // The owner's site goes down for good in the middle of the next ones.
+  for (const generation of [2, 3, 3]) {
+    const next = listOf(key, [...entries, ...someShards([8192]).entries], generation);
+    await new Talk(made, await open()).offerWhole(next);
+    await made.pass(500);
+  }
+  assert.equal(lists.newest(OWNER, SET, 0)?.header.generation, 3);
+  assert.equal(await completeOne(), 1);
+});

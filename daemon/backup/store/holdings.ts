@@ -50,6 +50,7 @@ export class Holdings {
       const list = await lists.load(header.owner, header.set, header.group);
       if (list !== undefined && (await missingOf(this.#holder, list)).length === 0) {
         this.#note(list);
+        await lists.noteComplete(list);
       }
     }
     this.#stops.push(
@@ -77,7 +78,10 @@ export class Holdings {
   /** A list is held in full now. */
   completed(list: LoadedList): void {
     this.#note(list);
-    this.#run(() => this.#writeHolds());
+    this.#run(async () => {
+      await this.#holder.lists.noteComplete(list);
+      await this.#writeHolds();
+    });
     this.#offerSoon();
     this.#provideSoon(0);
   }

@@ -1,5 +1,7 @@
 /**
- * The lists that this site signed or holds: the newest of each group and the one before it.
+ * The lists that this site signed or holds: the newest of each group, the one before it, and the
+ * newest of which every shard came. An owner may be lost while a list is still being filled; then
+ * the last one that was filled says what can be recovered.
  *
  * Headers stay in memory, entries are read when needed. What is read back is verified again,
  * because the store does not detect damage: a damaged list counts as absent.
@@ -30,6 +32,8 @@ export interface LoadedList extends KnownList {
 
 const NEWEST = "backup/list/newest/";
 const BEFORE = "backup/list/before/";
+const COMPLETE = "backup/list/complete/";
+const PREFIXES = { newest: NEWEST, before: BEFORE, complete: COMPLETE };
 /** A list with the most entries that there may be, and its header. */
 const MAX_STORED_BYTES = 3 * 1024 * 1024;
 
@@ -70,15 +74,14 @@ export class ListStore {
       .toArray();
   }
 
-  /** A list with its entries: the newest of a group, or the one before it. */
+  /** A list with its entries: the newest of a group, the one before it, or the newest full one. */
   async load(
     owner: OwnerId,
     set: SetId,
     group: number,
-    which: "newest" | "before" = "newest",
+    which: keyof typeof PREFIXES = "newest",
   ): Promise<LoadedList | undefined> {
-    const prefix = which === "newest" ? NEWEST : BEFORE;
-    const value = await this.#store.get(prefix + nameOf(owner, set, group));
+    const value = await this.#store.get(PREFIXES[which] + nameOf(owner, set, group));
     return value === undefined ? undefined : read(value);
   }
 
@@ -87,10 +90,13 @@ export class ListStore {
    */
   async put(lists: readonly LoadedList[], alongside: readonly StoreChange[] = []): Promise<void> {
     const changes: StoreChange[] = [...alongside];
-    for (const { header, signed } of lists) {
+    for (const { id, header, signed } of lists) {
       const name = nameOf(header.owner, header.set, header.group);
       const before = await this.#store.get(NEWEST + name);
-      if (before !== undefined) changes.push({ kind: "put", key: BEFORE + name, value: before });
+      // The same list comes once more when its transfer was cut off.
+      const isOther = this.#newest.get(name)?.id !== id;
+      if (before !== undefined && isOther)
+        changes.push({ kind: "put", key: BEFORE + name, value: before });
       changes.push({ kind: "put", key: NEWEST + name, value: encodeCbor({ ...signed }) });
     }
     await this.#store.write(changes, "durable");
@@ -98,6 +104,14 @@ export class ListStore {
       const { owner, set, group } = list.header;
       this.#newest.set(nameOf(owner, set, group), withoutEntries(list));
     }
+  }
+
+  /** Every shard of the list is durable here. Remembered once for each list. */
+  async noteComplete({ id, header, signed }: LoadedList): Promise<void> {
+    const { owner, set, group } = header;
+    if ((await this.load(owner, set, group, "complete"))?.id === id) return;
+    const key = COMPLETE + nameOf(owner, set, group);
+    await this.#store.write([{ kind: "put", key, value: encodeCbor({ ...signed }) }], "durable");
   }
 }
 

@@ -76,7 +76,7 @@ export class RecoverServer {
       case "lists": {
         const lists = await Promise.all(
           this.#holder.lists.all(owner).map(async ({ header: { set, group } }) => {
-            const list = await this.#holder.lists.load(owner, set, group);
+            const list = await this.#bestList(owner, set, group);
             return list === undefined
               ? []
               : [{ header: list.signed.header, signature: list.signed.signature }];
@@ -107,7 +107,7 @@ export class RecoverServer {
         return;
       }
       case "entries": {
-        const list = await this.#holder.lists.load(owner, question.set, question.group);
+        const list = await this.#bestList(owner, question.set, question.group);
         await sendRaw(channel, list?.signed.entries);
         return;
       }
@@ -120,6 +120,16 @@ export class RecoverServer {
         return;
       }
     }
+  }
+
+  /**
+   * The newest list whose shards are all here. A box that was lost while it spread a snapshot left
+   * newer lists with gaps in them; such a one is shown only where there never was a full one.
+   */
+  async #bestList(owner: OwnerId, set: SetId, group: number) {
+    const { lists } = this.#holder;
+    const complete = await lists.load(owner, set, group, "complete");
+    return complete ?? lists.load(owner, set, group);
   }
 
   /** Heads as all members know them, and the sites that should hold or say they hold something. */

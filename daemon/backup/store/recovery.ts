@@ -20,7 +20,7 @@ import {
 import { shardIdOf } from "../../../protocol/shard-id.ts";
 import { isGenesis, meshIdOf, type SignedStatement } from "../../../protocol/statement.ts";
 import { BackupError } from "./error.ts";
-import { tipsOf, type HeadClaim } from "./head-tips.ts";
+import { headsOf, type HeadClaim } from "./head-tips.ts";
 import { RecoverMember, type OpenRecovery } from "./recover-member.ts";
 
 /** By which way holders are found. */
@@ -49,6 +49,10 @@ export class Recovery {
   readonly #claims: HeadClaim<RecoverMember>[] = [];
   /** The newest list of each group, by set and group. */
   readonly #lists = new Map<string, FoundList>();
+  /** Who has any list of a set: perhaps not its newest shards, but those of older snapshots. */
+  readonly #holders = new Map<SetId, Set<RecoverMember>>();
+  /** Roots of the heads in the lists at hand. */
+  readonly #listed = new Set<ShardId>();
   readonly #problems: string[] = [];
   #authority: Authority | undefined;
   #state: "asking" | "ready" | "failed" = "asking";
@@ -86,18 +90,17 @@ export class Recovery {
   }
 
   status() {
-    const tips = tipsOf(this.#claims);
     return {
       state: this.#state,
       asked: this.#answered.size,
       problems: [...this.#problems],
       sets: this.#sets(),
-      heads: tips.map(({ set, head, by }) => ({
+      heads: headsOf(this.#claims, this.#listed).map(({ set, head, by }) => ({
         set: set as string,
         head,
         confirmedBy: by.size,
         witnesses: this.#answered.size,
-        available: this.#listsOf(set).some(({ header }) => header.head?.root === head.root),
+        available: this.#listed.has(head.root),
       })),
     };
   }
@@ -109,9 +112,10 @@ export class Recovery {
     if (any === undefined) {
       throw new BackupError("E-NOT-FOUND", `No list of the data set ${set} was found.`);
     }
-    const holders = [...new Set(lists.flatMap(({ holders: some }) => some))];
+    const newest = new Set(lists.flatMap(({ holders }) => holders));
+    const others = new Set(this.#holders.get(set) ?? []).difference(newest);
     const tried: string[] = [];
-    for (const member of holders.toSorted((a, b) => a.load - b.load)) {
+    for (const member of [...byLoad(newest), ...byLoad(others)]) {
       try {
         const bytes = await member.shard(set, shard);
         if (bytes !== undefined && shardIdOf(any.header.owner, set, bytes) === shard) return bytes;
@@ -179,8 +183,12 @@ export class Recovery {
       const header = openListHeader(bytes, signature);
       if (header.owner !== member.owner || header.mesh !== this.#mesh) continue;
       if (!this.#maySign(header)) continue;
-      if (header.head !== null)
+      const holders = this.#holders.get(header.set) ?? new Set();
+      this.#holders.set(header.set, holders.add(member));
+      if (header.head !== null) {
         this.#claims.push({ set: header.set, head: header.head, by: member });
+        this.#listed.add(header.head.root);
+      }
       const key = `${header.set}/${header.group}`;
       const known = this.#lists.get(key);
       const id = listId(bytes);
@@ -246,6 +254,11 @@ export class Recovery {
       };
     });
   }
+}
+
+/** Those that are least busy first. */
+function byLoad(members: ReadonlySet<RecoverMember>): readonly RecoverMember[] {
+  return [...members].toSorted((a, b) => a.load - b.load);
 }
 
 /** Of two lists of a set, the one that was signed for the later snapshot. */
