@@ -54,10 +54,15 @@ export async function readOctets(context: Context, maxBytes: number): Promise<Ui
   const bytes = new Uint8Array(declared);
   let size = 0;
   if (body !== null) {
-    for await (const part of body) {
-      if (size + part.length > declared) break;
-      bytes.set(part, size);
-      size += part.length;
+    try {
+      for await (const part of body) {
+        if (size + part.length > declared) break;
+        bytes.set(part, size);
+        size += part.length;
+      }
+    } catch (cause) {
+      // The client was ended in the middle; nobody is left to read this.
+      throw new RequestError("E-REQUEST-SIZE", "The body broke off.", { exit: 2, cause });
     }
   }
   if (size !== declared) {

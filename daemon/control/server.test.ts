@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -82,6 +83,17 @@ test("a bug is told as one and logged with its place", () =>
   withServer(async ({ client, logged }) => {
     await assert.rejects(client.get("/v1/bug", anything), { code: "E-BUG" });
     assert.match(logged.join("\n"), /undefined is not a function.*server\.test\.ts/);
+  }));
+
+test("a client that ends in the middle of a body is no fault of the daemon", () =>
+  withServer(async ({ client, socketPath, logged }) => {
+    const socket = connect(socketPath);
+    socket.write("PUT /v1/octets HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegun");
+    await client.putOctets("/v1/octets", new Uint8Array(3));
+    socket.destroy();
+    await once(socket, "close");
+    await client.putOctets("/v1/octets", new Uint8Array(3));
+    assert.deepEqual(logged, []);
   }));
 
 test("a body is checked: form, unknown fields, size, kind", () =>
