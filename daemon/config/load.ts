@@ -75,8 +75,9 @@ function readText(file: string): string {
 function unreadable(file: string, cause: unknown): ConfigError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const why = code === "ENOENT" ? "is not there" : `cannot be read (${message})`;
+  const another = "Name another:  --config FILE   or   PLEACH_CONFIG=FILE";
   return new ConfigError("E-CONFIG-FILE", `The configuration ${file} ${why}.`, {
-    hint: "Name another:  --config FILE   or   PLEACH_CONFIG=FILE",
+    hint: code === "EACCES" ? "Run the command as root, or join the group of the file." : another,
     exit: 2,
     cause,
   });

@@ -29,7 +29,7 @@ export function listenError(listen: Listen, protocol: "UDP" | "TCP", cause: Erro
   }
   if (code === "EACCES") {
     return new DnsError("E-DNS-LISTEN", `DNS may not listen on ${place}: not permitted.`, {
-      hint: "Ports below 1024 need the installed service, or choose a higher one.",
+      hint: 'Ports below 1024 need a right: see "Port 53" in operations.md. Or choose a higher one.',
       cause,
     });
   }
