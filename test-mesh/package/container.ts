@@ -7,11 +7,13 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const BOOT_TIMEOUT_MS = 90_000;
 const COMMAND_TIMEOUT_MS = 120_000;
+const DEBOOTSTRAP_TIMEOUT_MS = 400_000;
+const END_TIMEOUT_MS = 10_000;
 
 export interface Finished {
   readonly status: number | null;
@@ -19,15 +21,20 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** What systemd-nspawn ends with when the machine wants to be started again. */
+const EXIT_REBOOT = 133;
+
 export class Container {
   readonly root: string;
-  readonly #nspawn: ChildProcess;
   readonly #scratch: string;
+  readonly #repository: string;
+  #nspawn: ChildProcess;
 
-  private constructor(scratch: string, root: string, nspawn: ChildProcess) {
+  private constructor(scratch: string, repository: string) {
     this.#scratch = scratch;
-    this.root = root;
-    this.#nspawn = nspawn;
+    this.root = join(scratch, "root");
+    this.#repository = repository;
+    this.#nspawn = this.#start();
   }
 
   /**
@@ -42,24 +49,14 @@ export class Container {
     const made = spawnSync(
       "debootstrap",
       ["--variant=minbase", `--include=${packages}`, "bookworm", root],
-      { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 },
+      { encoding: "utf8", timeout: DEBOOTSTRAP_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
     );
     if (made.status !== 0) {
       rmSync(scratch, { recursive: true, force: true });
       throw new Error(`debootstrap failed:\n${made.stdout.slice(-2000)}\n${made.stderr}`);
     }
     mkdirSync(join(root, "opt/pleach"), { recursive: true });
-    const modules = realpathSync(join(repository, "node_modules"));
-    const binds = [`--bind-ro=${repository}:/opt/pleach`];
-    if (modules !== join(repository, "node_modules")) {
-      binds.push(`--bind-ro=${modules}:${modules}`);
-    }
-    const nspawn = spawn(
-      "systemd-nspawn",
-      ["-q", "-b", "--register=no", "--keep-unit", "--private-network", "-D", root, ...binds],
-      { stdio: ["ignore", "ignore", "inherit"] },
-    );
-    const container = new Container(scratch, root, nspawn);
+    const container = new Container(scratch, repository);
     try {
       await container.waitUntilUp();
     } catch (error) {
@@ -67,6 +64,23 @@ export class Container {
       throw error;
     }
     return container;
+  }
+
+  #start(): ChildProcess {
+    const repository = this.#repository;
+    const modules = realpathSync(join(repository, "node_modules"));
+    const binds = [`--bind-ro=${repository}:/opt/pleach`];
+    if (modules !== join(repository, "node_modules")) {
+      binds.push(`--bind-ro=${modules}:${modules}`);
+    }
+    return spawn(
+      "systemd-nspawn",
+      [
+        ...["-q", "-b", "--register=no", "--keep-unit", "--private-network"],
+        ...[`--machine=${basename(this.#scratch)}`, "-D", this.root, ...binds],
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
   }
 
   /** Runs a command inside; the words are not read by a shell. */
@@ -91,14 +105,18 @@ export class Container {
     return stdout;
   }
 
+  /** @throws Error when the machine does not go down, or is not up again in 90 s. */
   async reboot(): Promise<void> {
-    const before = this.#leader();
     this.run("systemctl", "reboot");
     const deadlineMs = Date.now() + BOOT_TIMEOUT_MS;
-    while (this.#leader() === before || this.#leader() === undefined) {
+    while (this.#nspawn.exitCode === null) {
       if (Date.now() > deadlineMs) throw new Error("the container did not go down for the reboot");
       await sleep(100);
     }
+    if (this.#nspawn.exitCode !== EXIT_REBOOT) {
+      throw new Error(`the container ended with ${this.#nspawn.exitCode} instead of rebooting`);
+    }
+    this.#nspawn = this.#start();
     await this.waitUntilUp();
   }
 
@@ -112,14 +130,17 @@ export class Container {
     }
   }
 
+  /** Ends everything inside and deletes the root. */
   async remove(): Promise<void> {
-    if (this.#nspawn.exitCode === null) {
-      const gone = new Promise<void>((resolve) => {
-        this.#nspawn.once("exit", () => resolve());
-      });
-      this.#nspawn.kill("SIGKILL");
+    const nspawn = this.#nspawn;
+    if (nspawn.exitCode === null && nspawn.signalCode === null) {
+      const gone = new Promise<void>((resolve) => nspawn.once("exit", () => resolve()));
+      // With its first process a machine ends; without systemd-nspawn it would live on.
+      const leader = this.#leader();
+      if (leader !== undefined) process.kill(leader, "SIGKILL");
+      const hard = setTimeout(() => nspawn.kill("SIGKILL"), END_TIMEOUT_MS);
       await gone;
-      await sleep(200);
+      clearTimeout(hard);
     }
     rmSync(this.#scratch, { recursive: true, force: true });
   }
