@@ -12,10 +12,12 @@ import {
   type RecoverRequest,
 } from "../control/shapes-backup.ts";
 import { parseId, type SetId } from "../../protocol/ids.ts";
+import { PleachError } from "../../protocol/error.ts";
 import { deriveOwnerKeys, type OwnerKeys } from "../../protocol/owner-keys.ts";
 import { parseRecoverySheet } from "../../protocol/recovery-sheet.ts";
 import { openSetName } from "../../protocol/set-keys.ts";
 import { headOf, recoverySource } from "./backup-link.ts";
+import { chooseHead, isWanted } from "./choose-head.ts";
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { readPhrase, readSmallFile } from "./people-files.ts";
@@ -35,7 +37,6 @@ interface RecoverOptions {
 }
 
 type Status = z.infer<typeof recoverStatusShape>;
-type FoundHead = Status["heads"][number];
 
 const POLL_MS = 250;
 /** Members behind slow lines need time; the daemon has its own limit for each of them. */
@@ -81,11 +82,22 @@ async function recoverAll(context: CliContext, options: RecoverOptions): Promise
     const status = await found(context, session);
     const seconds = (): number => Math.round(performance.now() - started) / 1000;
     for (const problem of status.problems) context.out.note(problem);
-    const sets = await recoverSets(context, { options, owner, session, status });
+    const { done: sets, failed } = await recoverSets(context, { options, owner, session, status });
     const { confirmedBy, witnesses } = fewest(sets);
+    for (const { set, name, error } of failed) {
+      context.out.warn([`${name ?? set}: ${error.message}`, error.hint ?? ""].join("\n").trim());
+    }
+    if (failed.length > 0) context.exit = 3;
+    const faults = failed.map(({ set, name, error: { code, message } }) => {
+      return { set, name, code, message };
+    });
     context.out.result(
-      { sets, confirmedBy, witnesses, asked: status.asked, seconds: seconds() },
-      [...sets.map(({ text }) => text), `In all: ${formatDuration(seconds() * 1000)}.`].join("\n"),
+      { sets, failed: faults, confirmedBy, witnesses, asked: status.asked, seconds: seconds() },
+      [
+        ...sets.map(({ text }) => text),
+        ...(failed.length === 0 ? [] : [`${failed.length} data sets did not come back.`]),
+        `In all: ${formatDuration(seconds() * 1000)}.`,
+      ].join("\n"),
     );
   } finally {
     await end(client, session);
@@ -100,38 +112,36 @@ interface Recovering {
 }
 
 async function recoverSets(context: CliContext, work: Recovering) {
-  const { options, owner, session, status } = work;
-  const done = [];
+  const { options, owner, status } = work;
+  const { head: wanted } = options;
+  if (wanted !== undefined && !status.heads.some((each) => isWanted(each, wanted))) {
+    throw new BackupError("E-RESTORE-SNAPSHOT", `No snapshot was found that begins "${wanted}".`, {
+      hint: "Without --head all that can be chosen are listed, where there is a choice.",
+      exit: 5,
+    });
+  }
+  const done: Recovered[] = [];
+  const failed: { set: SetId; name: string | null; error: PleachError }[] = [];
+  const folders = new Set<string>();
   for (const found of status.sets) {
     const set = parseId<SetId>(found.setId, 16);
     if (set === undefined || found.owner !== owner.ownerId) continue;
-    const { head, confirmedBy, witnesses } = chooseHead(
-      status.heads.filter((each) => each.set === found.setId),
-      options.head,
-    );
-    const source = recoverySource(context.client, session, set);
-    const secret = owner.box.secretKey;
-    const bytes = await source.get(head.root);
-    const keys = keysFromShard(owner.ownerId, set, head.root, bytes, secret);
-    const name = openSetName(keys.setKey, Buffer.from(found.sealedName, "base64"));
-    if (options.set !== undefined && options.set !== name) continue;
-    const reader = new ShardReader(source, keys);
-    const record = await reader.snapshot(head.root);
-    const fresh = freshness({ head, confirmedBy, witnesses }, head);
-    context.out.note(fresh.text);
-    const folder = name !== undefined && LABEL.test(name) ? name : set;
-    const restored = await restoreInto(context, {
-      reader,
-      root: head.root,
-      record,
-      into: join(resolve(options.to), folder),
-      privileged: options.privileged === true,
-    });
-    const { confirmed } = fresh.fields;
-    const { fields, text } = restored;
-    done.push({ name: name ?? null, set, confirmedBy, witnesses, confirmed, ...fields, text });
+    let name: string | undefined;
+    try {
+      const opened = await openSet(context, work, found, set);
+      name = opened.name;
+      if (options.set !== undefined && options.set !== name) continue;
+      done.push(await recoverSet(context, work, opened, folderFor(folders, set, name)));
+    } catch (error) {
+      // One set that is damaged keeps none of the others from coming back.
+      if (!(error instanceof PleachError)) throw error;
+      if (options.set !== undefined && options.set !== name) continue;
+      failed.push({ set, name: name ?? null, error });
+    }
   }
-  if (done.length > 0) return done;
+  const [first] = failed;
+  if (done.length === 0 && first !== undefined) throw first.error;
+  if (done.length > 0) return { done, failed };
   throw new BackupError(
     "E-BACKUP-UNKNOWN",
     options.set === undefined
@@ -141,40 +151,63 @@ async function recoverSets(context: CliContext, work: Recovering) {
   );
 }
 
-/** The newest head of the chain; a person has to choose where there are several chains. */
-function chooseHead(heads: readonly FoundHead[], wanted: string | undefined) {
-  const usable = heads.filter(({ available }) => available);
-  const tips =
-    wanted === undefined
-      ? newestOfChains(usable)
-      : usable.filter((each) => each.head.root.startsWith(wanted));
-  const [only] = tips;
-  const head = headOf(only?.head ?? null);
-  if (tips.length === 1 && only !== undefined && head !== null) {
-    const { confirmedBy, witnesses } = only;
-    return { head, confirmedBy, witnesses };
-  }
-  const lines = usable.map(
-    ({ head: { root, number, atMs }, confirmedBy, witnesses }) =>
-      `--head ${root.slice(0, 12)}  snapshot ${number}, ${new Date(atMs).toISOString()}, ` +
-      `confirmed by ${confirmedBy} of ${witnesses}`,
-  );
-  throw new BackupError(
-    "E-RESTORE-SNAPSHOT",
-    tips.length === 0 ? "No snapshot that was found fits." : "There are several newest snapshots.",
-    { hint: ["Choose one with --head:", ...lines].join("\n"), exit: 5 },
-  );
-}
-
-function newestOfChains(heads: readonly FoundHead[]): readonly FoundHead[] {
-  const byChain = new Map<string, FoundHead>();
-  for (const each of heads) {
-    const known = byChain.get(each.head.chain);
-    if (known === undefined || known.head.number < each.head.number) {
-      byChain.set(each.head.chain, each);
+/** What tells the keys and the name of a set: any shard does. */
+async function openSet(
+  context: CliContext,
+  { owner, session, status }: Recovering,
+  found: Status["sets"][number],
+  set: SetId,
+) {
+  const source = recoverySource(context.client, session, set);
+  const heads = status.heads.filter((each) => each.set === found.setId);
+  const roots = heads.filter(({ available }) => available).map(({ head }) => headOf(head)?.root);
+  let fault: unknown = new BackupError("E-RESTORE-SNAPSHOT", `No snapshot of ${set} was found.`);
+  for (const root of roots) {
+    if (root === undefined) continue;
+    try {
+      const bytes = await source.get(root);
+      const keys = keysFromShard(owner.ownerId, set, root, bytes, owner.box.secretKey);
+      const name = openSetName(keys.setKey, Buffer.from(found.sealedName, "base64"));
+      return { set, source, heads, keys, name };
+    } catch (error) {
+      fault = error;
     }
   }
-  return [...byChain.values()];
+  throw fault;
+}
+
+async function recoverSet(
+  context: CliContext,
+  { options }: Recovering,
+  { set, source, heads, keys, name }: Awaited<ReturnType<typeof openSet>>,
+  folder: string,
+) {
+  const { taken, newest } = chooseHead(heads, options.head);
+  const head = headOf(taken.head);
+  if (head === null) throw new RangeError("a head that was found");
+  const reader = new ShardReader(source, keys);
+  const record = await reader.snapshot(head.root);
+  const fresh = freshness(newest, head);
+  context.out.note(fresh.text);
+  const { fields, text } = await restoreInto(context, {
+    reader,
+    root: head.root,
+    record,
+    into: join(resolve(options.to), folder),
+    privileged: options.privileged === true,
+  });
+  const { confirmed, confirmedBy, witnesses } = fresh.fields;
+  return { name: name ?? null, set, confirmedBy, witnesses, confirmed, ...fields, text };
+}
+
+type Recovered = Awaited<ReturnType<typeof recoverSet>>;
+
+/** Two sets may have one name: of two sites, or because the keys of one were lost. */
+function folderFor(taken: Set<string>, set: SetId, name: string | undefined): string {
+  const plain = name !== undefined && LABEL.test(name) ? name : set;
+  const folder = taken.has(plain) ? `${plain}-${set}` : plain;
+  taken.add(folder);
+  return folder;
 }
 
 function fewest(sets: readonly { readonly confirmedBy: number; readonly witnesses: number }[]) {

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { judge, median, tableOf } from "./backup-table.ts";
+import { WORKS, type Figures } from "./backup-work.ts";
+
+const round = (value: number): Figures =>
+  Object.fromEntries(WORKS.map((work) => [work, value])) as Record<keyof Figures, number>;
+
+describe("the table of the comparison", () => {
+  it("compares our median with the better of the two others", () => {
+    const results = judge({
+      pleach: [round(9), round(2), round(3)],
+      restic: [round(20), round(8), round(10)],
+      borg: [round(6), round(6), round(60)],
+    });
+    const first = results.find(({ work }) => work === "smallFirst");
+    assert.deepEqual(first?.medians, { pleach: 3, restic: 10, borg: 6 });
+    assert.equal(first?.ratio, 0.5);
+    assert.equal(first?.goalMet, false, "0.5 is more than 0.45");
+    assert.equal(results.find(({ work }) => work === "unchanged")?.goalMet, true);
+  });
+
+  it("judges memory by itself, whatever others take", () => {
+    const MIB = 1024 * 1024;
+    const of = (ours: number) =>
+      judge({
+        pleach: [round(ours * MIB)],
+        restic: [round(MIB)],
+        borg: [round(MIB)],
+      }).find(({ work }) => work === "peakMemory")?.goalMet;
+    assert.equal(of(200), true);
+    assert.equal(of(201), false);
+  });
+
+  it("takes the middle of an even number of rounds", () => {
+    assert.equal(median([4, 1, 3, 2]), 2.5);
+    assert.throws(() => median([]), RangeError);
+  });
+
+  it("fits a terminal", () => {
+    const rounds = [round(123.456)];
+    const text = tableOf(judge({ pleach: rounds, restic: rounds, borg: rounds }));
+    assert.equal(text.split("\n").length, 1 + WORKS.length);
+    assert.ok(
+      text.split("\n").every((line) => line.length <= 80),
+      text,
+    );
+  });
+});

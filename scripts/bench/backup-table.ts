@@ -1,0 +1,58 @@
+/** From the figures of all rounds to medians, ratios and a table. */
+import { WORK_FACTS, WORKS, type Figures, type Unit, type Work } from "./backup-work.ts";
+
+export const CONTESTANTS = ["pleach", "restic", "borg"] as const;
+export type ContestantName = (typeof CONTESTANTS)[number];
+
+export interface WorkResult {
+  readonly work: Work;
+  readonly medians: Readonly<Record<ContestantName, number>>;
+  /** Our median by the smaller one of the two others. */
+  readonly ratio: number;
+  readonly goalMet: boolean;
+}
+
+/** @param rounds - The figures of each contestant, one element a round; at least one. */
+export function judge(
+  rounds: Readonly<Record<ContestantName, readonly Figures[]>>,
+): readonly WorkResult[] {
+  return WORKS.map((work) => {
+    const of = (name: ContestantName): number => median(rounds[name].map((round) => round[work]));
+    const medians = { pleach: of("pleach"), restic: of("restic"), borg: of("borg") };
+    const ratio = medians.pleach / Math.min(medians.restic, medians.borg);
+    const { goalRatio = Infinity, goalBytes = Infinity } = WORK_FACTS[work];
+    return { work, medians, ratio, goalMet: ratio <= goalRatio && medians.pleach <= goalBytes };
+  });
+}
+
+/** @throws RangeError for no values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  if (low === undefined || high === undefined) throw new RangeError("median of nothing");
+  return (low + high) / 2;
+}
+
+/** One line per work, within 80 columns. */
+export function tableOf(results: readonly WorkResult[]): string {
+  const head = ["WORK", ...CONTESTANTS.map((name) => name.toUpperCase()), "RATIO", "GOAL", ""];
+  const rows = results.map(({ work, medians, ratio, goalMet }) => {
+    const { title, unit } = WORK_FACTS[work];
+    const figures = CONTESTANTS.map((name) => quantity(medians[name], unit));
+    return [title, ...figures, ratio.toFixed(2), goalText(work), goalMet ? "ok" : "missed"];
+  });
+  return [head, ...rows].map((row) => line(row)).join("\n");
+}
+
+function line([title = "", ...cells]: readonly string[]): string {
+  return `${title.padEnd(26)}${cells.map((cell) => cell.padStart(9)).join("")}`.trimEnd();
+}
+
+function goalText(work: Work): string {
+  const { goalRatio, goalBytes } = WORK_FACTS[work];
+  return goalBytes === undefined ? (goalRatio ?? 0).toFixed(2) : quantity(goalBytes, "bytes");
+}
+
+function quantity(value: number, unit: Unit): string {
+  return unit === "seconds" ? `${value.toFixed(2)} s` : `${(value / 1024 / 1024).toFixed(0)} MiB`;
+}
