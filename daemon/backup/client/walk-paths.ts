@@ -5,7 +5,9 @@ import { BackupError } from "./error.ts";
 import { entryBase } from "./stat-entry.ts";
 import { readXattrs } from "./system-calls.ts";
 
-const LEAD_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
+/** O_PATH, which `node:fs` does not name: names are looked up in it, whoever may list them. */
+const LOOK_UP_ONLY = 0o10000000;
+const LEAD_FLAGS = LOOK_UP_ONLY | constants.O_DIRECTORY;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** A directory before its trees are known. */
@@ -22,22 +24,45 @@ export function openFolder(path: Buffer): number {
   return openSync(path, FOLDER_FLAGS);
 }
 
-/** Opens a directory that only leads to a path: there, links are followed. */
-export function openLead(path: Buffer | string): number {
-  return openSync(path, LEAD_FLAGS);
+/**
+ * Opens a directory on the way to a path: there, links are followed.
+ *
+ * @throws BackupError when it is none.
+ */
+export function openLead(path: Buffer | string, shownPath: string): number {
+  try {
+    return openSync(path, LEAD_FLAGS);
+  } catch (cause) {
+    throw notThere(shownPath, cause);
+  }
 }
 
-/** Looks at a path of the data set itself. @throws BackupError when it is not there. */
-export function statOf(path: Buffer, shownPath: string, follow: boolean): BigIntStats {
+/** A path of the data set itself, or a directory on the way to it. */
+export interface Step {
+  /** What a link leads to, if it is one. */
+  readonly stat: BigIntStats;
+  /** Of the link itself. */
+  readonly lstat: BigIntStats;
+}
+
+/** @throws BackupError when it is not there. */
+export function stepAt(path: Buffer, shownPath: string): Step {
   try {
-    return follow ? statSync(path, { bigint: true }) : lstatSync(path, { bigint: true });
+    return {
+      stat: statSync(path, { bigint: true }),
+      lstat: lstatSync(path, { bigint: true }),
+    };
   } catch (cause) {
-    const message = `The path ${shownPath} is not there (${codeOf(cause)}).`;
-    throw new BackupError("E-BACKUP-PATH", message, {
-      hint: "Correct the paths of the data set, or create the directory.",
-      cause,
-    });
+    throw notThere(shownPath, cause);
   }
+}
+
+function notThere(shownPath: string, cause: unknown): BackupError {
+  const message = `The path ${shownPath} is not there (${codeOf(cause)}).`;
+  return new BackupError("E-BACKUP-PATH", message, {
+    hint: "Correct the paths of the data set, or create the directory.",
+    cause,
+  });
 }
 
 /** Attributes of a directory that may be closed to us: then none are known. */

@@ -26,7 +26,7 @@ import {
   openLead,
   safeXattrs,
   shown,
-  statOf,
+  stepAt,
 } from "./walk-paths.ts";
 import type { TaggedChunk } from "./worker-message.ts";
 
@@ -94,7 +94,7 @@ export class Walk {
 
   /** @returns The chunk ids of the tree of `/`. */
   async run(plan: PathPlan): Promise<Uint8Array> {
-    const root = this.#open("", undefined, 0, undefined, openLead("/"));
+    const root = this.#open("", undefined, 0, undefined, openLead("/", "/"));
     if (plan.below === undefined) await this.#walk(root);
     else await this.#lead(root, plan.below);
     await this.#port.queue.drain();
@@ -102,21 +102,23 @@ export class Walk {
     return this.#root;
   }
 
-  /** A directory that leads to paths: only the next steps are looked at. */
+  /**
+   * A directory that leads to paths: only the next steps are looked at. Links to directories are
+   * followed on the way and at the end of it: the administrator wrote the path.
+   */
   async #lead(folder: OpenFolder, below: readonly PathPlan[]): Promise<void> {
     for (const { name, below: next } of below) {
       const path = Buffer.concat([Buffer.from(`/proc/self/fd/${folder.fd}/`), name]);
       const shownPath = shown(folder.childPath(name));
-      // On the way links are followed: the administrator wrote the path.
-      const stat = statOf(path, shownPath, next !== undefined);
-      if (next === undefined) {
-        await this.#visit(folder, path, name, stat);
+      const { stat, lstat } = stepAt(path, shownPath);
+      if (next === undefined && !(lstat.isSymbolicLink() && stat.isDirectory())) {
+        await this.#visit(folder, path, name, lstat);
         continue;
       }
-      const entry = directoryEntry(name, stat, readXattrs(path));
-      const fd = openLead(path);
+      const entry = directoryEntry(name, stat, safeXattrs(path));
+      const fd = openLead(path, shownPath);
       const child = this.#open(folder.childPath(name), folder, folder.expect(), entry, fd);
-      await this.#lead(child, next);
+      await (next === undefined ? this.#walk(child) : this.#lead(child, next));
     }
     folder.walked();
   }
