@@ -49,8 +49,9 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
     state: async (): Promise<SetState | undefined> => {
       const detail = await setDetail(client, set);
       if (detail === undefined) return undefined;
+      const lost = new Set(detail.lost);
       const shards = detail.groups.flatMap(({ entries }) =>
-        entries.map(([shard]) => shardOf(shard)),
+        entries.flatMap(([shard]) => (lost.has(shard) ? [] : [shardOf(shard)])),
       );
       return {
         head: headOf(detail.head),

@@ -75,6 +75,8 @@ export const setDetailShape = z.object({
       entries: z.array(entry),
     }),
   ),
+  /** Listed shards that are not here, and for which no other site has signed. */
+  lost: z.array(shardId),
   newestHead: z.object({
     head: headShape.nullable(),
     /** Other members that have confirmed the record with this head, durably. */

@@ -357,3 +357,16 @@ test("a list of a site that may not write the set is refused, and nothing is sto
     if (name !== "rogue") assert.deepEqual(site.backups.holder.lists.all(OWNER, SET), []);
   }
 });
+
+test("a listed shard that is nowhere is told as lost, one that another site has is not", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  const [kept] = await backUp(home, 1, [4096]);
+  await untilSafe(made, home, 60_000);
+  for (const name of ["a", "b", "c"]) await made.kill(name);
+  const [gone] = await backUp(home, 2, [8192]);
+  assert.ok(kept && gone);
+  assert.deepEqual((await home.backups.set(SET)).lost, []);
+  const shards = `${home.directory}/shards/${OWNER}/${SET}`;
+  for (const [shard] of [kept, gone]) await rm(`${shards}/${shard.slice(0, 2)}/${shard}`);
+  assert.deepEqual((await home.backups.set(SET)).lost, [gone[0]]);
+});

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -72,10 +80,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(): Promise<RunOutcome> {
+function run(path = join(folder, "source")): Promise<RunOutcome> {
   return runBackup({
     keys,
-    paths: [Buffer.from(join(folder, "source"))],
+    paths: [Buffer.from(path)],
     excluded: (path) => path.endsWith("/left-out"),
     copies: 3,
     store,
@@ -143,6 +151,44 @@ describe("a run", () => {
     assert.ok(storedBytes > MIB, `${storedBytes}`);
     const original = readFileSync(join(folder, "source", "a"));
     assert.ok(readFileSync(join(await restored(), "a")).equals(original));
+  });
+
+  it("goes on when the shard of the newest snapshot is lost", async () => {
+    writeFileSync(join(folder, "source", "a"), randomBytes(2 * MIB));
+    await run();
+    writeFileSync(join(folder, "source", "b"), "2");
+    const second = (await run()).head;
+    store.listed.delete(second.root);
+    store.shards.delete(second.root);
+    for (const cache of ["kept", "gone"]) {
+      if (cache === "gone") rmSync(join(folder, "cache"), { recursive: true });
+      const { head, record } = await run();
+      assert.equal(head.chain, second.chain);
+      // Two lost in a row take the list of those before them with them.
+      assert.equal(record.history[0]?.number, cache === "kept" ? 1 : undefined);
+      const back = await restored();
+      assert.deepEqual(readdirSync(back), ["a", "b"]);
+      const original = readFileSync(join(folder, "source", "a"));
+      assert.ok(readFileSync(join(back, "a")).equals(original));
+      store.listed.delete(head.root);
+      store.shards.delete(head.root);
+    }
+  });
+
+  it("follows a link that is one of its paths", async () => {
+    writeFileSync(join(folder, "source", "a"), "words");
+    symlinkSync(join(folder, "source"), join(folder, "link"));
+    const { figures } = await run(join(folder, "link"));
+    assert.equal(figures.files, 1);
+    assert.equal(readFileSync(join(await restored(), "../link/a"), "utf8"), "words");
+  });
+
+  it("says so when a path leads through a file, or nowhere", async () => {
+    writeFileSync(join(folder, "source", "a"), "words");
+    symlinkSync(join(folder, "nowhere"), join(folder, "link"));
+    for (const path of ["source/a/below", "source/none", "none/below", "link"]) {
+      await assert.rejects(run(join(folder, path)), { code: "E-BACKUP-PATH" }, path);
+    }
   });
 
   it("goes on with its chain, and begins a new one after a rollback", async () => {

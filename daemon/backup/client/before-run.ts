@@ -59,26 +59,48 @@ export async function readBefore(
   const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
   const { owner, set, setKey } = keys;
   const reader = new ShardReader(store, { owner, set, setKey, epochs });
-  const record = await reader.snapshot(head.root);
+  const newest = state.shards.has(head.root) ? await reader.snapshot(head.root) : undefined;
+  const index = (newest?.index ?? []).filter(({ shard = head.root }) => state.shards.has(shard));
   let tables = readTableCache(join(folder, "tables"), head.root);
-  if (tables === undefined) {
+  if (tables === undefined && newest !== undefined) {
     tables = [];
-    for await (const table of reader.tables(head.root, record)) tables.push(table);
+    const found = reader.tables(head.root, { ...newest, index });
+    for await (const table of found) tables.push(table);
   }
-  const kept = keepTables(tables, state.shards, record.index.length);
+  tables ??= [];
+  const kept = keepTables(tables, state.shards, index.length);
+  // An index of which a part is lost does not say where everything is.
+  const newIndex = kept.newIndex || newest === undefined || index.length < newest.index.length;
   const unfinished = unfinishedTables(journal, state, tables);
   const all = [...kept.tables, ...unfinished];
-  const { chain, number, root, atMs } = head;
-  const { files, bytes } = record;
   return {
     base: head,
-    ...kept,
+    tables: kept.tables,
+    newIndex,
     unfinished,
-    index: record.index.map(({ shard = root, frame }) => ({ shard, frame })),
-    history: [...record.history, { chain, number, root, atMs, files, bytes }],
+    index: index.map(({ shard = head.root, frame }) => ({ shard, frame })),
+    history: await historyOf(reader, state, head, newest),
     chunks: countChunks(all),
     ids: () => chunkIdsOf(all),
   };
+}
+
+/** The snapshots so far. One whose record is lost is left out, with what only it could tell. */
+async function historyOf(
+  reader: ShardReader,
+  { shards }: SetState,
+  { chain, number, root, atMs, previous }: Head,
+  newest: SnapshotRecord | undefined,
+): Promise<readonly PastSnapshot[]> {
+  if (newest !== undefined) {
+    const { files, bytes, history } = newest;
+    return [...history, { chain, number, root, atMs, files, bytes }];
+  }
+  if (previous === null || !shards.has(previous)) return [];
+  const record = await reader.snapshot(previous);
+  const { files, bytes } = record;
+  const before = { chain: record.chain, number: record.number, root: previous };
+  return [...record.history, { ...before, atMs: record.atMs, files, bytes }];
 }
 
 function unfinishedTables(

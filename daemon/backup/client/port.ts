@@ -30,7 +30,7 @@ export interface SetState {
   readonly head: Head | null;
   /** The newest head that any member knows: a newer one means that this box was rolled back. */
   readonly newestHead: Head | null;
-  /** Every shard of the newest lists. */
+  /** Every shard of the newest lists that was not found lost. */
   readonly shards: ReadonlySet<ShardId>;
 }
 

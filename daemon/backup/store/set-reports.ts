@@ -30,7 +30,9 @@ export class SetReports {
   }
 
   async sets() {
-    const own = await Promise.all(this.#own.all().map((set) => this.#summary(set)));
+    const own = await Promise.all(
+      this.#own.all().map(async (set) => this.#summary(set, await piecesOf(this.#holder, set))),
+    );
     const others = this.#holder.state
       .view()
       .entries("place")
@@ -57,7 +59,13 @@ export class SetReports {
         };
       }),
     );
-    return { ...(await this.#summary(set)), groups, newestHead: this.#newestHead(set) };
+    const pieces = await piecesOf(this.#holder, set);
+    const here = await this.#holder.shards.names(set.owner, id);
+    const lost = [...pieces.values()]
+      .filter((piece) => piece.kind === "shard" && piece.receipts.size === 0)
+      .map((piece) => piece.id as string)
+      .filter((shard) => !here.has(shard));
+    return { ...this.#summary(set, pieces), groups, lost, newestHead: this.#newestHead(set) };
   }
 
   async copies(id: SetId, detail: boolean) {
@@ -105,9 +113,9 @@ export class SetReports {
     ];
   }
 
-  async #summary(set: OwnSet) {
+  #summary(set: OwnSet, pieces: Awaited<ReturnType<typeof piecesOf>>) {
     const { shards, bytes } = this.extent(set);
-    const fewest = fewestReceipts(await piecesOf(this.#holder, set));
+    const fewest = fewestReceipts(pieces);
     return {
       setId: set.set as string,
       owner: set.owner as string,

@@ -9,7 +9,6 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  idOf,
   parseId,
   type OwnerId,
   type SetId,
@@ -18,6 +17,7 @@ import {
 } from "../../../protocol/ids.ts";
 import { isShardSize, shardIdOf, SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { DirectorySync } from "./directory-sync.ts";
+import { openStoreId, writeStoreId } from "./store-id.ts";
 import { BackupError } from "./error.ts";
 
 /** Never filled with shards: the state of the daemon must be able to grow on. */
@@ -198,6 +198,19 @@ export class ShardStore {
     }
   }
 
+  /** The shards of a data set that are here, by their names alone. */
+  async names(owner: OwnerId, set: SetId): Promise<ReadonlySet<string>> {
+    const directory = join(this.#directory, "shards", owner, set);
+    try {
+      const prefixes = await readdir(directory);
+      const names = await Promise.all(prefixes.map((prefix) => readdir(join(directory, prefix))));
+      return new Set(names.flat());
+    } catch (cause) {
+      if (isAbsent(cause)) return new Set();
+      throw diskError("The shard store cannot be read", cause);
+    }
+  }
+
   #pathOf({ owner, set, shard }: ShardName): string {
     return join(this.#directory, "shards", owner, set, shard.slice(0, 2), shard);
   }
@@ -236,36 +249,6 @@ async function countFiles(directory: string): Promise<{ bytes: number; shards: n
     shards += names.length;
   }
   return { bytes, shards };
-}
-
-async function openStoreId(directory: string): Promise<StoreId> {
-  const path = join(directory, "store-id");
-  try {
-    const found = parseId<StoreId>((await readFile(path, "utf8")).trim(), 16);
-    if (found !== undefined) return found;
-    throw new BackupError("E-BACKUP-DISK", `${path} is damaged.`, {
-      hint: "Remove it: the store gets a new identity, and owners send again what is missing.",
-    });
-  } catch (cause) {
-    if (!isAbsent(cause)) throw cause;
-  }
-  return writeStoreId(directory);
-}
-
-async function writeStoreId(directory: string): Promise<StoreId> {
-  const path = join(directory, "store-id");
-  const bytes = randomBytes(16);
-  const temporary = join(directory, "incoming", "store-id.tmp");
-  const handle = await open(temporary, "w", 0o600);
-  try {
-    await handle.writeFile(`${bytes.toString("hex")}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  await new DirectorySync().sync(directory);
-  return idOf<StoreId>(bytes);
 }
 
 function isAbsent(cause: unknown): boolean {
