@@ -39,6 +39,22 @@ describe("cutting", () => {
     assert.deepEqual(cuts(Uint8Array.from(data), 7 * MIB), ends);
   });
 
+  it("cuts at the first sum, byte after byte, that has enough zero bits", () => {
+    const table = gearTable(new Uint8Array(32).fill(3));
+    for (const length of [MIN_CUT_BYTES + 1, MIN_CUT_BYTES + 2, MIB + 1, 5 * MIB + 3]) {
+      for (let start = 0; start + length < data.length; start += length) {
+        let [at, sum] = [start + MIN_CUT_BYTES, 0];
+        const end = start + Math.min(length, MAX_CHUNK_BYTES);
+        for (let zeros = 0, wanted = 22; at < end && zeros < wanted; at++) {
+          sum = ((sum << 1) + (table[data[at] ?? 0] ?? 0)) | 0;
+          wanted = at + 1 - start <= MIB ? 22 : 18;
+          zeros = sum >>> (32 - wanted) === 0 ? wanted : 0;
+        }
+        assert.equal(cutLength(table, data, start, start + length), at - start);
+      }
+    }
+  });
+
   it("makes chunks of 256 KiB to 4 MiB, about 1 MiB on average", () => {
     const sizes = ends.map((end, at) => end - (ends[at - 1] ?? 0));
     assert.ok(sizes.slice(0, -1).every((size) => size > MIN_CUT_BYTES && size <= MAX_CHUNK_BYTES));

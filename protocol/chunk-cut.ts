@@ -16,6 +16,8 @@ export const NORMAL_CUT_BYTES = 1024 * 1024;
 /** The high bits depend on most bytes of the window of 32. */
 const EARLY_MASK = 0xfffffc00 | 0;
 const LATE_MASK = 0xffffc000 | 0;
+/** Each byte moves the sum by one bit. */
+const WINDOW_BYTES = 32;
 
 /** 256 numbers of 32 bits from K_cut (32 bytes). */
 export function gearTable(cutKey: Uint8Array): Int32Array {
@@ -36,16 +38,48 @@ export function cutLength(gear: Int32Array, bytes: Uint8Array, start: number, en
   const size = Math.min(end - start, MAX_CHUNK_BYTES);
   if (size <= MIN_CUT_BYTES) return size;
   const stop = start + size;
+  const first = start + MIN_CUT_BYTES;
   const normal = Math.min(start + NORMAL_CUT_BYTES, stop);
-  let at = start + MIN_CUT_BYTES;
+  const early = findCut(gear, bytes, { from: first, to: normal, mask: EARLY_MASK, sum: 0 });
+  if (early !== undefined) return early - start;
+  // What is longer ago has left the 32 bits of the sum.
   let sum = 0;
-  for (; at < normal; at++) {
+  for (let at = Math.max(first, normal - WINDOW_BYTES); at < normal; at++) {
     sum = ((sum << 1) + (gear[bytes[at] ?? 0] ?? 0)) | 0;
-    if ((sum & EARLY_MASK) === 0) return at + 1 - start;
   }
-  for (; at < stop; at++) {
-    sum = ((sum << 1) + (gear[bytes[at] ?? 0] ?? 0)) | 0;
-    if ((sum & LATE_MASK) === 0) return at + 1 - start;
+  const late = findCut(gear, bytes, { from: normal, to: stop, mask: LATE_MASK, sum });
+  return late === undefined ? size : late - start;
+}
+
+interface Search {
+  readonly from: number;
+  readonly to: number;
+  readonly mask: number;
+  /** Of the bytes before `from`. */
+  readonly sum: number;
+}
+
+/**
+ * The end of the first window whose sum has zeros under the mask.
+ *
+ * Two bytes a turn, so that the sum of one need not wait for the sum of the other: over three
+ * times as fast as byte after byte.
+ */
+function findCut(
+  gear: Int32Array,
+  bytes: Uint8Array,
+  { from, to, mask, sum: before }: Search,
+): number | undefined {
+  let sum = before;
+  let at = from;
+  for (; at + 1 < to; at += 2) {
+    const one = gear[bytes[at] ?? 0] ?? 0;
+    const two = gear[bytes[at + 1] ?? 0] ?? 0;
+    if ((((sum << 1) + one) & mask) === 0) return at + 1;
+    sum = ((sum << 2) + (((one << 1) + two) | 0)) | 0;
+    if ((sum & mask) === 0) return at + 2;
   }
-  return size;
+  if (at === to) return undefined;
+  sum = ((sum << 1) + (gear[bytes[at] ?? 0] ?? 0)) | 0;
+  return (sum & mask) === 0 ? to : undefined;
 }
