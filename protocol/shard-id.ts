@@ -143,11 +143,12 @@ export function paddedShardBytes(contentBytes: number): number {
 function leafHashes(bytes: Uint8Array): Uint8Array {
   if (!isShardSize(bytes.length)) throw new RangeError(`shard of ${bytes.length} bytes`);
   const count = bytes.length / LEAF_BYTES;
-  const hashes = new Uint8Array(count * HASH_BYTES);
+  const hashes = Buffer.alloc(count * HASH_BYTES);
   const tagged = new Uint8Array(1 + LEAF_BYTES);
   for (let leaf = 0; leaf < count; leaf++) {
     tagged.set(bytes.subarray(leaf * LEAF_BYTES, (leaf + 1) * LEAF_BYTES), 1);
-    hashes.set(hash("sha256", tagged, "buffer"), leaf * HASH_BYTES);
+    // As text: a buffer of its own for each hash costs more than the hash of small leaves.
+    hashes.write(hash("sha256", tagged, "hex"), leaf * HASH_BYTES, "hex");
   }
   return hashes;
 }
@@ -160,11 +161,15 @@ function rootOf(leaves: Uint8Array): Uint8Array {
 
 function levelAbove(level: Uint8Array): Uint8Array {
   const count = level.length / HASH_BYTES;
-  const above = new Uint8Array(Math.ceil(count / 2) * HASH_BYTES);
-  for (let pair = 0; pair * 2 < count; pair++) {
-    const left = level.subarray(pair * 2 * HASH_BYTES, (pair * 2 + 1) * HASH_BYTES);
-    const right = level.subarray((pair * 2 + 1) * HASH_BYTES, (pair * 2 + 2) * HASH_BYTES);
-    above.set(right.length === 0 ? left : nodeHash(left, right), pair * HASH_BYTES);
+  const above = Buffer.alloc(Math.ceil(count / 2) * HASH_BYTES);
+  const tagged = new Uint8Array(1 + 2 * HASH_BYTES);
+  tagged[0] = 1;
+  for (let left = 0; left < count; left += 2) {
+    const nodes = level.subarray(left * HASH_BYTES, (left + 2) * HASH_BYTES);
+    const at = (left / 2) * HASH_BYTES;
+    tagged.set(nodes, 1);
+    if (nodes.length === HASH_BYTES) above.set(nodes, at);
+    else above.write(hash("sha256", tagged, "hex"), at, "hex");
   }
   return above;
 }
