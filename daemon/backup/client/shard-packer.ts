@@ -147,21 +147,35 @@ export class ShardPacker {
 
   /** Puts as much of the open frame into the shard as fits; the rest begins the next one. */
   #splitFrame(): void {
-    let length = Math.min(this.#filled, Math.floor((this.#room() / this.#ratio) * AIM_RATIO));
-    for (; length >= LEAST_FRAME_BYTES; length = Math.floor(length * 0.9)) {
+    while (this.#filled > 0) {
+      if (this.#room() < LEAST_ROOM_BYTES || !this.#placeHead()) {
+        this.#emit();
+        return;
+      }
+    }
+  }
+
+  /** Puts a part of the open frame into the shard, the more the better. False: nothing fits. */
+  #placeHead(): boolean {
+    let length = this.#filled;
+    for (;;) {
+      // Also above the guess: the ratio is that of bytes which may be unlike the next.
+      const guess = Math.floor((this.#room() / this.#ratio) * AIM_RATIO);
+      length = Math.min(guess, Math.floor(length * 0.95), this.#filled);
+      if (length < LEAST_FRAME_BYTES) return false;
       const { head, tail } = splitPieces(this.#pieces, length);
       const plaintext = this.#plain.subarray(0, length);
       const packed = packFrame(plaintext);
+      this.#ratio = packed.content.length / length;
       if (this.#fits(packed.content.length, head)) {
         this.#push(this.#checked(plaintext, packed, head));
         this.#plain.copyWithin(0, length, this.#filled);
         this.#filled -= length;
         this.#pieces = tail;
-        break;
+        return true;
       }
       release(packed.content);
     }
-    this.#emit();
   }
 
   #checked(
@@ -170,7 +184,7 @@ export class ShardPacker {
     pieces: readonly TablePiece[],
   ): CheckedFrame {
     // The result of zstd may keep a larger buffer alive: keep what it is.
-    const content = Uint8Array.from(packed.content);
+    const content = new Uint8Array(packed.content);
     release(packed.content);
     const { codec } = packed;
     const plainLength = plaintext.length;
