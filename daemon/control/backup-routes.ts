@@ -1,6 +1,7 @@
 /** Routes of backups: the client's door to the local store, to the lists, and to recovery. */
 import { Hono } from "hono";
 import type { z } from "zod";
+import { release } from "../../protocol/frame.ts";
 import { parseId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { readJson, readOctets, RequestError } from "./body.ts";
 import {
@@ -19,6 +20,7 @@ import {
 export interface BackupPort {
   sets(): Promise<z.infer<typeof setSummaryShape>[]>;
   set(set: SetId): Promise<z.infer<typeof setDetailShape>>;
+  /** @param bytes - Not to be used after the answer: their memory is given back. */
   putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
@@ -47,8 +49,13 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   app.put("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));
     const shard = shardIn(context.req.param("shard"));
-    const outcome = await port.putShard(set, shard, await readOctets(context, MAX_SHARD_BYTES));
-    return context.json({ shard, stored: outcome }, outcome === "stored" ? 201 : 200);
+    const bytes = await readOctets(context, MAX_SHARD_BYTES);
+    try {
+      const outcome = await port.putShard(set, shard, bytes);
+      return context.json({ shard, stored: outcome }, outcome === "stored" ? 201 : 200);
+    } finally {
+      release(bytes);
+    }
   });
   app.get("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));

@@ -9,6 +9,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { z } from "zod";
 import { PleachError } from "../../protocol/error.ts";
+import { release } from "../../protocol/frame.ts";
 import { errorShape } from "./shapes.ts";
 
 export class ControlError extends PleachError<
@@ -184,15 +185,25 @@ function parseJson(body: Uint8Array): unknown {
 }
 
 async function collect(answer: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const parts: Buffer[] = [];
+  const declared = Number(answer.headers["content-length"] ?? 0);
+  // Grows where the length was not told.
+  let bytes = new Uint8Array(declared <= maxBytes ? declared : 0);
   let size = 0;
   for await (const part of answer as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > maxBytes) {
+    const end = size + part.length;
+    if (end > maxBytes) {
       answer.destroy();
       throw new ControlError("E-DAEMON-ANSWER", `The answer is longer than ${maxBytes} bytes.`);
     }
-    parts.push(part);
+    if (end > bytes.length) {
+      const larger = new Uint8Array(Math.min(maxBytes, Math.max(end, 2 * bytes.length)));
+      larger.set(bytes.subarray(0, size));
+      bytes = larger;
+    }
+    bytes.set(part, size);
+    size = end;
+    // Dead parts of many shards would gather, and each collection of them costs milliseconds.
+    release(part);
   }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+  return size === bytes.length ? bytes : bytes.subarray(0, size);
 }
