@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { gearTable } from "../../../protocol/chunk-cut.ts";
-import { FileReader, type ReadFile } from "./file-reader.ts";
+import { FileReader, hasChanged, type ReadFile } from "./file-reader.ts";
+import { inodeOf } from "./stat-entry.ts";
 
 const MIB = 1024 * 1024;
 const reader = new FileReader(gearTable(new Uint8Array(32)));
@@ -89,4 +90,14 @@ describe("reading a file", () => {
     spawnSync("mkfifo", [file]);
     assert.throws(() => read(seen), { code: "ECHANGED" });
   });
+});
+
+it("knows a file again by an inode of 64 bits, as overlays and network file systems give", () => {
+  for (const ino of [2n ** 62n + 2n, -(2n ** 63n) + 2n, 2n ** 53n - 1n]) {
+    const stat = { ino, size: 5n, mtimeNs: 1n, ctimeNs: 2n };
+    const expected = { inode: inodeOf(stat), sizeBytes: 5 };
+    assert.equal(hasChanged(expected, stat, stat), false);
+    assert.equal(hasChanged(expected, { ...stat, ino: ino + 1n }, stat), true);
+    assert.equal(hasChanged(expected, stat, { ...stat, ctimeNs: 3n }), true);
+  }
 });

@@ -2,10 +2,11 @@
  * Reads one file in chunks: opened without following a link, holes left out, and looked at again
  * afterwards to see whether it changed meanwhile.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from "node:fs";
 import { cutLength } from "../../../protocol/chunk-cut.ts";
 import { MAX_CHUNK_BYTES } from "../../../protocol/chunk.ts";
 import type { Extent } from "../../../protocol/tree.ts";
+import { inodeOf } from "./stat-entry.ts";
 import { dataRanges } from "./system-calls.ts";
 
 /** A file is opened while it may be swapped for a pipe: never wait for one. */
@@ -45,22 +46,16 @@ export class FileReader {
   read(file: ExpectedFile, onChunk: (chunk: Uint8Array) => void): ReadFile {
     const fd = openSync(Buffer.from(file.path), READ_FLAGS);
     try {
-      const before = fstatSync(fd);
+      const before = fstatSync(fd, { bigint: true });
       if (!before.isFile()) {
         throw Object.assign(new Error("is no longer a file"), { code: "ECHANGED" });
       }
-      const extents = isSparse(before) ? dataRanges(fd, before.size) : undefined;
-      const ranges = extents ?? [{ offset: 0, length: before.size }];
+      const sizeBytes = Number(before.size);
+      const extents = isSparse(before) ? dataRanges(fd, sizeBytes) : undefined;
+      const ranges = extents ?? [{ offset: 0, length: sizeBytes }];
       const whole = this.#readRanges(fd, ranges, onChunk);
-      const after = fstatSync(fd);
-      const changed =
-        !whole ||
-        before.ino % 2 ** 53 !== file.inode ||
-        before.size !== file.sizeBytes ||
-        after.size !== before.size ||
-        after.mtimeMs !== before.mtimeMs ||
-        after.ctimeMs !== before.ctimeMs;
-      return { sizeBytes: before.size, extents, changed };
+      const changed = !whole || hasChanged(file, before, fstatSync(fd, { bigint: true }));
+      return { sizeBytes, extents, changed };
     } finally {
       closeSync(fd);
     }
@@ -105,6 +100,23 @@ export class FileReader {
   }
 }
 
-function isSparse(stat: Stats): boolean {
-  return stat.blocks * BLOCK_BYTES < stat.size;
+type Seen = Pick<BigIntStats, "ino" | "size" | "mtimeNs" | "ctimeNs">;
+
+/** Whether it is another file than expected, or another one after it was read than before. */
+export function hasChanged(
+  { inode, sizeBytes }: Pick<ExpectedFile, "inode" | "sizeBytes">,
+  before: Seen,
+  after: Seen,
+): boolean {
+  return (
+    inodeOf(before) !== inode ||
+    Number(before.size) !== sizeBytes ||
+    after.size !== before.size ||
+    after.mtimeNs !== before.mtimeNs ||
+    after.ctimeNs !== before.ctimeNs
+  );
+}
+
+function isSparse(stat: BigIntStats): boolean {
+  return Number(stat.blocks) * BLOCK_BYTES < Number(stat.size);
 }
