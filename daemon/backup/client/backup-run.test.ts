@@ -71,12 +71,14 @@ class MemoryStore implements SetStore {
 let folder = "";
 let keys: SetKeyFile;
 let store: MemoryStore;
+let onLeftOut = (): void => {};
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pleach-run-"));
   mkdirSync(join(folder, "source"));
   keys = createSetKeys(join(folder, "keys"), "data", pin);
   store = new MemoryStore();
+  onLeftOut = () => {};
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -84,7 +86,11 @@ function run(path = join(folder, "source")): Promise<RunOutcome> {
   return runBackup({
     keys,
     paths: [Buffer.from(path)],
-    excluded: (path) => path.endsWith("/left-out"),
+    excluded: (path) => {
+      if (!path.endsWith("/left-out")) return false;
+      onLeftOut();
+      return true;
+    },
     copies: 3,
     store,
     cacheFolder: join(folder, "cache"),
@@ -173,6 +179,21 @@ describe("a run", () => {
       store.listed.delete(head.root);
       store.shards.delete(head.root);
     }
+  });
+
+  it("takes what vanishes on the way as if it had never been there", async () => {
+    writeFileSync(join(folder, "source", "a"), "words");
+    mkdirSync(join(folder, "source", "b"));
+    writeFileSync(join(folder, "source", "c"), "words, too");
+    writeFileSync(join(folder, "source", "left-out"), "");
+    // Asked last, when the others were looked at and not yet opened.
+    onLeftOut = () => {
+      rmSync(join(folder, "source", "a"));
+      rmSync(join(folder, "source", "b"), { recursive: true });
+    };
+    const { figures } = await run();
+    assert.deepEqual([figures.files, figures.bytes, figures.unreadable], [1, 10, []]);
+    assert.deepEqual(readdirSync(await restored()), ["c"]);
   });
 
   it("follows a link that is one of its paths", async () => {

@@ -1,5 +1,16 @@
-/** Which bytes of a file which bytes of its chunks become. */
+/** Which bytes of a file which bytes of its chunks become, and whether its entry can name them. */
+import { MAX_TREE_CHUNK_BYTES } from "../../../protocol/chunk.ts";
 import type { Extent, FileEntry } from "../../../protocol/tree.ts";
+
+/** The lists are all of an entry but for names and attributes. */
+const MAX_LIST_BYTES = 0.9 * MAX_TREE_CHUNK_BYTES;
+/** The most that a range of data takes in an entry. */
+const EXTENT_BYTES = 19;
+
+/** Whether the entry fits in a tree chunk: files of more than some 2 TiB do not. */
+export function fitsTree({ chunks, extents }: FileEntry): boolean {
+  return chunks.length + (extents?.length ?? 0) * EXTENT_BYTES <= MAX_LIST_BYTES;
+}
 
 /** Bytes that the chunks of a file have to hold: its size without its holes. */
 export function dataBytes({ extents, sizeBytes }: FileEntry): number {

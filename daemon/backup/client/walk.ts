@@ -8,9 +8,10 @@
 import { lstatSync, readdirSync, type BigIntStats } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { KeyObject } from "node:crypto";
-import { MAX_TREE_CHUNK_BYTES, chunkIdOf } from "../../../protocol/chunk.ts";
+import { chunkIdOf } from "../../../protocol/chunk.ts";
 import { encodeTrees } from "../../../protocol/tree-encode.ts";
 import type { DirectoryEntry, FileEntry, TreeEntry } from "../../../protocol/tree.ts";
+import { fitsTree } from "./content-plan.ts";
 import type { FileQueue } from "./file-queue.ts";
 import { HardLinks, type ReadOutcome } from "./hard-links.ts";
 import { OpenFolder } from "./open-folder.ts";
@@ -32,10 +33,6 @@ import type { TaggedChunk } from "./worker-message.ts";
 
 /** st_blocks counts in this unit, whatever the file system. */
 const BLOCK_BYTES = 512;
-/** An entry has to fit in a tree chunk: files of more than some 2 TiB are refused, and listed. */
-const MAX_ENTRY_BYTES = 0.9 * MAX_TREE_CHUNK_BYTES;
-/** The most that a range of data takes in an entry. */
-const EXTENT_BYTES = 19;
 /** The main thread also stores shards: it must not walk longer than this at a stretch. */
 const STRETCH_MS = 8;
 
@@ -198,10 +195,13 @@ export class Walk {
 
   #settle(folder: OpenFolder, slot: number, entry: FileEntry, outcome: ReadOutcome): void {
     const { name, sizeBytes } = entry;
-    const tooLong = "chunks" in outcome && listBytes(outcome) > MAX_ENTRY_BYTES;
+    const tooLong = "chunks" in outcome && !fitsTree(outcome);
     if ("reason" in outcome || tooLong) {
       const reason = "reason" in outcome ? outcome.reason : "EFBIG";
-      this.figures.unreadable.push({ path: shown(folder.childPath(name)), reason });
+      // Of a file with several names only the one that was read may be gone.
+      if (reason !== "ENOENT" || entry.link !== undefined) {
+        this.figures.unreadable.push({ path: shown(folder.childPath(name)), reason });
+      }
       this.figures.files -= 1;
       this.figures.bytes -= sizeBytes;
       folder.settle(slot, undefined);
@@ -222,6 +222,7 @@ export class Walk {
     try {
       fd = openFolder(path);
     } catch (error) {
+      if (codeOf(error) === "ENOENT") return parent.settle(slot, undefined);
       // The directory is there, what it holds is not known.
       this.#missing(parent.childPath(name), error);
     }
@@ -292,9 +293,4 @@ export class Walk {
 function cachedOr(folder: OpenFolder, entry: TreeEntry): TreeEntry {
   const cached = folder.cached?.entries.get(keyOf(entry.name));
   return cached !== undefined && sameEntry(cached, entry) ? cached : entry;
-}
-
-/** What the lists of a file take in its entry: all of it, but for some hundred bytes. */
-function listBytes({ chunks, extents }: FileEntry): number {
-  return chunks.length + (extents?.length ?? 0) * EXTENT_BYTES;
 }
