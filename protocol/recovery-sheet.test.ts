@@ -105,3 +105,18 @@ test("a file may hold the sheet or just the words", () => {
   assert.deepEqual(rootFromFile(printRecoverySheet(SHEET)), SHEET.root);
   assert.deepEqual(rootFromFile(`${phraseOf(SHEET.root)}\n`), SHEET.root);
 });
+
+test("does not mind empty lines among the words, or a note behind them", () => {
+  const words = phraseOf(SHEET.root).split(" ");
+  const printed = printRecoverySheet(SHEET);
+  const [before = "", rest = ""] = printed.split(/(?<=Words .*:\n)/);
+  const members = rest.slice(rest.indexOf("Members"));
+  const pages = [
+    `${before}\n${words.map((word, at) => `${at + 1}. ${word}`).join("\n\n")}\n${members}`,
+    `${before}${words.slice(0, 12).join(" ")}\n\n${words.slice(12).join(" ")}\n\nIn the red box.\n\n${members}`,
+    printed.replace(/(Mesh id .*:\n.*\n)/, "$1\n"),
+  ];
+  for (const page of pages) {
+    assert.deepEqual(parseRecoverySheet(page), parseRecoverySheet(printed), page);
+  }
+});

@@ -19,6 +19,10 @@ const MAX_SHEET_CHARACTERS = 64 * 1024;
 /** More addresses than this are not tried by anybody. */
 const MAX_MEMBERS = 32;
 
+/** A word of the phrase may be "owner" or "mesh": only the colon makes it a heading. */
+const HEADING = /^(?:mesh|owner|made on|words|members)\b.*:/i;
+const ADDRESS = /^\/[a-z0-9]+\/\S+\/p2p\/\w+$/i;
+
 export class SheetError extends PleachError<
   "E-SHEET-FORM" | "E-SHEET-MESH" | "E-SHEET-WORDS" | "E-SHEET-MEMBERS"
 > {}
@@ -112,8 +116,8 @@ export function parseRecoverySheet(text: string): ParsedSheet {
   }
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   return {
-    meshId: parseMeshId(section(lines, /^mesh id\b.*?:/i)),
-    root: parseSheetWords(section(lines, /^words\b.*?:/i)),
+    meshId: parseMeshId(section(lines, /^mesh id\b.*?:/i, (text) => digitsIn(text).length >= 68)),
+    root: parseSheetWords(section(lines, /^words\b.*?:/i, hasAllWords)),
     addresses: parseAddresses(lines),
   };
 }
@@ -127,14 +131,24 @@ export function rootFromFile(text: string): Uint8Array {
   return looksLikeSheet(text) ? parseRecoverySheet(text).root : parsePhrase(text);
 }
 
-/** The text from behind a heading to the next empty line. */
-function section(lines: readonly string[], heading: RegExp): string {
+/**
+ * The text from behind a heading to the next one. Empty lines in it do not matter; one behind all
+ * that belongs to it ends it, so that a note below does no harm.
+ */
+function section(
+  lines: readonly string[],
+  heading: RegExp,
+  isWhole: (text: string) => boolean,
+): string {
   const start = lines.findIndex((line) => heading.test(line));
   const first = lines[start];
   if (first === undefined) return "";
-  const rest = lines.slice(start + 1);
-  const end = rest.findIndex((line) => line === "");
-  return [first.replace(heading, ""), ...rest.slice(0, end < 0 ? undefined : end)].join(" ");
+  let text = first.replace(heading, "");
+  for (const line of lines.slice(start + 1)) {
+    if (HEADING.test(line) || ADDRESS.test(line) || (line === "" && isWhole(text))) break;
+    text += ` ${line}`;
+  }
+  return text;
 }
 
 /** Eight groups of eight digits and a check group, because people type them. */
@@ -151,7 +165,7 @@ function meshCheck(meshId: MeshId): string {
 }
 
 function parseMeshId(text: string): MeshId {
-  const digits = text.replaceAll(/\s/g, "").toLowerCase();
+  const digits = digitsIn(text);
   const meshId = parseId<MeshId>(digits.slice(0, 64));
   if (meshId === undefined || digits.length !== 68) {
     throw new SheetError(
@@ -168,6 +182,15 @@ function parseMeshId(text: string): MeshId {
   return meshId;
 }
 
+function digitsIn(text: string): string {
+  return text.replaceAll(/\s/g, "").toLowerCase();
+}
+
+/** Words, not their numbers. */
+function hasAllWords(text: string): boolean {
+  return (text.match(/\p{L}+/gu)?.length ?? 0) >= PHRASE_WORDS;
+}
+
 function parseSheetWords(text: string): Uint8Array {
   if (text.trim() === "") {
     throw new SheetError("E-SHEET-WORDS", "The sheet has no words.", {
@@ -178,7 +201,7 @@ function parseSheetWords(text: string): Uint8Array {
 }
 
 function parseAddresses(lines: readonly string[]): readonly string[] {
-  const addresses = lines.filter((line) => /^\/[a-z0-9]+\/\S+\/p2p\/\w+$/i.test(line));
+  const addresses = lines.filter((line) => ADDRESS.test(line));
   if (addresses.length === 0 || addresses.length > MAX_MEMBERS) {
     throw new SheetError(
       "E-SHEET-MEMBERS",
