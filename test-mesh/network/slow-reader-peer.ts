@@ -11,14 +11,14 @@ for (const name of ["fast", "slow"]) membership.members.add(siteIdOf(testKey(nam
 const mesh = await startTestMesh("slow", { membership });
 
 mesh.handle("/pleach/slow/1", async (channel) => {
-  const beforeBytes = heldBytes();
+  const beforeBytes = await heldBytes();
   let peakBytes = 0;
   let receivedBytes = 0;
   for (let frames = 1; ; frames++) {
     const frame = await channel.receive(CHANNEL_MS);
     if (frame === undefined) break;
     receivedBytes += frame.length;
-    if (frames % SAMPLE_EVERY_FRAMES === 0) peakBytes = Math.max(peakBytes, heldBytes());
+    if (frames % SAMPLE_EVERY_FRAMES === 0) peakBytes = Math.max(peakBytes, await heldBytes());
     await new Promise((resolve) => setTimeout(resolve, FRAME_PAUSE_MS));
   }
   const growthBytes = peakBytes - beforeBytes;
