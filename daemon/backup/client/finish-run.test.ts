@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
-import { encodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
+import { decodeIndex, encodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
 import {
   idOf,
   type ChainId,
@@ -9,27 +9,35 @@ import {
   type SetId,
   type ShardId,
 } from "../../../protocol/ids.ts";
-import { tableOf } from "../../../protocol/sealed-shard.ts";
+import { OpenedShard, tableOf } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { finishRun } from "./finish-run.ts";
 import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
-import { freeSlot, newSlots, ShardSealer } from "./shard-sealer.ts";
+import { freeSlot, newSlots, ShardSealer, slotBytes, type SealedShard } from "./shard-sealer.ts";
 
+const KIB = 1024;
+const MIB = 1024 * KIB;
 const owner = "11".repeat(32) as OwnerId;
 const set = "22".repeat(16) as SetId;
 const slots = newSlots(2);
 const subject = { owner, set, keyEpoch: 1, capsule: new Uint8Array(192) };
-const sealer = new ShardSealer({ ...subject, epochKey: randomBytes(32) }, slots);
+const epochKey = randomBytes(32);
+const sealer = new ShardSealer({ ...subject, epochKey }, slots);
 
-function finish(tables: readonly ShardTable[]) {
+function finish(
+  tables: readonly ShardTable[],
+  frames: readonly CheckedFrame[] = [],
+  onShard: (sealed: SealedShard) => void = () => {},
+) {
   const record = {
     ...{ set, name: "test", chain: "33".repeat(16) as ChainId, number: 1, previous: null, atMs: 1 },
     ...{ paths: [Buffer.from("/")], tree: new Uint8Array(32), index: [], files: 1, bytes: 1 },
     ...{ roomBytes: 1, unreadable: 0, changed: 0, history: [] },
   };
-  return finishRun({ frames: [], tables, record }, sealer, randomBytes(32), ({ slot }) =>
-    freeSlot(slots, slot),
-  );
+  return finishRun({ frames, tables, record }, sealer, randomBytes(32), (sealed) => {
+    onShard(sealed);
+    freeSlot(slots, sealed.slot);
+  });
 }
 
 /** The table of a shard that is full of files of a few bytes each. */
@@ -54,5 +62,29 @@ describe("the end of a run", () => {
     const { record } = finish(tables);
     // The small ones, the large one, and that of the last shard.
     assert.equal(record.index.length, 3);
+  });
+
+  it("indexes each shard, also one that the last open frame fills", () => {
+    const frameOf = (bytes: Uint8Array): readonly CheckedFrame[] => {
+      const packer = new ShardPacker(() => assert.fail("too little for a shard"));
+      packer.add("data", createHash("sha256").update(bytes).digest(), bytes);
+      return packer.frames();
+    };
+    const before = [...frameOf(randomBytes(2 * MIB)), ...frameOf(randomBytes(MIB))];
+    // Too long for the room that is left: it stays open, and closing it fills the shard.
+    for (let size = MIB; size < MIB + 64 * KIB; size += 16 * KIB) {
+      const bytesOf = new Map<ShardId, Uint8Array>();
+      const { record } = finish([], [...before, ...frameOf(randomBytes(size))], (sealed) => {
+        const { shard, slot, sizeBytes } = sealed;
+        bytesOf.set(shard, Uint8Array.from(slotBytes(slots, slot, sizeBytes)));
+      });
+      const indexed = record.index.flatMap(({ shard, frame }) => {
+        const own = shard ?? [...bytesOf.keys()].at(-1);
+        assert.ok(own);
+        const opened = new OpenedShard(bytesOf.get(own) ?? assert.fail(), epochKey);
+        return decodeIndex(opened.frame(frame)).map((table) => table.shard ?? own);
+      });
+      assert.deepEqual(new Set(indexed), new Set(bytesOf.keys()), `${size} bytes`);
+    }
   });
 });

@@ -74,6 +74,8 @@ export function finishRun(
   };
 
   for (;;) {
+    // Closing the open frame may fill a shard, whose table then waits for the index like the rest.
+    packer.frames();
     while (pending.length > 0) {
       const count = batchOf(pending);
       const batch = pending.slice(0, count);

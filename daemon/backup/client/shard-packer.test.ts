@@ -51,12 +51,14 @@ describe("packing", () => {
         const packer = new ShardPacker((frames) => shards.push(frames));
         const chunks = given.map(([length, seed, noisy]) => content(length, seed, noisy));
         for (const bytes of chunks) packer.add("data", idOf(bytes), bytes);
+        // Closing the last frame may fill a shard, so this comes before the shards are counted.
+        const open = packer.frames();
         for (const frames of shards) {
           const needed = sealedBytes(frames, tableOf(frames).length);
           assert.ok(needed <= SHARD_BYTES, `${needed}`);
           assert.ok(needed > SHARD_BYTES * 0.98, `${needed}`);
         }
-        const found = gather([...shards.flat(), ...packer.frames()]);
+        const found = gather([...shards.flat(), ...open]);
         for (const bytes of chunks) {
           const back = found.get(Buffer.from(idOf(bytes)).toString("hex"));
           assert.ok(back !== undefined && Buffer.compare(back, bytes) === 0);
@@ -75,7 +77,8 @@ describe("packing", () => {
     for (const frames of shards) {
       assert.ok(sealedBytes(frames, tableOf(frames).length) <= SHARD_BYTES);
     }
-    assert.equal(gather([...shards.flat(), ...packer.frames()]).size, tiny.length);
+    const open = packer.frames();
+    assert.equal(gather([...shards.flat(), ...open]).size, tiny.length);
   });
 
   it("keeps kinds apart, and takes over the frames of another packer", () => {
