@@ -2,10 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestSite } from "./test-site.ts";
-import { waitFor } from "./wait.ts";
 
 const PASSPHRASE = "correct horse battery staple";
-const JOIN_TIMEOUT_MS = 30_000;
+const JOIN_TIMEOUT = "60s";
 
 /** The files that founding a mesh leaves, for later approvals and recoveries. */
 export interface FoundingFiles {
@@ -46,25 +45,34 @@ export async function joinMesh(
   directory: string,
   owner: readonly string[] = ["--owner", "new"],
 ): Promise<void> {
-  const { operatorKey, passphrase } = foundingFiles(directory);
-  const code = text((await member.pleach("invite"))["code"]);
   const phrase = owner.includes("new")
     ? ["--phrase-out", phraseFile(directory, site.name), "--yes"]
     : [];
-  const asked = await site.pleach(
-    ...["join", code, "--site", site.name, "--no-wait", ...owner, ...phrase],
-  );
+  await admit(member, site, foundingFiles(directory), ...owner, ...phrase);
+}
+
+/**
+ * Invites, asks, reads six words on the phone, approves, and waits until the site is a member.
+ *
+ * @param more - Further options of `pleach join`.
+ */
+export async function admit(
+  member: TestSite,
+  newcomer: TestSite,
+  { operatorKey, passphrase }: FoundingFiles,
+  ...more: readonly string[]
+): Promise<void> {
+  const code = text((await member.pleach("invite"))["code"]);
+  const asked = await newcomer.pleach("join", code, "--site", newcomer.name, "--no-wait", ...more);
   const words = text(asked["words"]);
   await member.pleach(
     ...["approve", words, "--operator-key", operatorKey, "--passphrase-file", passphrase, "--yes"],
   );
-  await waitFor(`${site.name} to be a member`, JOIN_TIMEOUT_MS, async () => {
-    const { meshId } = await site.pleach("wait", "--for", "joined", "--timeout", "1s");
-    return meshId !== null;
-  });
+  await newcomer.pleach("wait", "--for", "joined", "--timeout", JOIN_TIMEOUT);
 }
 
-function text(value: unknown): string {
+/** @throws TypeError when a field of an answer is no text. */
+export function text(value: unknown): string {
   if (typeof value !== "string") throw new TypeError(`not a text: ${JSON.stringify(value)}`);
   return value;
 }

@@ -64,17 +64,18 @@ const summary = {
 export const setSummaryShape = z.object(summary);
 export const setsShape = z.object({ sets: z.array(setSummaryShape) });
 
+/** The newest list of a placement group, and the sites that are to hold it. */
+const groupShape = z.object({
+  group: count,
+  generation: count,
+  list: z.string(),
+  targets: z.array(z.string()),
+  entries: z.array(entry),
+});
+
 export const setDetailShape = z.object({
   ...summary,
-  groups: z.array(
-    z.object({
-      group: count,
-      generation: count,
-      list: z.string(),
-      targets: z.array(z.string()),
-      entries: z.array(entry),
-    }),
-  ),
+  groups: z.array(groupShape),
   /** Listed shards that are not here, and for which no other site has signed. */
   lost: z.array(shardId),
   newestHead: z.object({
@@ -135,15 +136,7 @@ export const recoverStatusShape = z.object({
   sets: z.array(
     z.object({
       ...summary,
-      groups: z.array(
-        z.object({
-          group: count,
-          generation: count,
-          list: z.string(),
-          targets: z.array(z.string()),
-          entries: z.array(entry),
-        }),
-      ),
+      groups: z.array(groupShape),
     }),
   ),
   heads: z.array(

@@ -7,11 +7,12 @@ import { realpathSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { copiesShape } from "../../daemon/control/shapes-backup.ts";
+import { admit, text } from "../../test-mesh/form.ts";
 import type { Json, TestSite } from "../../test-mesh/test-site.ts";
 import { waitFor } from "../../test-mesh/wait.ts";
 import { askDns, serialOf } from "./ask-dns.ts";
 import { verifyReceipts, type ReceiptVerdict } from "./receipts.ts";
-import { admit, found, prepareMesh, text, type TrialMesh } from "./sites.ts";
+import { found, prepareMesh, type TrialMesh } from "./sites.ts";
 import { secondsSince, Steps } from "./steps.ts";
 import { dataRanges, readXattrs } from "../../daemon/backup/client/system-calls.ts";
 import { compareTrees, type FileProbe } from "./tree-compare.ts";
@@ -58,6 +59,9 @@ async function play(
   steps: Steps,
 ): Promise<Record<string, unknown>> {
   const { mesh, people } = trial;
+  const { passphrase } = people;
+  const quimperOperator = { operatorKey: people.quimperOperator, passphrase };
+  const brestOperator = { operatorKey: people.brestOperator, passphrase };
   const source = realpathSync(options.data ?? join(REPOSITORY, "node_modules"));
   const fromMs = performance.now();
 
@@ -78,7 +82,7 @@ async function play(
       const owner = name === "brest" ? "new" : "none";
       const sheet =
         owner === "new" ? ["--phrase-out", join(people.directory, `${name}.sheet`), "--yes"] : [];
-      await admit(quimper, started, people.quimperOperator, people, "--owner", owner, ...sheet);
+      await admit(quimper, started, quimperOperator, "--owner", owner, ...sheet);
       return started;
     });
     others.push(newcomer);
@@ -144,7 +148,7 @@ async function play(
   );
   for (const difference of verdict.value.differences) steps.say(`    ${difference}`);
   await steps.run("brest's operator makes the new box quimper", () =>
-    admit(brest, box, people.brestOperator, people, ...replacing(people.sheet)),
+    admit(brest, box, brestOperator, ...replacing(people.sheet)),
   );
   await box.pleach("wait", "--for", "mesh", "--sites", "4", "--timeout", "30s");
 

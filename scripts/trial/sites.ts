@@ -4,12 +4,10 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "../../test-mesh/form.ts";
 import { TestMesh } from "../../test-mesh/harness.ts";
 import { asOtherUser } from "../../test-mesh/other-user.ts";
 import type { SiteOptions, TestSite } from "../../test-mesh/test-site.ts";
-import { waitFor } from "../../test-mesh/wait.ts";
-
-const JOIN_TIMEOUT_MS = 60_000;
 
 /** Files of the people: they are not on any site's disk. */
 export interface People {
@@ -62,31 +60,4 @@ export async function found(quimper: TestSite, people: People): Promise<string> 
     ...[...passphrase, "--phrase-out", people.firstSheet, "--yes"],
   );
   return text(founded["meshId"]);
-}
-
-/** Invites, asks, reads six words on the phone, approves. */
-export async function admit(
-  member: TestSite,
-  newcomer: TestSite,
-  operatorKey: string,
-  people: People,
-  ...more: readonly string[]
-): Promise<void> {
-  const code = text((await member.pleach("invite"))["code"]);
-  const asked = await newcomer.pleach(
-    ...["join", code, "--site", newcomer.name, "--org", newcomer.name, "--no-wait", ...more],
-  );
-  await member.pleach(
-    ...["approve", text(asked["words"]), "--operator-key", operatorKey],
-    ...["--passphrase-file", people.passphrase, "--yes"],
-  );
-  await waitFor(`${newcomer.name} to be a member`, JOIN_TIMEOUT_MS, async () => {
-    const { meshId } = await newcomer.pleach("wait", "--for", "joined", "--timeout", "1s");
-    return meshId !== null;
-  });
-}
-
-export function text(value: unknown): string {
-  if (typeof value !== "string") throw new TypeError(`not a text: ${JSON.stringify(value)}`);
-  return value;
 }
