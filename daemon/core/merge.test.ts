@@ -63,6 +63,18 @@ test("of two that did not see one another the higher is shown, with the other be
   assert.deepEqual(shown("zone", [two, settled, one])[0]?.conflicts, []);
 });
 
+test("a change and a deletion at once are a conflict, whichever of them is shown", () => {
+  const before = candidate("zone", "k", site(0), 1, "old");
+  const changed = candidate("zone", "k", site(0), 2, "new", [before]);
+  const deleted = candidate("zone", "k", site(1), 3, undefined, [before]);
+  const { entries, conflicts } = mergeClass("zone", [before, changed, deleted]);
+  assert.deepEqual(entries, []);
+  assert.deepEqual(
+    conflicts.map(({ key, versions }) => [key, versions.map(({ value }) => value)]),
+    [["k", [undefined, "new"]]],
+  );
+});
+
 test("one version in two logs is one version", () => {
   const one = candidate("site", "k", site(0), 1, "one");
   const again = { ...one, log: idOf<LogId>(new Uint8Array(16)), seq: 1 };

@@ -17,7 +17,7 @@ import {
 } from "../../protocol/ids.ts";
 import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
 import type { RecordVersion } from "../../protocol/record-version.ts";
-import type { ViewEntry } from "./view.ts";
+import type { ConflictedRecord, StandingVersion, ViewEntry } from "./view.ts";
 
 /** One version that counts, and where it stands. */
 export interface Candidate extends RecordVersion {
@@ -32,6 +32,8 @@ export interface Candidate extends RecordVersion {
 export interface ClassView {
   /** Sorted by key, then author. */
   readonly entries: readonly ViewEntry[];
+  /** In the same order; those that are shown as deleted are among them. */
+  readonly conflicts: readonly ConflictedRecord[];
   /** 32 bytes over the entries and their conflicts. */
   readonly hash: Uint8Array;
 }
@@ -43,17 +45,27 @@ export function mergeClass(recordClass: RecordClass, candidates: Iterable<Candid
   const shared = isSharedClass(recordClass);
   const groups = Map.groupBy(candidates, ({ key, author }) => (shared ? key : `${author}${key}`));
   const entries: ViewEntry[] = [];
+  const conflicts: ConflictedRecord[] = [];
   for (const group of groups.values()) {
-    const entry = mergeRecord(recordClass, group);
-    if (entry !== undefined) entries.push(entry);
+    const standing = standingOf(group);
+    const [shown, ...others] = standing;
+    if (shown === undefined) continue;
+    const { key, author, value, lamport, id, log, seq } = shown;
+    if (others.length > 0) {
+      conflicts.push({ class: recordClass, key, versions: standing.map(versionOf) });
+    }
+    if (value === undefined) continue;
+    const at = { class: recordClass, key, author, value, lamport, versionId: id, log, seq };
+    entries.push({ ...at, conflicts: others.map(versionOf) });
   }
   entries.sort((a, b) => compareText(a.key, b.key) || compareText(a.author, b.author));
+  conflicts.sort((a, b) => compareText(a.key, b.key) || compareText(authorOf(a), authorOf(b)));
   const named = entries.map((entry) => [
     entry.key,
     idBytes(entry.versionId),
     entry.conflicts.map((conflict) => idBytes(conflict.versionId)),
   ]);
-  return { entries, hash: sha256(encodeCbor([recordClass, named])) };
+  return { entries, conflicts, hash: sha256(encodeCbor([recordClass, named])) };
 }
 
 /** The hash of a whole view from those of its classes, in their fixed order. */
@@ -61,7 +73,8 @@ export function viewHash(classHashes: readonly Uint8Array[]): string {
   return toHex(sha256("pleach/view/1\0", ...classHashes));
 }
 
-function mergeRecord(recordClass: RecordClass, group: readonly Candidate[]): ViewEntry | undefined {
+/** The versions of one record that no other replaces, the one that is shown first. */
+function standingOf(group: readonly Candidate[]): readonly Candidate[] {
   const superseded = new Set(group.flatMap(({ supersedes }) => supersedes));
   const left = new Map<VersionId, Candidate>();
   for (const candidate of group) {
@@ -70,15 +83,15 @@ function mergeRecord(recordClass: RecordClass, group: readonly Candidate[]): Vie
     // One version in two logs: which of them is shown must not depend on the order of arrival.
     if (same === undefined || candidate.log < same.log) left.set(candidate.id, candidate);
   }
-  const [shown, ...others] = [...left.values()].toSorted((a, b) => -compareVersions(a, b));
-  if (shown?.value === undefined) return undefined;
-  const { key, author, value, lamport, id, log, seq } = shown;
-  const conflicts = others.map((other) => ({
-    author: other.author,
-    value: other.value,
-    versionId: other.id,
-  }));
-  return { class: recordClass, key, author, value, lamport, versionId: id, log, seq, conflicts };
+  return [...left.values()].toSorted((a, b) => -compareVersions(a, b));
+}
+
+function versionOf({ author, value, id, log, seq }: Candidate): StandingVersion {
+  return { author, value, versionId: id, log, seq };
+}
+
+function authorOf({ versions: [first] }: ConflictedRecord): string {
+  return first?.author ?? "";
 }
 
 export function compareVersions(

@@ -7,12 +7,23 @@ import type { LogId, SiteId, VersionId } from "../../protocol/ids.ts";
 import type { JsonValue } from "../../protocol/json-value.ts";
 import type { RecordClass } from "../../protocol/record-class.ts";
 
-/** Another version that nothing has replaced, and that lost to the shown one. */
-export interface Conflict {
+/** One version that no other has replaced. */
+export interface StandingVersion {
   readonly author: SiteId;
   /** Undefined: this version deletes the record. */
   readonly value: JsonValue | undefined;
   readonly versionId: VersionId;
+  /** The entry that brought it. */
+  readonly log: LogId;
+  readonly seq: number;
+}
+
+/** A record that was changed at two places at once: several versions stand. */
+export interface ConflictedRecord {
+  readonly class: RecordClass;
+  readonly key: string;
+  /** Two or more. The first is shown; when it deletes the record, the record is not. */
+  readonly versions: readonly StandingVersion[];
 }
 
 /** One record as it is shown. Its value is JSON by its author: check it before use. */
@@ -26,8 +37,8 @@ export interface ViewEntry {
   /** The entry that brought this version. */
   readonly log: LogId;
   readonly seq: number;
-  /** Empty unless two sites wrote without having seen one another. */
-  readonly conflicts: readonly Conflict[];
+  /** The other versions that stand: two sites wrote without having seen one another. */
+  readonly conflicts: readonly StandingVersion[];
 }
 
 export interface View {
@@ -38,6 +49,8 @@ export interface View {
    * first by author is returned without.
    */
   get(recordClass: RecordClass, key: string, author?: SiteId): ViewEntry | undefined;
+  /** The records of a class of which several versions stand, sorted by key, then author. */
+  conflicts(recordClass: RecordClass): readonly ConflictedRecord[];
   /** Hexadecimal SHA-256 over everything shown: equal on nodes that hold the same. */
   readonly hash: string;
 }

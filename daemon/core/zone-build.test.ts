@@ -66,6 +66,7 @@ function viewOf(entries: readonly ViewEntry[]): View {
           each.key === key &&
           (author === undefined || each.author === author),
       ),
+    conflicts: () => [],
     hash: "",
   };
 }
@@ -153,7 +154,7 @@ describe("building zones", () => {
 
   it("tells of two edits at once", () => {
     const cname = record("www", "CNAME", "a");
-    const lost = { author: BREST, value: null, versionId: cname.versionId };
+    const lost = { ...cname, author: BREST, value: null };
     const zone = one({ ...cname, conflicts: [lost] });
     ok(zone.warnings.some((warning) => warning.includes("changed at two sites at once")));
   });

@@ -3,7 +3,7 @@
  */
 import type { Authority } from "../core/authority.ts";
 import { mergeClass, viewHash, type ClassView } from "../core/merge.ts";
-import type { View, ViewEntry } from "../core/view.ts";
+import type { ConflictedRecord, View, ViewEntry } from "../core/view.ts";
 import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -56,6 +56,10 @@ class MergedView implements View {
     const rest = all.slice(start);
     const end = rest.findIndex(({ key }) => !key.startsWith(keyPrefix));
     return end === -1 ? rest : rest.slice(0, end);
+  }
+
+  conflicts(recordClass: RecordClass): readonly ConflictedRecord[] {
+    return this.#classes.get(recordClass)?.conflicts ?? [];
   }
 
   get(recordClass: RecordClass, key: string, author?: ViewEntry["author"]): ViewEntry | undefined {

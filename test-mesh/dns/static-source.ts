@@ -77,6 +77,7 @@ export class StaticSource implements ZoneSource, ZoneWriter {
             entry.key === key &&
             (author === undefined || entry.author === author),
         ),
+      conflicts: () => [],
       hash: String(this.#seq),
     };
   }

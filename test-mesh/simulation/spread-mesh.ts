@@ -183,6 +183,7 @@ export class SpreadMesh {
       authority: () => this.#authority(),
       view: () => ({
         hash: "",
+        conflicts: () => [],
         entries: (recordClass, prefix = "") =>
           [...records.values()].filter(
             (entry) => entry.class === recordClass && entry.key.startsWith(prefix),
