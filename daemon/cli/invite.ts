@@ -2,9 +2,15 @@
 import { Command } from "commander";
 import { renderUnicodeCompact } from "uqr";
 import { parseDuration } from "../config/quantities.ts";
-import { invitationShape } from "../control/shapes-membership.ts";
+import {
+  invitationShape,
+  invitationsShape,
+  withdrawnShape,
+  type InvitationState,
+} from "../control/shapes-membership.ts";
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
+import { table } from "./output.ts";
 
 export function inviteCommand(context: CliContext): Command {
   const command = new Command("invite")
@@ -29,9 +35,57 @@ export function inviteCommand(context: CliContext): Command {
       );
       context.out.result({ code, expiresAtMs, addresses }, code);
     });
+  command.addCommand(listCommand(context)).addCommand(withdrawCommand(context));
   return help(command, "Makes a code that lets one machine ask to join. It admits nobody alone.", [
     ["pleach invite", "a code for the next 24 hours"],
     ["pleach invite --ttl 1h", "for one hour"],
+    ["pleach invite list", "the codes of this node that are not over"],
+    ["pleach invite withdraw 3fa9c1d2", "end one of them"],
+  ]);
+}
+
+const STATES: Readonly<Record<InvitationState, string>> = {
+  open: "nobody has used it",
+  proved: "used, no application yet",
+  applied: "waits for an operator",
+  declined: "declined",
+  joined: "has joined",
+};
+
+function listCommand(context: CliContext): Command {
+  const list = new Command("list").action(async () => {
+    const answer = await context.client.get("/v1/membership/invitations", invitationsShape);
+    context.out.result(answer, () =>
+      answer.invitations.length === 0
+        ? "No invitation of this node is open."
+        : table([
+            ["ID", "STATE", "SITE", "UNTIL"],
+            ...answer.invitations.map(({ id, state, site, endsAtMs }) => [
+              id,
+              STATES[state],
+              site ?? "-",
+              localTime(endsAtMs),
+            ]),
+          ]),
+    );
+  });
+  return help(list, "Lists the invitations that this node has made and that are not over.", [
+    ["pleach invite list", "which codes are open, and who has applied"],
+  ]);
+}
+
+function withdrawCommand(context: CliContext): Command {
+  const withdraw = new Command("withdraw").argument("<id>").action(async (id: string) => {
+    const path = `/v1/membership/invitations/${encodeURIComponent(id)}`;
+    const { was } = await context.client.delete(path, withdrawnShape);
+    const text =
+      was === "joined"
+        ? `Invitation ${id} is forgotten. The site that joined by it stays a member.`
+        : `Invitation ${id} is withdrawn: its code opens nothing any more.`;
+    context.out.result({ id, was }, text);
+  });
+  return help(withdraw, "Ends an invitation of this node, also one that waits for an answer.", [
+    ["pleach invite withdraw 3fa9c1d2", "the id is the one of pleach invite list"],
   ]);
 }
 

@@ -14,9 +14,11 @@ import {
   type applicationsShape,
   type chainShape,
   type invitationShape,
+  type invitationsShape,
   type JoinOfferAnswer,
   type MembershipAnswer,
   type SiteRequestBody,
+  type withdrawnShape,
 } from "./shapes-membership.ts";
 
 /** Filled in `main.ts`. Each throws a `PleachError` to refuse. */
@@ -33,6 +35,9 @@ export interface MembershipPort {
   /** Durable when it resolves; refuses all of them when one would have no effect. */
   addStatements(statements: readonly Uint8Array[]): Promise<number>;
   invite(ttlMs: number): Promise<z.infer<typeof invitationShape>>;
+  invitations(): z.infer<typeof invitationsShape>["invitations"];
+  /** @returns What became of it before. */
+  withdrawInvitation(id: string): Promise<z.infer<typeof withdrawnShape>["was"]>;
   applications(): z.infer<typeof applicationsShape>["applications"];
   /** The one application that has these words. */
   findApplication(words: string): z.infer<typeof applicationShape>;
@@ -69,6 +74,12 @@ export function membershipRoutes(port: MembershipPort): Hono {
     const { ttlMs } = await readJson(context, inviteShape);
     return context.json(await port.invite(ttlMs), 201);
   });
+  app.get("/membership/invitations", (context) =>
+    context.json({ invitations: port.invitations() }),
+  );
+  app.delete("/membership/invitations/:id", async (context) =>
+    context.json({ was: await port.withdrawInvitation(context.req.param("id")) }),
+  );
   app.get("/membership/applications", (context) =>
     context.json({ applications: port.applications() }),
   );

@@ -74,6 +74,24 @@ export const invitationShape = z.object({
   addresses: z.array(text),
 });
 
+const invitationState = z.enum(["open", "proved", "applied", "declined", "joined"]);
+export type InvitationState = z.infer<typeof invitationState>;
+
+/** `GET /v1/membership/invitations`: those of this node that hold a place. */
+export const invitationsShape = z.object({
+  invitations: z.array(
+    z.object({
+      id: text,
+      state: invitationState,
+      endsAtMs: count,
+      /** The name that the applicant asks for. */
+      site: text.nullable(),
+    }),
+  ),
+});
+/** `DELETE /v1/membership/invitations/:id`. */
+export const withdrawnShape = z.object({ was: invitationState });
+
 /**
  * `GET /v1/membership/applications`: what waits for an operator on this node. Never the words:
  * they are to be heard from the applicant.

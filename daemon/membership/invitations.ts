@@ -9,7 +9,7 @@ import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
 import { MAX_APPLICATION_BYTES } from "../../protocol/application.ts";
-import { toHex, type MeshId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
+import { sha256, toHex, type MeshId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
 import {
   INVITATION_SECRET_BYTES,
   joinProof,
@@ -30,7 +30,10 @@ const HOUR_MS = 3_600_000;
 export const DEFAULT_TTL_MS = 24 * HOUR_MS;
 const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 7 * 24 * HOUR_MS;
-/** How long an operator may take to approve, and an applicant to fetch what was approved. */
+/**
+ * How long an operator may take to approve, and an applicant to fetch what was approved. Who only
+ * proved the code has as long as the code: else a proof alone would hold a door open for a week.
+ */
 const ANSWER_MS = 7 * 24 * HOUR_MS;
 
 const RECORD = z.strictObject({
@@ -54,6 +57,17 @@ export interface UsedInvitation {
   /** As it came; undefined until the applicant has applied. */
   readonly application: Uint8Array | undefined;
   readonly declined: boolean;
+}
+
+/** One that this node issued and that is not over, as people see it. */
+export interface InvitationInfo {
+  /** 8 hexadecimal digits. They open nothing. */
+  readonly id: string;
+  /** open: nobody has used it; proved: somebody has, and has not applied yet. */
+  readonly state: "open" | "proved" | "applied" | "declined" | "joined";
+  /** When it gives up its place, in milliseconds since 1970. */
+  readonly endsAtMs: number;
+  readonly application: Uint8Array | undefined;
 }
 
 export class Invitations {
@@ -167,15 +181,61 @@ export class Invitations {
    * Keeps what the applicant asks for, in place of what it asked for before. Durable.
    *
    * One that was declined changes nothing any more: asking on must not keep the door open.
+   *
+   * @returns False when the invitation is over.
    */
-  async apply(invitation: UsedInvitation, application: Uint8Array): Promise<void> {
-    if (this.#records.get(keyOf(invitation.proofKey))?.declined === true) return;
+  async apply(invitation: UsedInvitation, application: Uint8Array): Promise<boolean> {
+    if (this.#records.get(keyOf(invitation.proofKey))?.declined === true) return true;
     return this.#change(invitation, (record) => ({ ...record, application }));
   }
 
-  /** Durable. The applicant hears of it when it asks again. */
-  decline(invitation: UsedInvitation): Promise<void> {
-    return this.#change(invitation, (record) => ({ ...record, declined: true }));
+  /**
+   * Durable. The applicant hears of it when it asks again.
+   *
+   * @throws MembershipError E-APPLICATION-UNKNOWN when the invitation is over.
+   */
+  async decline(invitation: UsedInvitation): Promise<void> {
+    if (await this.#change(invitation, (record) => ({ ...record, declined: true }))) return;
+    throw new MembershipError("E-APPLICATION-UNKNOWN", "The application has expired.", {
+      hint: "Invite again.",
+    });
+  }
+
+  /** Those that are not over, the one that ends first before the others. */
+  list(isMember: (key: PeerKey) => boolean): readonly InvitationInfo[] {
+    return [...this.#records.values()]
+      .filter((record) => !this.#isOver(record))
+      .map((record) => ({
+        id: idOf(record),
+        state: stateOf(record, isMember),
+        endsAtMs: endOf(record),
+        application: record.application ?? undefined,
+      }))
+      .toSorted((a, b) => a.endsAtMs - b.endsAtMs);
+  }
+
+  /**
+   * Ends an invitation, whatever became of it; a site that has joined by it stays a member.
+   * Durable.
+   *
+   * @returns What it was.
+   * @throws MembershipError E-INVITE-UNKNOWN.
+   */
+  withdraw(id: string, isMember: (key: PeerKey) => boolean): Promise<InvitationInfo["state"]> {
+    return this.#inTurn(async () => {
+      const found = [...this.#records].find(
+        ([, record]) => idOf(record) === id && !this.#isOver(record),
+      );
+      if (found === undefined) {
+        throw new MembershipError("E-INVITE-UNKNOWN", `No invitation ${id} is open here.`, {
+          hint: "Invitations are kept where they were made:  pleach invite list",
+        });
+      }
+      const [key, record] = found;
+      await this.#store.write([{ kind: "delete", key }], "durable");
+      this.#records.delete(key);
+      return stateOf(record, isMember);
+    });
   }
 
   /** Those that were proved and are not over, declined ones too. */
@@ -186,25 +246,21 @@ export class Invitations {
     });
   }
 
+  /** @returns False when the invitation is over, and nothing was changed. */
   #change(
     invitation: UsedInvitation,
     change: (record: InvitationRecord) => InvitationRecord,
-  ): Promise<void> {
+  ): Promise<boolean> {
     return this.#inTurn(async () => {
       const record = this.#records.get(keyOf(invitation.proofKey));
-      if (record === undefined || this.#isOver(record)) {
-        throw new MembershipError("E-APPLICATION-UNKNOWN", "The application has expired.", {
-          hint: "Invite again.",
-        });
-      }
+      if (record === undefined || this.#isOver(record)) return false;
       await this.#write({ ...change(record), answeredAtMs: this.#clock.wallMs() });
+      return true;
     });
   }
 
   #isOver(record: InvitationRecord): boolean {
-    const nowMs = this.#clock.wallMs();
-    if (record.applicant === null) return nowMs >= record.expiresAtMs;
-    return nowMs >= record.answeredAtMs + ANSWER_MS;
+    return this.#clock.wallMs() >= endOf(record);
   }
 
   async #forgetOld(): Promise<void> {
@@ -226,6 +282,25 @@ export class Invitations {
     this.#turn = result.catch(() => {});
     return result;
   }
+}
+
+function endOf({ application, declined, expiresAtMs, answeredAtMs }: InvitationRecord): number {
+  return application === null && !declined ? expiresAtMs : answeredAtMs + ANSWER_MS;
+}
+
+function stateOf(
+  { applicant, application, declined }: InvitationRecord,
+  isMember: (key: PeerKey) => boolean,
+): InvitationInfo["state"] {
+  if (applicant === null) return "open";
+  if (isMember(applicant)) return "joined";
+  if (declined) return "declined";
+  return application === null ? "proved" : "applied";
+}
+
+/** A hash: whoever knew the key of the proofs could prove the code. */
+function idOf({ proofKey }: InvitationRecord): string {
+  return toHex(sha256("pleach/invitation-id/1\0", proofKey)).slice(0, 8);
 }
 
 function used(record: InvitationRecord): UsedInvitation | undefined {

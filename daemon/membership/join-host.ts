@@ -170,7 +170,8 @@ export class JoinHost {
         ? "form"
         : unfit(application, invitation.applicant, this.#state.authority());
     if (reason !== undefined) return { v: 1, t: "refused", reason };
-    await this.#invitations.apply(invitation, bytes);
+    const kept = await this.#invitations.apply(invitation, bytes);
+    if (!kept) return { v: 1, t: "refused", reason: "code" };
     this.#log.info("an application waits for an operator", {
       site: application?.request.name,
       peer: invitation.applicant,

@@ -212,6 +212,33 @@ test("what was approved or declined takes no room among open invitations", async
   assert.equal(await refusal(time, quimper.membership.invite(HOUR_MS)), "E-INVITE-MANY");
 });
 
+test("a code that was proved and not used to apply is over when its time is", async () => {
+  const { time, party, quimper, brest, code } = await scene();
+  await time.resolve(brest.membership.beginJoin(code, null, null));
+  assert.equal(quimper.membership.invitations()[0]?.state, "proved");
+  await time.advance(HOUR_MS);
+  assert.equal(quimper.membership.joinOpen(), false);
+  assert.deepEqual(quimper.membership.invitations(), []);
+  const { code: next } = await quimper.membership.invite(HOUR_MS);
+  assert.equal(await refusal(time, brest.apply(code)), "E-JOIN-CODE");
+  const lorient = await party.node("lorient");
+  await time.resolve(lorient.apply(next));
+  await time.advance(HOUR_MS);
+  assert.equal(quimper.membership.applications().length, 1, "who applied has its week");
+});
+
+test("an invitation is listed and withdrawn, also while an application waits", async () => {
+  const { time, quimper, brest, code } = await scene();
+  await time.resolve(brest.apply(code));
+  const [waiting] = quimper.membership.invitations();
+  assert.deepEqual([waiting?.state, waiting?.site], ["applied", "brest"]);
+  assert.equal(await quimper.membership.withdrawInvitation(waiting?.id ?? ""), "applied");
+  assert.equal(quimper.membership.joinOpen(), false);
+  await time.until(() => brest.membership.membership().joining.state !== "pending", HOUR_MS);
+  const again = quimper.membership.withdrawInvitation(waiting?.id ?? "");
+  assert.equal(await refusal(time, again), "E-INVITE-UNKNOWN");
+});
+
 test("a declined applicant that asks on does not keep the door open", async () => {
   const { time, quimper, brest, code } = await scene();
   await quimper.membership.decline(await time.resolve(brest.apply(code)));

@@ -53,6 +53,7 @@ export class Membership {
   readonly #invitations: Invitations;
   readonly #host: JoinHost;
   readonly #joining: Joining;
+  readonly #isMember = (key: PeerKey): boolean => this.#options.state.authority().isMember(key);
 
   private constructor(options: MembershipOptions, invitations: Invitations, joining: Joining) {
     const { state, clock, log } = options;
@@ -79,10 +80,7 @@ export class Membership {
   /** Whether somebody who is no member may speak the join protocol now. */
   joinOpen(): boolean {
     const { state } = this.#options;
-    return (
-      state.meshId() !== undefined &&
-      this.#invitations.isOpen((key) => state.authority().isMember(key))
-    );
+    return state.meshId() !== undefined && this.#invitations.isOpen(this.#isMember);
   }
 
   /** Answers `/pleach/join/1`. */
@@ -172,10 +170,24 @@ export class Membership {
         hint: 'Set  announce = ["HOST:PORT"]  in the [mesh] section of the configuration.',
       });
     }
-    const isMember = (key: PeerKey): boolean => state.authority().isMember(key);
     const { siteId } = state;
-    const invitation = await this.#invitations.issue(meshId, siteId, own, isMember, ttlMs);
+    const invitation = await this.#invitations.issue(meshId, siteId, own, this.#isMember, ttlMs);
     return { ...invitation, addresses: [...own] };
+  }
+
+  /** The invitations of this node that hold a place. */
+  invitations() {
+    return this.#invitations.list(this.#isMember).map(({ application, ...info }) => ({
+      ...info,
+      site: (application && openApplication(application)?.request.name) ?? null,
+    }));
+  }
+
+  /** @returns What became of it before. @throws MembershipError E-INVITE-UNKNOWN. */
+  async withdrawInvitation(id: string) {
+    const state = await this.#invitations.withdraw(id, this.#isMember);
+    this.#host.wake();
+    return state;
   }
 
   /** What waits for an operator; never the words, which are to be heard from the applicant. */
