@@ -28,7 +28,8 @@ import { bytesField, countField, idField } from "./wire-field.ts";
 export const MAX_UPDATE_BYTES = 64 * 1024;
 /** The payload of a snapshot; what a document may hold always fits (see document-limits.ts). */
 export const MAX_SNAPSHOT_BYTES = 256 * 1024;
-const MAX_HEADER_BYTES = 4096;
+/** A header alone, without its signature. */
+export const MAX_HEADER_BYTES = 4096;
 /** A whole envelope; fits one frame. */
 export const MAX_ENVELOPE_BYTES = MAX_SNAPSHOT_BYTES + MAX_HEADER_BYTES + 256;
 /** A decade of thirty entries a second; ten digits in every store. */
@@ -146,13 +147,9 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 }
 
 /** An entry whose form is right. Who made it, and with which payload, is not checked. */
-export interface UncheckedEnvelope {
-  readonly id: EnvelopeId;
-  readonly log: LogId;
-  readonly header: EnvelopeHeader;
+export interface UncheckedEnvelope extends UncheckedHeader {
   readonly payload: Uint8Array;
   readonly bytes: Uint8Array;
-  readonly headerBytes: Uint8Array;
   readonly signature: Uint8Array;
 }
 
@@ -166,22 +163,42 @@ export function readEnvelope(bytes: Uint8Array): UncheckedEnvelope {
     throw new EnvelopeError("E-ENVELOPE-SIZE", `An envelope of ${bytes.length} bytes.`);
   }
   const { header: headerBytes, signature, payload } = read(frame, bytes, MAX_ENVELOPE_BYTES);
+  return { ...readHeader(headerBytes), payload, bytes, signature };
+}
+
+/** A header whose form is right, with what it stands for. */
+export interface UncheckedHeader {
+  readonly id: EnvelopeId;
+  readonly log: LogId;
+  readonly header: EnvelopeHeader;
+  readonly headerBytes: Uint8Array;
+}
+
+/** @throws EnvelopeError */
+export function readHeader(headerBytes: Uint8Array): UncheckedHeader {
   const header = read(headerSchema, headerBytes, MAX_HEADER_BYTES);
   checkKind(header);
   const id = idOf<EnvelopeId>(sha256(headerBytes));
-  const log = logIdOf(header);
-  return { id, log, header, payload, bytes, headerBytes, signature };
+  return { id, log: logIdOf(header), header, headerBytes };
+}
+
+/** @throws EnvelopeError unless the author that the header names has signed it. */
+export function checkHeaderSignature(
+  { header, headerBytes }: UncheckedHeader,
+  signature: Uint8Array,
+): void {
+  if (!verify(idBytes(header.author), DOMAIN, headerBytes, signature)) {
+    throw new EnvelopeError("E-ENVELOPE-SIGNATURE", "The author did not sign this.");
+  }
 }
 
 /** @throws EnvelopeError when payload or signature are wrong. */
 export function checkEnvelope(unchecked: UncheckedEnvelope): Envelope {
-  const { id, log, header, payload, bytes, headerBytes, signature } = unchecked;
+  const { id, log, header, payload, bytes, signature } = unchecked;
   if (payload.length !== header.payloadBytes || !sameBytes(sha256(payload), header.payloadHash)) {
     throw new EnvelopeError("E-ENVELOPE-PAYLOAD", "The payload is not the one that was signed.");
   }
-  if (!verify(idBytes(header.author), DOMAIN, headerBytes, signature)) {
-    throw new EnvelopeError("E-ENVELOPE-SIGNATURE", "The author did not sign this.");
-  }
+  checkHeaderSignature(unchecked, signature);
   return { id, log, header, payload, bytes };
 }
 

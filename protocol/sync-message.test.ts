@@ -35,7 +35,7 @@ test("every message comes back as it was", () => {
     {
       v: 1,
       kind: "vectors",
-      logs: [{ log, author, part: 255, seq: 7, head: idOf<EnvelopeId>(hash), snapSeq: 0 }],
+      logs: [{ log, author, part: 255, seq: 7, head: idOf<EnvelopeId>(hash), fromSeq: 0 }],
       more: true,
     },
     { v: 1, kind: "envelopes-wanted", logs: [{ log, after: 0 }] },

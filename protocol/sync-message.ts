@@ -24,6 +24,7 @@ import {
   type SiteId,
   type StatementId,
 } from "./ids.ts";
+import { MAX_SIGNED_HEADER_BYTES } from "./signed-header.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
 
 /** A longer frame of this protocol is refused before it is decoded. Room for a largest envelope. */
@@ -107,8 +108,8 @@ const vectors = z.object({
         /** The newest entry that the sender holds, and the digest of its header. */
         seq: count,
         head: idField<EnvelopeId>(32),
-        /** The newest snapshot that the sender can start the log from. */
-        snapSeq: count,
+        /** The first entry that the sender can send: a snapshot, or entry 1. */
+        fromSeq: count,
       }),
     )
     .max(4096),
@@ -126,6 +127,27 @@ const envelopes = z.object({
   v: z.literal(1),
   kind: z.literal("envelopes"),
   items: z.array(item).max(4096),
+  more,
+});
+
+/**
+ * One page of headers of a log, ascending from behind `after`: of all snapshots ever, whose payloads
+ * may be pruned, or of all entries that are held.
+ */
+const headersWanted = z.object({
+  v: z.literal(1),
+  kind: z.literal("headers-wanted"),
+  log: idField<LogId>(16),
+  after: count,
+  of: z.enum(["snapshots", "entries"]),
+});
+
+const headers = z.object({
+  v: z.literal(1),
+  kind: z.literal("headers"),
+  /** Signed headers (signed-header.ts). */
+  items: z.array(bytesField(1, MAX_SIGNED_HEADER_BYTES)).max(1024),
+  /** The page is full: ask again from behind its last header. */
   more,
 });
 
@@ -170,6 +192,8 @@ const message = z.discriminatedUnion("kind", [
   vectors,
   envelopesWanted,
   envelopes,
+  headersWanted,
+  headers,
   stored,
   push,
   pushed,

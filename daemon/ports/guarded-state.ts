@@ -20,6 +20,9 @@ export function guardedReplica(replica: Replica, require: RequireRoom): Replica 
     statement: (id) => replica.statement(id),
     vector: (recordClass, bucket) => replica.vector(recordClass, bucket),
     envelopesFrom: (log, afterSeq) => replica.envelopesFrom(log, afterSeq),
+    wantedAfter: (log) => replica.wantedAfter(log),
+    headersOf: (log, afterSeq, of) => replica.headersOf(log, afterSeq, of),
+    receiveHeader: (bytes, from) => replica.receiveHeader(bytes, from),
     receiveStatement: (bytes, from) => replica.receiveStatement(bytes, from),
     receiveEnvelope: async (bytes, from) => {
       const room = await require(bytes.length).then(

@@ -63,6 +63,12 @@ export class HeldLog {
     return this.idAt(this.seq);
   }
 
+  /** The first entry held; 0 when there is none. */
+  get firstSeq(): number {
+    for (const seq of this.#entries.keys()) return seq;
+    return 0;
+  }
+
   /** The newest snapshot held up to `seq`; 0 when there is none. */
   snapshotBefore(seq: number): number {
     return this.#snapshots.findLast((at) => at <= seq) ?? 0;

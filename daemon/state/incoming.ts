@@ -101,6 +101,5 @@ export class Incoming {
 export function positionOf(held: HeldLog): Position | undefined {
   const { log, author, part, seq, head } = held;
   if (head === undefined) return undefined;
-  const snapSeq = held.snapshotBefore(seq);
-  return { class: held.class, log, author, part, seq, head, snapSeq };
+  return { class: held.class, log, author, part, seq, head, fromSeq: held.firstSeq };
 }

@@ -15,8 +15,8 @@ export interface LogPosition {
   /** The last entry held. */
   readonly seq: number;
   readonly head: EnvelopeId;
-  /** The newest snapshot held: entries from here on are always there to be sent. */
-  readonly snapSeq: number;
+  /** The first entry held: what comes before it is pruned, or was never here. */
+  readonly fromSeq: number;
 }
 
 /**
@@ -29,6 +29,20 @@ export interface LogPosition {
  * - `refused`: dropped; the code says why, and the peer is to blame unless it is `E-STATE-FULL`.
  */
 export type Reception = "accepted" | "known" | "parked" | "waiting" | { readonly refused: string };
+
+/** Which headers of a log are meant: of all its snapshots ever, or of all entries held. */
+export type HeaderKind = "snapshots" | "entries";
+
+/**
+ * What a header without its payload told.
+ *
+ * - `known`: this very entry stands here at its place, or stood here as a snapshot.
+ * - `kept`: it lengthens the chain of snapshots that is held of the log, durably.
+ * - `forked`: it and one held here prove a fork of the log; the proof is durable.
+ * - `idle`: nothing is held that it could be compared with.
+ * - `refused`: dropped, and the peer is to blame.
+ */
+export type HeaderReception = "known" | "kept" | "forked" | "idle" | { readonly refused: string };
 
 /** Something that became durable here. */
 export interface NewItem {
@@ -55,13 +69,25 @@ export interface Replica {
   /** All logs of a bucket (0 to 15), sorted by id. */
   vector(recordClass: RecordClass, bucket: number): readonly LogPosition[];
   /**
+   * Behind which entry those of a log are of use here, 0 for all; undefined when none are: other
+   * logs have taken it up whole, or nothing more of it may count.
+   */
+  wantedAfter(log: LogId): number | undefined;
+  /**
    * The entries of a log after `afterSeq`, in order, as bytes that travel. When those right after
    * it are pruned, it starts with the oldest snapshot held.
    */
   envelopesFrom(log: LogId, afterSeq: number): AsyncIterable<Uint8Array>;
+  /** Signed headers after `afterSeq` in ascending order, as bytes that travel. */
+  headersOf(log: LogId, afterSeq: number, of: HeaderKind): AsyncIterable<Uint8Array>;
   receiveStatement(bytes: Uint8Array, from: SiteId): Promise<Reception>;
   /** Resolves after the entry is durable, so an acceptance may be confirmed to the sender. */
   receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception>;
+  /**
+   * A header of a log that forked, or of one whose beginning is pruned at all peers. Those of one
+   * log come in ascending order, so the chain of snapshots grows from its first link.
+   */
+  receiveHeader(bytes: Uint8Array, from: SiteId): Promise<HeaderReception>;
   /** Tells of everything that becomes durable, from now on. Returns what ends the telling. */
   onNew(listener: (item: NewItem) => void): () => void;
   /** A site has said that it holds a log durably up to `seq`. What is not held here is left out. */

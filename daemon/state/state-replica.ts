@@ -13,14 +13,15 @@ import {
   EnvelopeError,
   readEnvelope,
   type Envelope,
-  type UncheckedEnvelope,
+  type UncheckedHeader,
 } from "../../protocol/envelope.ts";
+import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { StatementSet } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { entriesFrom } from "./keys.ts";
 import type { Positions } from "./positions.ts";
-import type { NewItem, Reception, Replica } from "./replica.ts";
+import type { HeaderKind, HeaderReception, NewItem, Reception, Replica } from "./replica.ts";
 
 interface ReplicaSetup {
   readonly store: Store;
@@ -30,7 +31,7 @@ interface ReplicaSetup {
   readonly onNew: (listener: (item: NewItem) => void) => () => void;
   readonly receiveStatement: (statement: SignedStatement, from: SiteId) => Promise<Reception>;
   /** Whether the entry of this id is durable here. */
-  readonly isKnown: (envelope: UncheckedEnvelope) => boolean;
+  readonly isKnown: (envelope: UncheckedHeader) => boolean;
   readonly receiveEnvelope: (envelope: Envelope, from: SiteId) => Promise<Reception>;
 }
 
@@ -52,6 +53,8 @@ export function createReplica(setup: ReplicaSetup): Replica {
     classDigest: (recordClass) => positions.classDigest(recordClass),
     vector: (recordClass, bucket) => positions.bucket(recordClass, bucket),
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
+    wantedAfter: (log) => positions.get(log)?.seq ?? 0,
+    headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),
     async receiveStatement(bytes, from) {
       const statement = readOr(() => decodeStatement(bytes));
       return "refused" in statement ? statement : setup.receiveStatement(statement, from);
@@ -63,6 +66,11 @@ export function createReplica(setup: ReplicaSetup): Replica {
       });
       if (envelope === "known" || "refused" in envelope) return envelope;
       return setup.receiveEnvelope(envelope, from);
+    },
+    async receiveHeader(bytes): Promise<HeaderReception> {
+      const signed = readOr(() => decodeSignedHeader(bytes));
+      if ("refused" in signed) return signed;
+      return setup.isKnown(signed) ? "known" : "idle";
     },
     onNew,
     noteConfirmed(log, seq, by) {
@@ -103,5 +111,22 @@ async function* envelopesFrom(
     if (!usable) continue;
     next = header.seq + 1;
     yield bytes;
+  }
+}
+
+async function* headersOf(
+  store: Store,
+  positions: Positions,
+  log: LogId,
+  afterSeq: number,
+  of: HeaderKind,
+): AsyncIterable<Uint8Array> {
+  const position = positions.get(log);
+  if (position === undefined) return;
+  for await (const [, bytes] of store.entries(entriesFrom(log, afterSeq + 1))) {
+    const { header, headerBytes, signature } = readEnvelope(bytes);
+    if (header.seq > position.seq) return;
+    if (of === "entries" || header.kind === "SNAP")
+      yield encodeSignedHeader(headerBytes, signature);
   }
 }

@@ -37,6 +37,14 @@ export async function answerRound(talk: Conversation, replica: Replica): Promise
           await talk.say({ v: 1, kind: "envelopes", items: [...items], more });
         }
         break;
+      case "headers-wanted": {
+        const headers = replica.headersOf(message.log, message.after, message.of);
+        for await (const { items, more } of inFrames(headers)) {
+          await talk.say({ v: 1, kind: "headers", items: [...items], more });
+          break;
+        }
+        break;
+      }
       case "stored":
         for (const { log, seq } of message.logs) replica.noteConfirmed(log, seq, talk.peer);
         break;
@@ -46,6 +54,7 @@ export async function answerRound(talk: Conversation, replica: Replica): Promise
       case "digests":
       case "vectors":
       case "envelopes":
+      case "headers":
       case "push":
       case "pushed":
       case "refusal":

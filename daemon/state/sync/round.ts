@@ -5,12 +5,14 @@
  * buckets that differ, own logs before all others. Equal digests say more than that there is
  * nothing to do: the peer holds our own entries durably.
  */
+import { readEnvelope } from "../../../protocol/envelope.ts";
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
 import { RECORD_CLASSES, type RecordClass } from "../../../protocol/record-class.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { LogPosition, Reception, Replica } from "../replica.ts";
 import type { Conversation } from "./conversation.ts";
+import { compareHeaders, takeSnapshotChain, type HeaderTalk } from "./header-walk.ts";
 import { SyncError } from "./sync-error.ts";
 
 /** A peer that is still telling after so long is left for another; the next round goes on. */
@@ -36,12 +38,22 @@ export interface RoundOutcome {
 
 type Vector = SyncMessageOf<"vectors">["logs"][number];
 
+interface Wanted extends Vector {
+  /** The entry behind which they are wanted. */
+  readonly after: number;
+}
+
+type Answer = "statement-ids" | "vectors" | "statements" | "envelopes" | "headers";
+
 export class Round {
   readonly #talk: Conversation;
   readonly #replica: Replica;
   readonly #self: SiteId;
   readonly #clock: Clock;
   readonly #endMs: number;
+  /** Logs that have another history there than here, with the last place to be compared. */
+  readonly #parted = new Map<LogId, number>();
+  readonly #headerTalk: HeaderTalk;
   #statements = 0;
   #envelopes = 0;
   #refused = 0;
@@ -52,6 +64,16 @@ export class Round {
     this.#self = self;
     this.#clock = clock;
     this.#endMs = clock.monotonicMs() + ROUND_LIMIT_MS;
+    this.#headerTalk = {
+      peer: talk.peer,
+      ask: async (log, after, of) => {
+        await talk.say({ v: 1, kind: "headers-wanted", log, after, of });
+        const answer = await this.#hear("headers");
+        await talk.payFor(answer.items);
+        return answer;
+      },
+      countRefused: () => void this.#refused++,
+    };
   }
 
   /** Goes on after both HELLOs were found different. */
@@ -129,28 +151,50 @@ export class Round {
     await this.#talk.say({ v: 1, kind: "vectors-wanted", class: name, buckets });
     const theirs = await this.#list("vectors", (m) => ({ ...m, list: m.logs }), MAX_LOGS_OF_CLASS);
     const ours = this.#positions(name, buckets);
-    const wanted: Vector[] = [];
+    const wanted: Wanted[] = [];
     for (const their of theirs) {
       const our = ours.get(their.log);
-      if (our === undefined || our.seq < their.seq) wanted.push(their);
       if (our?.author === this.#self) this.#confirm(our, their);
+      if (our?.seq === their.seq && our.head !== their.head) this.#parted.set(their.log, our.seq);
+      const after = this.#replica.wantedAfter(their.log);
+      if (after !== undefined && after < their.seq) wanted.push({ ...their, after });
     }
     // Our own first: what was lost here and lives on elsewhere is known before we write anew.
     wanted.sort((a, b) => Number(b.author === this.#self) - Number(a.author === this.#self));
     for (let at = 0; at < wanted.length; at += LOGS_AT_ONCE) {
       const logs = wanted.slice(at, at + LOGS_AT_ONCE);
-      await this.#takeLogs(logs, ours);
+      await this.#takeLogs(logs);
       await this.#acknowledge(name, buckets, logs);
     }
+    await this.#comparePartedLogs();
   }
 
-  async #takeLogs(logs: readonly Vector[], ours: ReadonlyMap<LogId, LogPosition>): Promise<void> {
-    const positions = logs.map(({ log }) => ({ log, after: ours.get(log)?.seq ?? 0 }));
+  async #takeLogs(logs: readonly Wanted[]): Promise<void> {
+    for (const { log, after, fromSeq } of logs) {
+      if (fromSeq <= after + 1) continue;
+      if (!(await takeSnapshotChain(this.#headerTalk, this.#replica, log, after))) {
+        this.#parted.set(log, after);
+      }
+    }
+    const positions = logs.map(({ log, after }) => ({ log, after }));
     await this.#talk.say({ v: 1, kind: "envelopes-wanted", logs: positions });
     await this.#items("envelopes", async (bytes) => {
       const reception = await this.#replica.receiveEnvelope(bytes, this.#talk.peer);
       if (this.#isNew(reception)) this.#envelopes++;
+      else if (typeof reception === "object" && reception.refused === "E-STATE-FORK") {
+        const { log, header } = readEnvelope(bytes);
+        this.#parted.set(log, header.seq);
+      }
     });
+  }
+
+  /** Of logs that have another history there than here, the proof of that. */
+  async #comparePartedLogs(): Promise<void> {
+    const parted = [...this.#parted];
+    this.#parted.clear();
+    for (const [log, lastSeq] of parted) {
+      if (await compareHeaders(this.#headerTalk, this.#replica, log, lastSeq)) this.#statements++;
+    }
   }
 
   /** Tells the peer what of its logs is durable here now, which makes its entries confirmed. */
@@ -210,9 +254,7 @@ export class Round {
     }
   }
 
-  #hear<Kind extends "statement-ids" | "vectors" | "statements" | "envelopes">(
-    kind: Kind,
-  ): Promise<SyncMessageOf<Kind>> {
+  #hear<Kind extends Answer>(kind: Kind): Promise<SyncMessageOf<Kind>> {
     if (this.#clock.monotonicMs() > this.#endMs) {
       throw new SyncError("E-SYNC-SIZE", `The round took over ${ROUND_LIMIT_MS / 60_000} minutes.`);
     }
