@@ -1,21 +1,17 @@
 /** What everything else stands on: directory, site key, disk, store and state. */
 import { join } from "node:path";
-import { toHex, type SiteId } from "../../protocol/ids.ts";
+import { toHex } from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Store } from "../core/store.ts";
 import { openDataDirectory, openSiteKey } from "../data-directory.ts";
 import { DiskGuard } from "../inventory/disk-guard.ts";
 import { LinuxHost } from "../inventory/linux-host.ts";
 import type { Events } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import { systemClock } from "../observe/system-clock.ts";
-import { guardedReplica, guardedWrite } from "../ports/guarded-state.ts";
-import { guardedStore } from "../ports/guarded-store.ts";
 import { openLevelStore } from "../state/level-store.ts";
-import type { Replica } from "../state/replica.ts";
-import { State } from "../state/state.ts";
+import { openState, type GuardedState } from "./open-state.ts";
 
 /** What stops a part; run in the opposite order of starting. */
 export type Stops = (() => Promise<void> | void)[];
@@ -29,7 +25,7 @@ export interface Surroundings {
   readonly onFailure: (error: unknown) => void;
 }
 
-export interface Foundation extends Surroundings {
+export interface Foundation extends Surroundings, GuardedState {
   /** As it stands now; a reload replaces it. */
   readonly config: () => Config;
   readonly clock: Clock;
@@ -38,14 +34,6 @@ export interface Foundation extends Surroundings {
   /** Hexadecimal public half of the site key. */
   readonly siteId: string;
   readonly disk: DiskGuard;
-  /** Rejects (E-NO-SPACE) when so many bytes are too many. */
-  readonly requireRoom: (sizeBytes: number) => Promise<void>;
-  readonly store: Store;
-  readonly state: State;
-  /** Records of this site; refused on a full disk. */
-  readonly write: State["write"];
-  readonly replica: Replica;
-  readonly members: () => readonly SiteId[];
   /** Milliseconds since the start. */
   readonly upMs: () => number;
 }
@@ -69,14 +57,15 @@ export async function openFoundation(
     log: log.part("store"),
   });
   stops.push(() => level.close());
-  const requireRoom = (sizeBytes: number): Promise<void> => disk.require(sizeBytes);
-  const state = await State.open({
-    store: guardedStore(level, { onFailure }),
+  const guarded = await openState({
+    level,
+    disk,
     clock,
     log: log.part("state"),
     siteKey,
+    onFailure,
   });
-  stops.push(() => state.close());
+  stops.push(() => guarded.state.close());
   return {
     ...surroundings,
     config,
@@ -85,12 +74,7 @@ export async function openFoundation(
     siteKey,
     siteId: toHex(siteKey.publicKey),
     disk,
-    requireRoom,
-    store: guardedStore(level, { require: requireRoom, onFailure }),
-    state,
-    write: guardedWrite(state, requireRoom),
-    replica: guardedReplica(state.replica, requireRoom),
-    members: () => [...state.authority().sites.keys()],
+    ...guarded,
     upMs: () => clock.monotonicMs() - startedAtMs,
   };
 }

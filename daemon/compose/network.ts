@@ -7,9 +7,10 @@ import { Mesh } from "../mesh/mesh.ts";
 import { addressPort, issuerPort, statementPort } from "../ports/membership.ts";
 import { nodeOf, rosterOf } from "../ports/roster.ts";
 import { socketMultiaddr } from "../ports/socket-multiaddr.ts";
-import { Presence } from "../state/presence.ts";
-import { Sync } from "../state/sync/sync.ts";
+import type { Presence } from "../state/presence.ts";
+import type { Sync } from "../state/sync/sync.ts";
 import type { Foundation } from "./foundation.ts";
+import { startReplication } from "./replication.ts";
 
 export interface Network {
   readonly mesh: Mesh;
@@ -63,24 +64,13 @@ export async function startNetwork<Served>(
     version: PLEACH_VERSION,
   });
   links.mesh = mesh;
-  const shared = { transport: mesh, clock, meshId: () => state.meshId };
-  const sync = new Sync({ ...shared, replica: foundation.replica, log: log.part("sync") });
-  const presence = new Presence({
-    ...shared,
-    log: log.part("presence"),
-    siteKey,
-    version: PLEACH_VERSION,
-    members: foundation.members,
-    stateDigest: () => state.replica.stateDigest(),
-  });
-  sync.start();
-  presence.start();
+  const replication = startReplication({ ...foundation, transport: mesh, siteKey });
+  const { sync, presence } = replication;
   mesh.handleOutsider(JOIN_PROTOCOL, (channel) => membership.serveJoin(channel));
   const serving = serve(mesh);
   stops.push(async () => {
     membership.stop();
-    presence.stop();
-    sync.stop();
+    replication.stop();
     await mesh.stop();
   });
   const network = { mesh, membership, presence, sync };
@@ -100,7 +90,7 @@ export async function startNetwork<Served>(
 /** Statements change who is linked, `node` records where members are dialled; all is told on. */
 function followState(
   { state, events, stops }: Foundation,
-  { mesh, membership, presence }: Pick<Network, "mesh" | "membership" | "presence">,
+  { mesh, membership }: Pick<Network, "mesh" | "membership">,
 ): void {
   const setRoster = (): void => {
     const first = membership.firstMember();
@@ -108,7 +98,6 @@ function followState(
   };
   const onLink = mesh.onLink((site, up) => events.publish({ type: "link", site, up }));
   const onState = state.subscribe((change) => {
-    presence.stateChanged();
     if (change.kind === "statements") {
       mesh.membershipChanged();
       setRoster();
