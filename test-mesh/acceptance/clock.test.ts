@@ -5,6 +5,8 @@ import type { Clock } from "../../daemon/core/clock.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import { FakeTime } from "../fakes/clock.ts";
 
+const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
+
 function clockSuite(
   name: string,
   make: () => { clock: Clock; pass: (ms: number) => Promise<void> },
@@ -61,4 +63,8 @@ test("fake: one seed gives one run, and clocks of one time may differ in wall ti
   await time.advance(1000);
   assert.equal(right.wallMs() - wrong.wallMs(), 3_600_000);
   assert.equal(right.monotonicMs(), wrong.monotonicMs());
+  const beforeMs = wrong.monotonicMs();
+  wrong.jump(-TEN_YEARS_MS);
+  assert.equal(right.wallMs() - wrong.wallMs(), TEN_YEARS_MS + 3_600_000);
+  assert.equal(wrong.monotonicMs(), beforeMs, "waiting and ages go on as before");
 });

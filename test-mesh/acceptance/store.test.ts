@@ -67,3 +67,18 @@ test("the fake goes back to an older image, and flips a bit", async () => {
   disk.flipBit("a", 1);
   assert.deepEqual(await disk.open().get("a"), Uint8Array.of(3));
 });
+
+test("the fake fails on a full disk, with nothing written, and takes no more after it", async () => {
+  const disk = new FakeDisk();
+  const store = disk.open();
+  const put = (key: string, size: number) =>
+    store.write([{ kind: "put", key, value: new Uint8Array(size) }], "durable");
+  await put("a", 100);
+  disk.freeBytes = 50;
+  await put("b", 50);
+  await assert.rejects(put("c", 51), { code: "ENOSPC" });
+  disk.freeBytes = 1000;
+  await assert.rejects(put("d", 1), { code: "ENOSPC" });
+  assert.deepEqual([...disk.content.keys()], ["a", "b"]);
+  await disk.open().write([{ kind: "put", key: "d", value: new Uint8Array(1) }], "durable");
+});

@@ -88,3 +88,39 @@ test("fake: a standstill delays frames in their order, and cuts the link after 9
   await time.advance(10_000);
   assert.deepEqual(down, [false, true], "cut, and dialled again");
 });
+
+test("fake: a line that carries one way only holds back what goes the other way", async () => {
+  const { time, network, a, b, all, open } = await noted(6);
+  const channel = await open(a);
+  network.freezeOneWay(a.self, b.self);
+  await channel.send(Uint8Array.of(1));
+  a.handle("/pleach/back/1", async (back) => {
+    back.receive(600_000).then(
+      (frame) => all.push(frame?.[0] ?? -1),
+      () => {},
+    );
+    return Promise.resolve();
+  });
+  // The name of the protocol gets through to `a`, the answer of `a` does not get to `b`.
+  const back = b.open(a.self, "/pleach/back/1", 5_000);
+  await assert.rejects(time.resolve(back), { code: "E-FAKE-TIMEOUT" });
+  assert.deepEqual(all, []);
+  network.thaw(a.self, b.self);
+  await time.advance(1_000);
+  assert.deepEqual(all, [1]);
+});
+
+test("fake: of two boxes with one key each member is linked to one, and to the other after it", async () => {
+  const time = new FakeTime();
+  const network = new FakeNetwork({ time, seed: 7 });
+  const [a, b] = [network.join(siteId(0)), network.join(siteId(1))];
+  const double = network.join(b.self, `${b.self}#double`);
+  await time.advance(60_000);
+  assert.deepEqual(a.links(), [b.self]);
+  assert.equal(b.links().length + double.links().length, 1);
+  const [first, second] = b.links().length === 1 ? [b, double] : [double, b];
+  network.leave(first.box);
+  await time.advance(60_000);
+  assert.deepEqual(a.links(), [b.self]);
+  assert.deepEqual(second.links(), [a.self]);
+});

@@ -19,12 +19,12 @@ export class FakeTransportError extends PleachError<
   "E-FAKE-FRAME" | "E-FAKE-TIMEOUT" | "E-FAKE-GONE" | "E-FAKE-LINK" | "E-FAKE-PROTOCOL"
 > {}
 
-/** What a channel needs of the network that it runs over. */
+/** What an end needs of the network to send over. */
 export interface Wire {
   readonly clock: Clock;
   /** How long the next frame takes, in milliseconds. */
   delayMs(): number;
-  /** Whether frames stand still now; they arrive when that ends. */
+  /** Whether what this end sends stands still now; it arrives when that ends. */
   frozen(): boolean;
   /** Calls back when the standstill ends. */
   onThaw(callback: () => void): void;
@@ -61,9 +61,14 @@ export class FakeChannel implements Channel {
     this.#wire = wire;
   }
 
-  /** Two joined ends: the one that `a` holds, then the one that `b` holds. */
-  static pair(a: SiteId, b: SiteId, wire: Wire): readonly [FakeChannel, FakeChannel] {
-    const [atA, atB] = [new FakeChannel(b, wire), new FakeChannel(a, wire)];
+  /** Two joined ends: the one that `a` holds and sends over `wire`, then the one that `b` holds. */
+  static pair(
+    a: SiteId,
+    b: SiteId,
+    wire: Wire,
+    wireBack = wire,
+  ): readonly [FakeChannel, FakeChannel] {
+    const [atA, atB] = [new FakeChannel(b, wire), new FakeChannel(a, wireBack)];
     atA.#other = atB;
     atB.#other = atA;
     return [atA, atB];

@@ -8,6 +8,12 @@
 import type { Clock } from "../../daemon/core/clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
+/** A clock whose wall time a test sets wrong. */
+export interface FakeClock extends Clock {
+  /** Puts the wall time forwards or, with a negative number, back. */
+  jump(byMs: number): void;
+}
+
 interface Timer {
   readonly dueMs: number;
   readonly order: number;
@@ -33,10 +39,12 @@ export class FakeTime {
   }
 
   /** @param wallOffsetMs - How wrong this clock's wall time is. Default: right. */
-  clock(wallOffsetMs = 0): Clock {
+  clock(wallOffsetMs = 0): FakeClock {
     const random = this.#random.fork();
+    let offsetMs = wallOffsetMs;
     return {
-      wallMs: () => START_WALL_MS + Math.floor(this.#nowMs) + wallOffsetMs,
+      jump: (byMs) => (offsetMs += byMs),
+      wallMs: () => START_WALL_MS + Math.floor(this.#nowMs) + offsetMs,
       monotonicMs: () => this.#nowMs,
       random: (sizeBytes) => random.bytes(sizeBytes),
       after: (delayMs, callback) => {

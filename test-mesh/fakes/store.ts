@@ -13,6 +13,8 @@ export class FakeDisk {
   readonly #unsynced = new Map<string, Uint8Array | undefined>();
   /** Writes fail with this from now on. */
   failure: Error | undefined;
+  /** What others have left of the disk under the store. A larger batch fails, and so the store. */
+  freeBytes = 2 ** 40;
   /** Durable writes so far. */
   syncs = 0;
 
@@ -37,12 +39,26 @@ export class FakeDisk {
     this.#unsynced.clear();
   }
 
-  /** A power cut: what was not synced is gone. A killed process loses nothing. */
+  /** The fault that a batch of changes meets, if any. */
+  faultFor(changes: readonly StoreChange[]): Error | undefined {
+    if (this.failure !== undefined) return this.failure;
+    const sizes = changes.map((change) => (change.kind === "put" ? change.value.length : 0));
+    const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (sizeBytes <= this.freeBytes) return undefined;
+    return Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  }
+
+  /** A power cut: what was not synced is gone. */
   cutPower(): void {
     for (const [key, before] of this.#unsynced) {
       if (before === undefined) this.#content.delete(key);
       else this.#content.set(key, before);
     }
+    this.#unsynced.clear();
+  }
+
+  /** What was written without a sync gets to the disk some time later: a killed process loses none. */
+  catchUp(): void {
     this.#unsynced.clear();
   }
 
@@ -102,7 +118,7 @@ class FakeStore implements Store {
     this.#check();
     if (this.#failed !== undefined) throw this.#failed;
     await Promise.resolve();
-    this.#failed ??= this.#disk.failure;
+    this.#failed ??= this.#disk.faultFor(changes);
     if (this.#failed !== undefined) throw this.#failed;
     this.#disk.apply(changes, durability === "durable");
   }

@@ -1,9 +1,13 @@
 /**
  * A network in memory with the faults of a real one, all drawn from one seed.
  *
- * Links come and go, stand still (frames wait, as behind TCP) and go down after 90 s of that;
- * frames of different channels overtake one another, frames of one channel never do. There is no
- * loss within a channel, because a stream has none: what a bad line does is delay, and cut.
+ * Links come and go, stand still in one direction or both (frames wait, as behind TCP) and go down
+ * after 90 s of that; frames of different channels overtake one another, frames of one channel
+ * never do. There is no loss within a channel, because a stream has none: what a bad line does is
+ * delay, and cut, and what was under way then is lost.
+ *
+ * A box is what has a place in the network. Most are named as their site; a second box with the
+ * key of a site has a name of its own, and each other box is linked to one of the two at a time.
  */
 import type { Clock } from "../../daemon/core/clock.ts";
 import type {
@@ -30,10 +34,14 @@ export interface FakeNetworkOptions {
   readonly relinkMs?: readonly [min: number, max: number];
 }
 
+/** Its site, or its site and a mark. */
+export type BoxName = SiteId | `${SiteId}#${string}`;
+
 interface Link {
   readonly channels: Set<FakeChannel>;
   readonly thawed: (() => void)[];
-  frozen: boolean;
+  /** The boxes that frames of this link do not get to. */
+  readonly cutOff: Set<BoxName>;
   /** Ends the watch for a standstill that lasts. */
   unwatch: () => void;
 }
@@ -43,7 +51,7 @@ export class FakeNetwork {
   readonly #clock: Clock;
   readonly #delayMs: readonly [number, number];
   readonly #relinkMs: readonly [number, number];
-  readonly #members = new Map<SiteId, FakeTransport>();
+  readonly #members = new Map<BoxName, FakeTransport>();
   readonly #links = new Map<string, Link>();
   /** Pairs that no link can be between; by name of the pair. */
   readonly #barred = new Set<string>();
@@ -55,41 +63,45 @@ export class FakeNetwork {
     this.#relinkMs = options.relinkMs ?? [10, 2000];
   }
 
-  /** A member comes up; links to it come about as after a dial, wherever none is barred. */
-  join(self: SiteId): FakeTransport {
-    this.leave(self);
-    const transport = new FakeTransport(self, this);
-    this.#members.set(self, transport);
-    for (const other of this.#members.keys()) if (other !== self) this.#dial(self, other);
+  /** A box comes up; links to it come about as after a dial, wherever none is barred. */
+  join(self: SiteId, box: BoxName = self): FakeTransport {
+    this.leave(box);
+    const transport = new FakeTransport(self, box, this);
+    this.#members.set(box, transport);
+    for (const other of this.#members.keys()) if (other !== box) this.#dial(box, other);
     return transport;
   }
 
-  /** A member goes down without a word. */
-  leave(self: SiteId): void {
-    if (!this.#members.has(self)) return;
-    for (const other of this.#members.keys()) this.#drop(self, other);
-    this.#members.delete(self);
+  /** A box goes down without a word. */
+  leave(box: BoxName): void {
+    if (!this.#members.has(box)) return;
+    const linked = [...this.#members.keys()].filter((other) => this.linked(box, other));
+    for (const other of linked) this.#drop(box, other);
+    this.#members.delete(box);
+    for (const other of linked) this.#dialDouble(other, box);
   }
 
   /** Cuts the link of two members; it comes back by itself unless it is barred. */
-  cut(a: SiteId, b: SiteId): void {
+  cut(a: BoxName, b: BoxName): void {
     this.#drop(a, b);
     this.#dial(a, b);
+    this.#dialDouble(a, b);
+    this.#dialDouble(b, a);
   }
 
   /** No link between these two, now and until {@link allow}. */
-  bar(a: SiteId, b: SiteId): void {
+  bar(a: BoxName, b: BoxName): void {
     this.#barred.add(pairName(a, b));
     this.#drop(a, b);
   }
 
-  allow(a: SiteId, b: SiteId): void {
+  allow(a: BoxName, b: BoxName): void {
     this.#barred.delete(pairName(a, b));
     this.#dial(a, b);
   }
 
   /** Bars every link between members of the two groups. */
-  partition(left: readonly SiteId[], right: readonly SiteId[]): void {
+  partition(left: readonly BoxName[], right: readonly BoxName[]): void {
     for (const a of left) for (const b of right) this.bar(a, b);
   }
 
@@ -101,30 +113,51 @@ export class FakeNetwork {
   }
 
   /** Frames between the two stand still; the link goes down if that lasts 90 s. */
-  freeze(a: SiteId, b: SiteId): void {
-    const link = this.#links.get(pairName(a, b));
-    if (link === undefined || link.frozen) return;
-    link.frozen = true;
+  freeze(a: BoxName, b: BoxName): void {
+    this.freezeOneWay(a, b);
+    this.freezeOneWay(b, a);
+  }
+
+  /** As {@link freeze}, but what `to` sends arrives: a line that carries in one direction only. */
+  freezeOneWay(from: BoxName, to: BoxName): void {
+    const link = this.#links.get(pairName(from, to));
+    if (link === undefined || link.cutOff.has(to)) return;
+    const isFirst = link.cutOff.size === 0;
+    link.cutOff.add(to);
+    if (!isFirst) return;
     link.unwatch = this.#clock.after(LIVENESS_MS, () => {
-      if (this.#links.get(pairName(a, b)) === link) this.cut(a, b);
+      if (this.#links.get(pairName(from, to)) === link) this.cut(from, to);
     });
   }
 
-  thaw(a: SiteId, b: SiteId): void {
+  thaw(a: BoxName, b: BoxName): void {
     const link = this.#links.get(pairName(a, b));
     if (link === undefined) return;
-    link.frozen = false;
+    link.cutOff.clear();
     link.unwatch();
     for (const callback of link.thawed.splice(0)) callback();
   }
 
-  linked(a: SiteId, b: SiteId): boolean {
+  /** Hangs up on whom a member does not accept any more, and dials whom it does. */
+  recheck(member: FakeTransport): void {
+    if (this.#members.get(member.box) !== member) return;
+    for (const [box, { self }] of this.#members) {
+      const linked = this.linked(member.box, box);
+      if (linked && !member.accepts(self)) this.#drop(member.box, box);
+      else if (!linked && member.accepts(self)) this.#dial(member.box, box);
+    }
+  }
+
+  linked(a: BoxName, b: BoxName): boolean {
     return this.#links.has(pairName(a, b));
   }
 
   linksOf(member: FakeTransport): readonly SiteId[] {
-    if (this.#members.get(member.self) !== member) return [];
-    return [...this.#members.keys()].filter((other) => this.linked(member.self, other)).toSorted();
+    if (this.#members.get(member.box) !== member) return [];
+    return [...this.#members]
+      .filter(([other]) => this.linked(member.box, other))
+      .map(([, { self }]) => self)
+      .toSorted();
   }
 
   /** @see Transport.open */
@@ -134,23 +167,27 @@ export class FakeNetwork {
     protocol: ProtocolName,
     timeoutMs: number,
   ): Promise<Channel> {
-    const from = member.self;
-    const link = this.#links.get(pairName(from, to));
-    if (link === undefined || this.#members.get(from) !== member)
+    const from = member.box;
+    const answering = [...this.#members].find(
+      ([box, { self }]) => self === to && this.linked(from, box),
+    );
+    const link = this.#links.get(pairName(from, answering?.[0] ?? to));
+    if (answering === undefined || link === undefined || this.#members.get(from) !== member)
       throw new FakeTransportError("E-FAKE-LINK", `${to} is not linked.`);
-    const wire: Wire = {
+    const wireTo = (receiver: BoxName): Wire => ({
       clock: this.#clock,
       delayMs: () => this.#random.between(...this.#delayMs),
-      frozen: () => link.frozen,
+      frozen: () => link.cutOff.has(receiver),
       onThaw: (callback) => void link.thawed.push(callback),
       forget: (end) => link.channels.delete(end),
-    };
-    const [ours, theirs] = FakeChannel.pair(from, to, wire);
+    });
+    const [box, answerer] = answering;
+    const [ours, theirs] = FakeChannel.pair(member.self, to, wireTo(box), wireTo(from));
     link.channels.add(ours).add(theirs);
     // Agreeing on the protocol takes a round trip: the name, and the peer's yes or no.
     await ours.send(Buffer.from(protocol));
     const asked = theirs.receive(timeoutMs).then(async () => {
-      const handler = this.#members.get(to)?.handlerOf(protocol);
+      const handler = answerer.handlerOf(protocol);
       await theirs.send(Buffer.from(handler === undefined ? "no" : "yes"));
       if (handler !== undefined) this.#serve(handler, theirs);
     });
@@ -170,43 +207,66 @@ export class FakeNetwork {
     handler(channel).catch((error: unknown) => channel.abort(String(error)));
   }
 
-  #dial(a: SiteId, b: SiteId): void {
+  /** Another box with the key of `gone` may be linked now. */
+  #dialDouble(from: BoxName, gone: BoxName): void {
+    const site = siteOf(gone);
+    for (const box of this.#members.keys()) {
+      if (box !== gone && siteOf(box) === site) this.#dial(from, box);
+    }
+  }
+
+  #dial(a: BoxName, b: BoxName): void {
     this.#clock.after(this.#random.between(...this.#relinkMs), () => {
       const name = pairName(a, b);
       const [atA, atB] = [this.#members.get(a), this.#members.get(b)];
-      if (a === b || atA === undefined || atB === undefined) return;
-      if (this.#barred.has(name) || this.#links.has(name)) return;
-      this.#links.set(name, { channels: new Set(), thawed: [], frozen: false, unwatch: () => {} });
-      for (const [member, peer] of this.#random.shuffled([[atA, b] as const, [atB, a] as const])) {
-        member.tell(peer, true);
-      }
+      if (atA === undefined || atB === undefined || atA.self === atB.self) return;
+      if (!atA.accepts(atB.self) || !atB.accepts(atA.self)) return;
+      if (this.#barred.has(name) || atA.links().includes(atB.self)) return;
+      if (atB.links().includes(atA.self)) return;
+      this.#links.set(name, {
+        channels: new Set(),
+        thawed: [],
+        cutOff: new Set(),
+        unwatch: () => {},
+      });
+      const ends = [[atA, atB] as const, [atB, atA] as const];
+      for (const [member, peer] of this.#random.shuffled(ends)) member.tell(peer.self, true);
     });
   }
 
-  #drop(a: SiteId, b: SiteId): void {
+  #drop(a: BoxName, b: BoxName): void {
     const name = pairName(a, b);
     const link = this.#links.get(name);
     if (link === undefined) return;
     this.#links.delete(name);
+    link.unwatch();
     for (const channel of link.channels) channel.fail("the link was cut");
-    this.#members.get(a)?.tell(b, false);
-    this.#members.get(b)?.tell(a, false);
+    this.#members.get(a)?.tell(siteOf(b), false);
+    this.#members.get(b)?.tell(siteOf(a), false);
   }
 }
 
-function pairName(a: SiteId, b: SiteId): string {
+function pairName(a: BoxName, b: BoxName): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
 }
 
-/** The transport of one member of a {@link FakeNetwork}. */
+function siteOf(box: BoxName): SiteId {
+  return box.split("#", 1)[0] as SiteId;
+}
+
+/** The transport of one box of a {@link FakeNetwork}. */
 export class FakeTransport implements Transport {
   readonly self: SiteId;
+  readonly box: BoxName;
+  /** Whether a peer may be linked at all, as the gate of the real mesh decides; see `recheck`. */
+  accepts: (peer: SiteId) => boolean = () => true;
   readonly #network: FakeNetwork;
   readonly #handlers = new Map<ProtocolName, ChannelHandler>();
   readonly #listeners = new Set<LinkListener>();
 
-  constructor(self: SiteId, network: FakeNetwork) {
+  constructor(self: SiteId, box: BoxName, network: FakeNetwork) {
     this.self = self;
+    this.box = box;
     this.#network = network;
   }
 
@@ -226,6 +286,11 @@ export class FakeTransport implements Transport {
   onLink(listener: LinkListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Call when {@link accepts} would answer otherwise now. */
+  recheck(): void {
+    this.#network.recheck(this);
   }
 
   handlerOf(protocol: ProtocolName): ChannelHandler | undefined {

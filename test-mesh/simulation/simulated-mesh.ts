@@ -32,7 +32,7 @@ export class SimulatedMesh {
     this.sites = names.map((name) => {
       const id = this.founding.enrol(name);
       this.founding.grant(id, "zone", "hedge.example");
-      return new SimulatedSite(name, id, this.time, this.network);
+      return new SimulatedSite({ name, id, time: this.time, network: this.network });
     });
   }
 

@@ -1,49 +1,76 @@
 /**
- * One site of a simulation: the real state and the real synchronisation over a fake disk, network
- * and clock. It can be killed at any moment and started again on what its disk then holds.
+ * One site of a simulation: the daemon's own composition of state, guards, replication and
+ * presence, over a fake disk, network and clock. It can be killed at any moment and started again
+ * on what its disk then holds.
  */
+import { openState } from "../../daemon/compose/open-state.ts";
+import { startReplication, type Replication } from "../../daemon/compose/replication.ts";
 import { serialOffset } from "../../daemon/core/zone-serial.ts";
-import type { Store } from "../../daemon/core/store.ts";
-import { silentLogger } from "../../daemon/observe/log.ts";
-import { State } from "../../daemon/state/state.ts";
-import { Sync } from "../../daemon/state/sync/sync.ts";
+import { DiskGuard } from "../../daemon/inventory/disk-guard.ts";
+import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
+import type { Presence } from "../../daemon/state/presence.ts";
+import type { NewItem } from "../../daemon/state/replica.ts";
+import type { State } from "../../daemon/state/state.ts";
+import type { Sync } from "../../daemon/state/sync/sync.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
 import type { JsonValue } from "../../protocol/json-value.ts";
 import type { RecordClass } from "../../protocol/record-class.ts";
-import type { FakeTime } from "../fakes/clock.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import type { FakeClock, FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
 import { FakeDisk } from "../fakes/store.ts";
-import type { FakeNetwork } from "../fakes/transport.ts";
+import type { BoxName, FakeNetwork, FakeTransport } from "../fakes/transport.ts";
 
 /** A write that this site was told is durable. */
 export interface Acknowledged {
   readonly class: RecordClass;
   readonly key: string;
-  readonly value: JsonValue;
+  /** Undefined: the record was deleted. */
+  readonly value: JsonValue | undefined;
   readonly entries: readonly { readonly log: LogId; readonly seq: number }[];
 }
 
 interface Running {
-  readonly state: State;
-  readonly sync: Sync;
-  readonly store: Store;
+  readonly guarded: Awaited<ReturnType<typeof openState>>;
+  readonly replication: Replication;
+  readonly transport: FakeTransport;
+  readonly stop: () => void;
+}
+
+export interface SimulatedSiteOptions {
+  readonly name: string;
+  readonly id: SiteId;
+  readonly time: FakeTime;
+  readonly network: FakeNetwork;
+  /** Default: the key that is named as the site. */
+  readonly siteKey?: SigningKey;
+  /** Default: as the site. */
+  readonly box?: BoxName;
+  readonly log?: Logger;
+  /** Told of everything that this site has made known as durable. */
+  readonly onItem?: (site: SimulatedSite, item: NewItem) => void;
 }
 
 export class SimulatedSite {
   readonly name: string;
   readonly id: SiteId;
-  readonly disk = new FakeDisk();
+  readonly box: BoxName;
+  readonly disk: FakeDisk;
+  /** Jumps; each start goes on with what it then shows. */
+  readonly clock: FakeClock;
   /** Everything that was acknowledged here, oldest first. */
   readonly acknowledged: Acknowledged[] = [];
-  readonly #time: FakeTime;
-  readonly #network: FakeNetwork;
+  readonly #options: SimulatedSiteOptions;
   #running: Running | undefined;
+  #starting = false;
 
-  constructor(name: string, id: SiteId, time: FakeTime, network: FakeNetwork) {
-    this.name = name;
-    this.id = id;
-    this.#time = time;
-    this.#network = network;
+  constructor(options: SimulatedSiteOptions, disk = new FakeDisk()) {
+    this.#options = options;
+    this.name = options.name;
+    this.id = options.id;
+    this.box = options.box ?? options.id;
+    this.disk = disk;
+    this.clock = options.time.clock();
   }
 
   get isUp(): boolean {
@@ -52,49 +79,55 @@ export class SimulatedSite {
 
   /** @throws RangeError while the site is down, which is a bug in the story. */
   get state(): State {
-    return this.#mustRun().state;
+    return this.#mustRun().guarded.state;
   }
 
   get sync(): Sync {
-    return this.#mustRun().sync;
+    return this.#mustRun().replication.sync;
   }
 
+  get presence(): Presence {
+    return this.#mustRun().replication.presence;
+  }
+
+  /** @throws StateError when what is on the disk cannot be used; the site stays down then. */
   async start(): Promise<void> {
-    const store = this.disk.open();
-    const clock = this.#time.clock();
-    const siteKey = testKey(this.name);
-    const state = await State.open({ store, clock, log: silentLogger, siteKey });
-    const sync = new Sync({
-      replica: state.replica,
-      transport: this.#network.join(this.id),
-      clock,
-      log: silentLogger,
-      meshId: () => state.meshId,
-    });
-    sync.start();
-    this.#running = { state, sync, store };
+    if (this.#running !== undefined || this.#starting) return;
+    this.#starting = true;
+    try {
+      await this.#start();
+    } finally {
+      this.#starting = false;
+    }
   }
 
-  /** As kill -9 with a power cut: nothing is said, nothing unsynced stays. */
+  /** As a power cut: nothing is said, nothing unsynced stays. */
   kill(): void {
-    const { sync, store } = this.#mustRun();
-    this.#running = undefined;
-    sync.stop();
-    this.#network.leave(this.id);
-    // Refuses from now on what the dead process had under way.
-    void store.close();
+    this.#end();
     this.disk.cutPower();
   }
 
-  /** Writes one record. False when the site died before it acknowledged. */
-  async write(recordClass: RecordClass, key: string, value: JsonValue): Promise<boolean> {
+  /** As kill -9: nothing is said, but what the system took for the disk gets there. */
+  crash(): void {
+    this.#end();
+    this.disk.catchUp();
+  }
+
+  /** Writes one record, or deletes it. False when it was not acknowledged: no room, or it died. */
+  async write(
+    recordClass: RecordClass,
+    key: string,
+    value: JsonValue | undefined,
+  ): Promise<boolean> {
+    const { guarded } = this.#mustRun();
     try {
-      const { entries } = await this.state.write([{ class: recordClass, key, value }]);
+      const { entries } = await guarded.write([{ class: recordClass, key, value }]);
       this.acknowledged.push({ class: recordClass, key, value, entries });
       return true;
     } catch (error) {
-      if (this.isUp) throw error;
-      return false;
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (this.#running?.guarded !== guarded || code === "E-NO-SPACE") return false;
+      throw error;
     }
   }
 
@@ -106,6 +139,46 @@ export class SimulatedSite {
       state.statements().map(({ id }) => id),
     );
     return `${state.view().hash} ${serial}`;
+  }
+
+  async #start(): Promise<void> {
+    const { network, siteKey = testKey(this.name), log = silentLogger, onItem } = this.#options;
+    const { clock, disk } = this;
+    const level = disk.open();
+    const host = { diskSpace: async () => ({ totalBytes: 2 ** 40, freeBytes: disk.freeBytes }) };
+    const guard = await DiskGuard.start({ directory: "/data", host, clock, log });
+    const ends: (() => void)[] = [() => guard.stop(), () => void level.close()];
+    const stop = (): void => ends.splice(0).forEach((end) => end());
+    try {
+      const onFailure = (): void => {
+        if (this.#running?.guarded === guarded) this.crash();
+      };
+      const guarded = await openState({ level, disk: guard, clock, log, siteKey, onFailure });
+      const { state, replica } = guarded;
+      if (onItem !== undefined) ends.push(state.replica.onNew((item) => onItem(this, item)));
+      const transport = network.join(this.id, this.box);
+      transport.accepts = (peer) => state.meshId === undefined || state.authority().isMember(peer);
+      const replication = startReplication({ state, replica, transport, clock, log, siteKey });
+      const onState = state.subscribe(({ kind }) => {
+        if (kind === "statements") transport.recheck();
+      });
+      ends.push(
+        onState,
+        () => replication.stop(),
+        () => network.leave(this.box),
+      );
+      this.#running = { guarded, replication, transport, stop };
+    } catch (error) {
+      stop();
+      throw error;
+    }
+  }
+
+  #end(): void {
+    const { stop } = this.#mustRun();
+    this.#running = undefined;
+    // The store refuses from then on what the dead process had under way.
+    stop();
   }
 
   #mustRun(): Running {
