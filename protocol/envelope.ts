@@ -19,7 +19,7 @@ import {
   type SiteId,
   type StatementId,
 } from "./ids.ts";
-import { RECORD_CLASSES } from "./record-class.ts";
+import { classNameField } from "./record-class.ts";
 import { MAX_LAMPORT } from "./record-version.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
@@ -52,10 +52,16 @@ const retirement = z.object({
 /** A log that a snapshot takes up, and up to where. */
 export type Retirement = z.output<typeof retirement>;
 
+/** What an entry does to the document of its log. */
+export type EntryKind = "UPD" | "SNAP" | LaterKind;
+/** A kind of entry that a later version knows. */
+type LaterKind = string & { readonly [brand]: "kind" };
+declare const brand: unique symbol;
+
 const headerSchema = z.object({
   v: z.literal(1),
   mesh: idField<MeshId>(),
-  class: z.enum(RECORD_CLASSES),
+  class: classNameField,
   author: idField<SiteId>(),
   part: countField(0, MAX_PART),
   /** 128 random bits; with class, author and part they make the {@link LogId}. */
@@ -63,7 +69,10 @@ const headerSchema = z.object({
   /** Place in the log; the first is 1 and a snapshot. */
   seq: countField(1, MAX_SEQ),
   prev: idField<EnvelopeId>().nullable(),
-  kind: z.enum(["UPD", "SNAP"]),
+  /** `SNAP` starts a document, `UPD` changes it. Other kinds are of later versions: kept, not applied. */
+  kind: z.custom<EntryKind>((value) => typeof value === "string" && /^[A-Z]{1,8}$/.test(value), {
+    error: "is no kind of entry",
+  }),
   /** SNAP: the snapshot before it in this log. */
   prevSnap: idField<EnvelopeId>().nullable(),
   /** SNAP: the logs whose state it holds. */
@@ -207,13 +216,15 @@ function checkKind(header: EnvelopeHeader): void {
   const sound =
     (header.seq === 1) === (header.prev === null) &&
     (header.seq > 1 || snapshot) &&
-    (snapshot
-      ? header.clockBefore === 0 && (header.seq === 1) === (header.prevSnap === null)
-      : header.prevSnap === null &&
-        header.retires.length === 0 &&
-        header.payloadBytes <= MAX_UPDATE_BYTES) &&
+    (!snapshot || (header.seq === 1) === (header.prevSnap === null)) &&
+    (!snapshot || header.clockBefore === 0) &&
+    (header.kind !== "UPD" || isPlainUpdate(header)) &&
     header.clockAfter >= header.clockBefore;
   if (!sound) throw new EnvelopeError("E-ENVELOPE-FORM", "The header contradicts itself.");
+}
+
+function isPlainUpdate({ prevSnap, retires, payloadBytes }: EnvelopeHeader): boolean {
+  return prevSnap === null && retires.length === 0 && payloadBytes <= MAX_UPDATE_BYTES;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

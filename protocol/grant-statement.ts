@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import type { SiteId } from "./ids.ts";
-import { SHARED_CLASSES } from "./record-class.ts";
+import { classNameField } from "./record-class.ts";
 import { statementHeadFields } from "./statement-head.ts";
 import { idField, textField } from "./wire-field.ts";
 
@@ -11,7 +11,8 @@ export const grantBody = z.object({
   ...statementHeadFields,
   kind: z.literal("GRANT"),
   site: idField<SiteId>(),
-  class: z.enum(SHARED_CLASSES),
+  /** A shared one; of a later version, maybe. */
+  class: classNameField,
   /**
    * What a key has to have before its first slash: for `zone` the zone's name in lower case
    * without its last dot. Null: every key.

@@ -8,7 +8,7 @@
 import { encodeCbor } from "./cbor.ts";
 import { idBytes, idOf, parseId, sha256, type SiteId, type VersionId } from "./ids.ts";
 import { encodeJson, isJsonValue, type JsonValue } from "./json-value.ts";
-import type { RecordClass } from "./record-class.ts";
+import type { ClassName } from "./record-class.ts";
 
 /** The most that one value may have, encoded. */
 export const MAX_VALUE_BYTES = 8192;
@@ -57,7 +57,7 @@ export function unpackVersion(packed: unknown): RecordVersion | undefined {
 
 export function versionId(
   author: SiteId,
-  recordClass: RecordClass,
+  recordClass: ClassName,
   key: string,
   version: RecordVersion,
 ): VersionId {

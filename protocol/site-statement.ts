@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { idBytes, type LogId, type EnvelopeId, type MeshId, type SiteId } from "./ids.ts";
-import { OWN_CLASSES } from "./record-class.ts";
+import { classNameField } from "./record-class.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
 import { statementHeadFields } from "./statement-head.ts";
 import { bytesField, countField, idField, siteNameField, textField } from "./wire-field.ts";
@@ -60,8 +60,8 @@ export const siteBody = z.object({
   /** A signed {@link SiteRequest}. */
   request: bytesField(1, MAX_REQUEST_BYTES),
   requestSignature: bytesField(64, 64),
-  /** The classes it may write; `zone` and `policy` need a GRANT. */
-  classes: z.array(z.enum(OWN_CLASSES)).max(OWN_CLASSES.length),
+  /** The classes it may write, those of later versions, too; `zone` and `policy` need a GRANT. */
+  classes: z.array(classNameField).max(32),
   /** A {@link SiteRelease} signed by the old site's key, or by the owner that delegated to it. */
   release: z
     .object({

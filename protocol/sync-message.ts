@@ -40,8 +40,8 @@ const digest = z.codec(bytesField(32, 32), z.string(), { decode: toHex, encode: 
 
 const count = countField(0);
 const item = bytesField(1, MAX_ENVELOPE_BYTES);
-/** Classes of later versions are named, too; nobody here asks for their buckets. */
-const recordClass = z.string().regex(/^[a-z]{1,16}$/);
+/** A group of classes (record-class.ts). Unknown ones are those of a later exchange. */
+const classGroup = z.string().regex(/^[a-z]{1,16}$/);
 const more = z.boolean();
 
 const hello = z.object({
@@ -85,14 +85,14 @@ const digestsWanted = z.object({ v: z.literal(1), kind: z.literal("digests-wante
 const digests = z.object({
   v: z.literal(1),
   kind: z.literal("digests"),
-  /** Per class the digests of its 16 buckets, in order. */
-  classes: z.record(recordClass, z.array(digest).length(BUCKETS_PER_CLASS)),
+  /** Per group of classes the digests of its 16 buckets, in order. */
+  classes: z.record(classGroup, z.array(digest).length(BUCKETS_PER_CLASS)),
 });
 
 const vectorsWanted = z.object({
   v: z.literal(1),
   kind: z.literal("vectors-wanted"),
-  class: recordClass,
+  class: classGroup,
   buckets: z.array(z.int().min(0).max(15)).max(BUCKETS_PER_CLASS),
 });
 

@@ -15,7 +15,7 @@ import type {
   SiteId,
   StatementId,
 } from "../../protocol/ids.ts";
-import type { OwnClass, RecordClass, SharedClass } from "../../protocol/record-class.ts";
+import type { ClassName, SharedClass } from "../../protocol/record-class.ts";
 import type { FailureDomains } from "../../protocol/site-statement.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 
@@ -26,7 +26,7 @@ export interface Site {
   readonly org: string;
   readonly place: string;
   readonly domains: FailureDomains;
-  readonly classes: ReadonlySet<OwnClass>;
+  readonly classes: ReadonlySet<ClassName>;
   /** Who enrolled it. */
   readonly operator: OperatorId;
   /** The site whose place it took. */
@@ -96,9 +96,9 @@ export interface Authority {
   readonly forks: readonly SignerFork[];
 
   /** Whether a record under this key counts when this site, member or ended, wrote it. */
-  mayWrite(site: SiteId, recordClass: RecordClass, key: string): boolean;
+  mayWrite(site: SiteId, recordClass: ClassName, key: string): boolean;
   /** Whether a site may write anything at all in a class. */
-  mayWriteClass(site: SiteId, recordClass: RecordClass): boolean;
+  mayWriteClass(site: SiteId, recordClass: ClassName): boolean;
   /**
    * The one site that may write a data set. Undefined when no delegation covers it, and when
    * only ones without a set do and there are several: then {@link delegationFor} answers for

@@ -12,7 +12,7 @@ import { isGenesis, isUnknown, meshIdOf, type SignedStatement } from "../../prot
 import { toHex, type LogId, type MeshId, type OwnerId, type SiteId } from "../../protocol/ids.ts";
 import type { OperatorId, PeerKey, SetId, StatementId } from "../../protocol/ids.ts";
 import { openOwnerClaim, type OwnerBody } from "../../protocol/owner-statement.ts";
-import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
+import { isSharedClass, type ClassName } from "../../protocol/record-class.ts";
 import type { GenesisBody } from "../../protocol/genesis.ts";
 import type { GrantBody } from "../../protocol/grant-statement.ts";
 import type { DelegateBody } from "../../protocol/delegate-statement.ts";
@@ -191,8 +191,9 @@ function grant(draft: Draft, { id }: SignedStatement, body: GrantBody): void {
   } else if (!draft.sites.has(body.site) && !draft.endedSites.has(body.site)) {
     draft.idle.set(id, "the site is not enrolled");
   } else {
-    const { site, class: recordClass, selector } = body;
-    draft.grants.push({ site, class: recordClass, selector, operator });
+    const { site, class: granted, selector } = body;
+    if (isSharedClass(granted)) draft.grants.push({ site, class: granted, selector, operator });
+    else draft.idle.set(id, `this version knows no shared class ${granted}`);
   }
 }
 
@@ -219,7 +220,7 @@ function finish(draft: Draft, forks: readonly SignerFork[]): Authority {
   const explicit = (owner: OwnerId, set: SetId): Delegation | undefined =>
     delegations.find((delegation) => delegation.owner === owner && delegation.set === set);
 
-  const mayWriteClass = (site: SiteId, recordClass: RecordClass): boolean => {
+  const mayWriteClass = (site: SiteId, recordClass: ClassName): boolean => {
     const enrolled = sites.get(site) ?? endedSites.get(site);
     if (enrolled === undefined) return false;
     if (!isSharedClass(recordClass)) return enrolled.classes.has(recordClass);

@@ -12,11 +12,11 @@
  * Source: RFC 1982 for the arithmetic of those who compare serials.
  */
 import { sha256, type EnvelopeId, type LogId, type StatementId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/record-class.ts";
 
 /** One log, retired and cut ones too: counting less would move the serial backwards. */
 export interface CountedLog {
-  readonly class: RecordClass;
+  readonly class: ClassName;
   readonly log: LogId;
   /** The highest validly signed entry. */
   readonly seq: number;
@@ -30,7 +30,7 @@ const STATEMENT_COUNT = 2 ** 10;
 const HASH_BITS = 6;
 const SERIALS = 2 ** 32;
 
-const COUNTED: ReadonlySet<RecordClass> = new Set<RecordClass>(["zone", "site"]);
+const COUNTED: ReadonlySet<ClassName> = new Set<ClassName>(["zone", "site"]);
 
 /**
  * What the state adds to the base of each zone, 0 to 2^32 - 1.

@@ -4,7 +4,12 @@
  * Items are told one by one, for replication. Changes of the picture are gathered over a group of
  * jobs, so that a round that brings a thousand entries makes readers look once.
  */
-import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import {
+  isRecordClass,
+  RECORD_CLASSES,
+  type ClassName,
+  type RecordClass,
+} from "../../protocol/record-class.ts";
 import type { Logger } from "../observe/log.ts";
 import type { NewItem } from "./replica.ts";
 
@@ -43,8 +48,8 @@ export class Announcer {
     this.#classes = new Set(RECORD_CLASSES);
   }
 
-  noteClass(recordClass: RecordClass): void {
-    this.#classes.add(recordClass);
+  noteClass(name: ClassName): void {
+    if (isRecordClass(name)) this.#classes.add(name);
   }
 
   /** Tells what was noted since the last time. */

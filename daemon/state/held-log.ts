@@ -4,7 +4,7 @@
 import type { LogDocument } from "../core/log-document.ts";
 import type { Envelope, Retirement } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/record-class.ts";
 
 interface HeldEntry {
   readonly id: EnvelopeId;
@@ -15,11 +15,11 @@ interface HeldEntry {
 }
 
 /** One class and part of one author: its logs take up one another. */
-export type Lineage = `${RecordClass}/${SiteId}/${number}`;
+export type Lineage = `${ClassName}/${SiteId}/${number}`;
 
 export class HeldLog {
   readonly log: LogId;
-  readonly class: RecordClass;
+  readonly class: ClassName;
   readonly author: SiteId;
   readonly part: number;
   readonly lineage: Lineage;
@@ -34,6 +34,8 @@ export class HeldLog {
   readonly #entries = new Map<number, HeldEntry>();
   /** Places of the snapshots held, ascending: entries arrive in order. */
   readonly #snapshots: number[] = [];
+  /** Places of the entries of kinds that this version does not know, ascending. */
+  readonly #later: number[] = [];
 
   constructor(log: LogId, of: Pick<HeldLog, "class" | "author" | "part">) {
     this.log = log;
@@ -50,6 +52,7 @@ export class HeldLog {
     if (retires !== undefined && (this.#snapshots.at(-1) ?? 0) < header.seq) {
       this.#snapshots.push(header.seq);
     }
+    if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(header.seq);
     this.seq = header.seq;
     this.storedSeq = Math.max(this.storedSeq, header.seq);
   }
@@ -67,6 +70,15 @@ export class HeldLog {
   get firstSeq(): number {
     for (const seq of this.#entries.keys()) return seq;
     return 0;
+  }
+
+  /**
+   * Whether an entry of a kind that this version does not know stands after the newest snapshot: what
+   * follows it is held and passed on, and shows with the next snapshot.
+   */
+  get isObscured(): boolean {
+    const snapshot = this.snapshotBefore(this.seq);
+    return this.#later.some((at) => at > snapshot && at <= this.seq);
   }
 
   /** The newest snapshot held up to `seq`; 0 when there is none. */

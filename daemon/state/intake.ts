@@ -163,6 +163,7 @@ export class Intake {
       held.document = started;
       return undefined;
     }
+    if (envelope.header.kind !== "UPD" || held.isObscured) return undefined;
     if (held.document === undefined) {
       await this.#queue.flush();
       held.document = await rebuildDocument(this.#store, held);

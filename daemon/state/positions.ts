@@ -10,13 +10,18 @@ import {
   type LogId,
   type SiteId,
 } from "../../protocol/ids.ts";
-import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import {
+  CLASS_GROUPS,
+  groupOf,
+  type ClassGroup,
+  type ClassName,
+} from "../../protocol/record-class.ts";
 import { BUCKETS_PER_CLASS } from "../../protocol/sync-message.ts";
 import type { LogPosition } from "./replica.ts";
 
 /** A log as others see it: `retired` when a later log has taken up all of it. */
 export interface LogFact {
-  readonly class: RecordClass;
+  readonly class: ClassName;
   readonly author: SiteId;
   readonly log: LogId;
   readonly seq: number;
@@ -26,22 +31,22 @@ export interface LogFact {
 
 /** A position with the class that it belongs to. */
 export interface Position extends LogPosition {
-  readonly class: RecordClass;
+  readonly class: ClassName;
 }
 
 export class Positions {
   readonly #byLog = new Map<LogId, Position>();
-  readonly #digests = new Map<RecordClass, readonly string[]>();
+  readonly #digests = new Map<ClassGroup, readonly string[]>();
   #stateDigest: string | undefined;
 
   set(position: Position): void {
     this.#byLog.set(position.log, position);
-    this.#forget(position.class);
+    this.#forget(groupOf(position.class));
   }
 
-  remove(log: LogId, recordClass: RecordClass): void {
+  remove(log: LogId, name: ClassName): void {
     this.#byLog.delete(log);
-    this.#forget(recordClass);
+    this.#forget(groupOf(name));
   }
 
   get(log: LogId): Position | undefined {
@@ -53,19 +58,19 @@ export class Positions {
   }
 
   /** The logs of one bucket, sorted by id. */
-  bucket(recordClass: RecordClass, bucket: number): readonly LogPosition[] {
+  bucket(group: ClassGroup, bucket: number): readonly LogPosition[] {
     return [...this.#byLog.values()]
-      .filter((each) => each.class === recordClass && bucketOf(each.log) === bucket)
+      .filter((each) => groupOf(each.class) === group && bucketOf(each.log) === bucket)
       .toSorted((a, b) => (a.log < b.log ? -1 : 1));
   }
 
   /** One hexadecimal hash a bucket, over (log, seq, head) in the order of logs. */
-  classDigest(recordClass: RecordClass): readonly string[] {
-    const known = this.#digests.get(recordClass);
+  classDigest(group: ClassGroup): readonly string[] {
+    const known = this.#digests.get(group);
     if (known !== undefined) return known;
     const buckets = Array.from({ length: BUCKETS_PER_CLASS }, (): Position[] => []);
     for (const position of this.#byLog.values()) {
-      if (position.class === recordClass) buckets[bucketOf(position.log)]?.push(position);
+      if (groupOf(position.class) === group) buckets[bucketOf(position.log)]?.push(position);
     }
     const digest = buckets.map((bucket) => {
       const named = bucket
@@ -73,19 +78,19 @@ export class Positions {
         .map(({ log, seq, head }) => [idBytes(log), seq, idBytes(head)]);
       return toHex(sha256("pleach/bucket/1\0", encodeCbor(named)));
     });
-    this.#digests.set(recordClass, digest);
+    this.#digests.set(group, digest);
     return digest;
   }
 
   stateDigest(): string {
     this.#stateDigest ??= toHex(
-      sha256("pleach/state/1\0", ...RECORD_CLASSES.flatMap((each) => this.classDigest(each))),
+      sha256("pleach/state/1\0", ...CLASS_GROUPS.flatMap((each) => this.classDigest(each))),
     );
     return this.#stateDigest;
   }
 
-  #forget(recordClass: RecordClass): void {
-    this.#digests.delete(recordClass);
+  #forget(group: ClassGroup): void {
+    this.#digests.delete(group);
     this.#stateDigest = undefined;
   }
 }

@@ -21,6 +21,9 @@ export async function rebuildDocument(
   for await (const [, bytes] of store.entries(entriesFrom(held.log, start))) {
     const envelope = decodeEnvelope(bytes);
     if (envelope.header.seq > held.seq) break;
+    // What a later version put after this shows with the next snapshot.
+    const { kind } = envelope.header;
+    if (kind !== "SNAP" && kind !== "UPD") break;
     document = step(document, envelope);
     if (document === undefined) return undefined;
   }

@@ -5,7 +5,7 @@
  * differ. All digests cover only what is durable here.
  */
 import type { EnvelopeId, LogId, SiteId, StatementId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { ClassGroup } from "../../protocol/record-class.ts";
 
 /** How far this node has one log. */
 export interface LogPosition {
@@ -59,15 +59,15 @@ export interface NewItem {
 export interface Replica {
   /** Hexadecimal hash of the sorted ids of all statements. */
   statementDigest(): string;
-  /** Hexadecimal hash of the digests of all classes. */
+  /** Hexadecimal hash of the digests of all groups of classes. */
   stateDigest(): string;
   /** One hexadecimal hash a bucket, over the positions of its logs. */
-  classDigest(recordClass: RecordClass): readonly string[];
+  classDigest(group: ClassGroup): readonly string[];
   statementIds(): readonly StatementId[];
   /** The bytes that travel. */
   statement(id: StatementId): Uint8Array | undefined;
   /** All logs of a bucket (0 to 15), sorted by id. */
-  vector(recordClass: RecordClass, bucket: number): readonly LogPosition[];
+  vector(group: ClassGroup, bucket: number): readonly LogPosition[];
   /**
    * Behind which entry those of a log are of use here, 0 for all; undefined when none are: other
    * logs have taken it up whole, or nothing more of it may count.

@@ -50,8 +50,8 @@ export function createReplica(setup: ReplicaSetup): Replica {
       return statement === undefined ? undefined : encodeStatement(statement);
     },
     stateDigest: () => positions.stateDigest(),
-    classDigest: (recordClass) => positions.classDigest(recordClass),
-    vector: (recordClass, bucket) => positions.bucket(recordClass, bucket),
+    classDigest: (group) => positions.classDigest(group),
+    vector: (group, bucket) => positions.bucket(group, bucket),
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
     wantedAfter: (log) => positions.get(log)?.seq ?? 0,
     headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),

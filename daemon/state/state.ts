@@ -13,7 +13,7 @@ import {
   type StatementId,
   type VersionId,
 } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/record-class.ts";
 import { MAX_LAMPORT, versionId } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
@@ -46,7 +46,7 @@ export interface WriteResult {
   readonly versions: readonly VersionId[];
   /** The entries that carry them. */
   readonly entries: readonly {
-    readonly class: RecordClass;
+    readonly class: ClassName;
     readonly log: LogId;
     readonly seq: number;
   }[];
@@ -242,7 +242,7 @@ export class State {
     const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
     this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
     const outcomes: Outcome<Reception>[] = [];
-    const entries: { class: RecordClass; log: LogId; seq: number }[] = [];
+    const entries: { class: ClassName; log: LogId; seq: number }[] = [];
     for (const envelope of this.#own.sign(made, lamport)) {
       const outcome = await this.#incoming.takeOne(envelope, undefined);
       // A bug of ours: what was taken before it in this write is not to be relied on either.

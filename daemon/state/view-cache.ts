@@ -4,15 +4,15 @@
 import type { Authority } from "../core/authority.ts";
 import { mergeClass, viewHash, type ClassView } from "../core/merge.ts";
 import type { ConflictedRecord, View, ViewEntry } from "../core/view.ts";
-import { RECORD_CLASSES, type RecordClass } from "../../protocol/record-class.ts";
+import { RECORD_CLASSES, type ClassName, type RecordClass } from "../../protocol/record-class.ts";
 import type { Shelf } from "./shelf.ts";
 
 export class ViewCache {
-  readonly #classes = new Map<RecordClass, ClassView>();
+  readonly #classes = new Map<ClassName, ClassView>();
   #view: View | undefined;
 
-  forget(recordClass: RecordClass): void {
-    this.#classes.delete(recordClass);
+  forget(name: ClassName): void {
+    this.#classes.delete(name);
     this.#view = undefined;
   }
 

@@ -1,6 +1,6 @@
 /** The answering side of a round: it tells what it holds and sends what it is asked for. */
 import { BUCKETS_PER_CLASS, type SyncMessageOf } from "../../../protocol/sync-message.ts";
-import { RECORD_CLASSES, type RecordClass } from "../../../protocol/record-class.ts";
+import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
 import type { Replica } from "../replica.ts";
 import { inFrames, type Conversation } from "./conversation.ts";
 import { SyncError } from "./sync-error.ts";
@@ -82,11 +82,11 @@ async function* envelopes(
 }
 
 function allDigests(replica: Replica): Record<string, string[]> {
-  return Object.fromEntries(RECORD_CLASSES.map((name) => [name, [...replica.classDigest(name)]]));
+  return Object.fromEntries(CLASS_GROUPS.map((name) => [name, [...replica.classDigest(name)]]));
 }
 
 function positions(replica: Replica, asked: SyncMessageOf<"vectors-wanted">) {
-  const known = RECORD_CLASSES.find((name): name is RecordClass => name === asked.class);
+  const known = CLASS_GROUPS.find((group) => group === asked.class);
   if (known === undefined) return [];
   const buckets = new Set(asked.buckets.filter((bucket) => bucket < BUCKETS_PER_CLASS));
   return [...buckets].flatMap((bucket) => [...replica.vector(known, bucket)]);

@@ -7,7 +7,7 @@
  */
 import { readEnvelope } from "../../../protocol/envelope.ts";
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import { RECORD_CLASSES, type RecordClass } from "../../../protocol/record-class.ts";
+import { CLASS_GROUPS, type ClassGroup } from "../../../protocol/record-class.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { LogPosition, Reception, Replica } from "../replica.ts";
@@ -120,7 +120,7 @@ export class Round {
       const { classes } = await this.#talk.hear("digests");
       const before = this.#envelopes;
       let equal = true;
-      for (const name of RECORD_CLASSES) {
+      for (const name of CLASS_GROUPS) {
         const theirs = classes[name];
         // A peer of an older version does not know the class: it has none of its logs.
         if (theirs === undefined) continue;
@@ -136,7 +136,7 @@ export class Round {
   }
 
   /** The buckets that differ. Those that do not confirm our own logs in them. */
-  #compare(name: RecordClass, theirs: readonly string[]): number[] {
+  #compare(name: ClassGroup, theirs: readonly string[]): number[] {
     const ours = this.#replica.classDigest(name);
     const differing: number[] = [];
     for (const [bucket, digest] of ours.entries()) {
@@ -147,7 +147,7 @@ export class Round {
     return differing;
   }
 
-  async #takeBuckets(name: RecordClass, buckets: number[]): Promise<void> {
+  async #takeBuckets(name: ClassGroup, buckets: number[]): Promise<void> {
     await this.#talk.say({ v: 1, kind: "vectors-wanted", class: name, buckets });
     const theirs = await this.#list("vectors", (m) => ({ ...m, list: m.logs }), MAX_LOGS_OF_CLASS);
     const ours = this.#positions(name, buckets);
@@ -199,7 +199,7 @@ export class Round {
 
   /** Tells the peer what of its logs is durable here now, which makes its entries confirmed. */
   async #acknowledge(
-    name: RecordClass,
+    name: ClassGroup,
     buckets: readonly number[],
     taken: readonly Vector[],
   ): Promise<void> {
@@ -216,7 +216,7 @@ export class Round {
     this.#replica.noteConfirmed(our.log, Math.min(our.seq, their.seq), this.#talk.peer);
   }
 
-  #positions(name: RecordClass, buckets: readonly number[]): Map<LogId, LogPosition> {
+  #positions(name: ClassGroup, buckets: readonly number[]): Map<LogId, LogPosition> {
     const all = buckets.flatMap((bucket) => [...this.#replica.vector(name, bucket)]);
     return new Map(all.map((position) => [position.log, position]));
   }
@@ -276,7 +276,7 @@ function confirmOwn(
 
 /** Notes that a peer whose state digest equals ours at this moment holds all our own logs. */
 export function confirmAllOwn(replica: Replica, self: SiteId, peer: SiteId): void {
-  for (const name of RECORD_CLASSES) {
+  for (const name of CLASS_GROUPS) {
     for (const bucket of replica.classDigest(name).keys()) {
       confirmOwn(replica, replica.vector(name, bucket), self, peer);
     }
