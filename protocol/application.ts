@@ -17,6 +17,7 @@ import {
   type OwnerClaim,
 } from "./owner-statement.ts";
 import {
+  MAX_RELEASE_BYTES,
   openSiteRelease,
   openSiteRequest,
   type SiteBody,
@@ -26,13 +27,13 @@ import {
 import {
   decodeStatement,
   encodeStatement,
-  MAX_STATEMENT_BYTES,
+  maxStatementBytes,
   type SignedStatement,
 } from "./statement.ts";
 import { bytesField, idField } from "./wire-field.ts";
 
-/** A request and a claim of 1 KiB, a release of 2 KiB, a statement of 4 KiB, signatures. */
-export const MAX_APPLICATION_BYTES = 10 * 1024;
+/** A request and a claim of 1 KiB, a release, a statement of 4 KiB, signatures. */
+export const MAX_APPLICATION_BYTES = MAX_RELEASE_BYTES + 8 * 1024;
 
 /** The parts as they go into SITE and OWNER. */
 export interface ApplicationParts {
@@ -64,10 +65,10 @@ const APPLICATION = z.strictObject({
         .length(1),
     })
     .nullable(),
-  delegate: bytesField(1, MAX_STATEMENT_BYTES).nullable(),
+  delegate: bytesField(1, maxStatementBytes("DELEGATE")).nullable(),
   release: z
     .strictObject({
-      bytes: bytesField(1, 2048),
+      bytes: bytesField(1, MAX_RELEASE_BYTES),
       key: bytesField(32, 32),
       signature: bytesField(64, 64),
     })

@@ -17,6 +17,7 @@ import { z } from "zod";
 import { MAX_APPLICATION_BYTES } from "./application.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import type { EnvelopeId, LogId, MeshId, OwnerId, SiteId, StatementId } from "./ids.ts";
+import { MAX_LOG_HEADS } from "./log-head.ts";
 import { MAX_STATEMENT_LAMPORT } from "./statement-head.ts";
 import { MAX_STATEMENT_BYTES } from "./statement.ts";
 import { bytesField, countField, idField, textField } from "./wire-field.ts";
@@ -25,11 +26,9 @@ export const JOIN_PROTOCOL = "/pleach/join/1";
 
 export const NONCE_BYTES = 32;
 const MAX_REQUEST_BYTES = MAX_APPLICATION_BYTES + 64;
-/** So that a frame stays below 256 KiB. */
+/** Statements of one frame. */
 export const MAX_STATEMENTS_IN_FRAME = 60;
 const MAX_REPLY_BYTES = 256 * 1024;
-/** As many as a release can name; see site-statement.ts. */
-export const MAX_RELEASE_HEADS = 24;
 
 const statement = bytesField(1, MAX_STATEMENT_BYTES);
 const head = z.strictObject({
@@ -87,7 +86,7 @@ const REPLY = z.discriminatedUnion("t", [
       .nullable(),
     /** The site that is to be replaced, and the end of each of its logs as known here. */
     old: z
-      .strictObject({ site: idField<SiteId>(), heads: z.array(head).max(MAX_RELEASE_HEADS) })
+      .strictObject({ site: idField<SiteId>(), heads: z.array(head).max(MAX_LOG_HEADS) })
       .nullable(),
   }),
   z.strictObject({ v, t: z.literal("pending") }),

@@ -2,7 +2,8 @@
  * OWNER: an operator admits an owner of backups.
  *
  * It wraps a claim that the owner signed with its key O, so that an applicant can sign it before
- * it knows the operator's chain. The claim is the first link of the owner's own chain.
+ * it knows the operator's chain. The claim is a link of the owner's own chain: the first one, or
+ * where another key takes over from the one before, which signs it, too.
  */
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
@@ -48,7 +49,7 @@ export const ownerBody = z.object({
   kind: z.literal("OWNER"),
   /** A signed {@link OwnerClaim}. */
   claim: bytesField(1, MAX_CLAIM_BYTES),
-  /** By the key O that the claim names; a replacement also by the key before it. */
+  /** By the key O that the claim names; a replacement also by the key before it, sorted by key. */
   claimSignatures: z
     .array(z.object({ key: idField<OwnerId>(), signature: bytesField(64, 64) }))
     .min(1)
@@ -64,10 +65,12 @@ export function signOwnerClaim(
   const bytes = encodeCbor(z.encode(ownerClaim, { v: 1, ...claim }));
   return {
     claim: bytes,
-    claimSignatures: keys.map((key) => ({
-      key: idOf<OwnerId>(key.publicKey),
-      signature: sign(key, CLAIM_DOMAIN, bytes),
-    })),
+    claimSignatures: keys
+      .map((key) => ({
+        key: idOf<OwnerId>(key.publicKey),
+        signature: sign(key, CLAIM_DOMAIN, bytes),
+      }))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1)),
   };
 }
 
@@ -86,9 +89,13 @@ export function openOwnerClaim(
     return undefined;
   }
   if (claim === undefined) return undefined;
-  const { sign: newKey } = claim;
+  const { sign: newKey, seq } = claim;
+  const keys = body.claimSignatures.map(({ key }) => key);
   const sound =
-    body.claimSignatures.some(({ key }) => key === newKey) &&
+    keys.includes(newKey) &&
+    keys.length === (seq === 1 ? 1 : 2) &&
+    (keys[0] ?? "") < (keys[1] ?? "g") &&
+    (seq === 1) === (newKey === claim.owner) &&
     body.claimSignatures.every(({ key, signature }) =>
       verify(idBytes(key), CLAIM_DOMAIN, body.claim, signature),
     );

@@ -7,16 +7,18 @@
  */
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
-import { idBytes, type LogId, type EnvelopeId, type MeshId, type SiteId } from "./ids.ts";
+import { idBytes, type MeshId, type SiteId } from "./ids.ts";
+import { logHeadsField } from "./log-head.ts";
 import { classNameField } from "./record-class.ts";
 import { sign, verify, type SigningKey } from "./signature.ts";
 import { statementHeadFields } from "./statement-head.ts";
-import { bytesField, countField, idField, siteNameField, textField } from "./wire-field.ts";
+import { bytesField, idField, siteNameField, textField } from "./wire-field.ts";
 
 const REQUEST_DOMAIN = "pleach/site-request/1";
 const RELEASE_DOMAIN = "pleach/site-release/1";
 const MAX_REQUEST_BYTES = 1024;
-const MAX_RELEASE_BYTES = 2048;
+/** As many ends of logs as it may name, each of some 75 bytes. */
+export const MAX_RELEASE_BYTES = 44 * 1024;
 
 /** What fails together: two sites that share one of these are one risk. Empty: not said. */
 const domainsField = z.object({
@@ -48,9 +50,7 @@ const siteRelease = z.object({
   /** The site that takes its place. */
   new: idField<SiteId>(),
   /** The last entry of each log of the old site that still counts. Logs not named do not. */
-  heads: z
-    .array(z.object({ log: idField<LogId>(16), seq: countField(1), head: idField<EnvelopeId>() }))
-    .max(24),
+  heads: logHeadsField(),
 });
 export type SiteRelease = z.output<typeof siteRelease>;
 

@@ -5,10 +5,9 @@ import type { MeshId } from "./ids.ts";
 import { idOf } from "./ids.ts";
 import type { SigningKey } from "./signature.ts";
 import type { ChainHead, SignerId } from "./statement-head.ts";
-import { signStatement, type KnownBody, type SignedStatement } from "./statement.ts";
+import { signStatement, type KnownChainedBody, type SignedStatement } from "./statement.ts";
 
-type Chained = Exclude<KnownBody, { readonly kind: "GENESIS" }>;
-type WithoutHead<Body> = Body extends Chained
+type WithoutHead<Body> = Body extends KnownChainedBody
   ? Omit<Body, "v" | "mesh" | "by" | "seq" | "prev" | "lamport">
   : never;
 
@@ -25,9 +24,9 @@ export class StatementChain {
   }
 
   /** @throws StatementError when others would refuse the statement. */
-  sign(content: WithoutHead<Chained>): SignedStatement {
+  sign(content: WithoutHead<KnownChainedBody>): SignedStatement {
     const by = idOf<SignerId>(this.#key.publicKey);
-    const body = { ...content, v: 1, mesh: this.#mesh, by, ...this.#head } as Chained;
+    const body = { ...content, v: 1, mesh: this.#mesh, by, ...this.#head } as KnownChainedBody;
     const statement = signStatement(body, [this.#key]);
     const { seq, lamport } = this.#head;
     this.#head = { seq: seq + 1, prev: statement.id, lamport: lamport + 1 };

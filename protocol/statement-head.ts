@@ -1,16 +1,16 @@
 /**
- * What every statement but GENESIS begins with.
+ * What every statement in a chain begins with: all but GENESIS, ACK, LEAVE and FORK_PROOF.
  *
  * The statements of one signer form a chain, so that they are ordered and a revocation can name
  * a point in it. A signer that lost track can fork its chain: both branches count, and the fork
  * is shown (see daemon/core/authority.ts).
  */
 import { z } from "zod";
-import type { MeshId, OperatorId, OwnerId, StatementId } from "./ids.ts";
+import type { MeshId, OperatorId, OwnerId, PeerKey, StatementId } from "./ids.ts";
 import { countField, idField } from "./wire-field.ts";
 
-/** Who signs statements: an operator, or an owner with its signing key O. */
-export type SignerId = OperatorId | OwnerId;
+/** Who has a chain: an operator, an owner with its signing key O, a recovery key of the mesh. */
+export type SignerId = OperatorId | OwnerId | PeerKey;
 
 /** What the next statement of a signer has to carry. */
 export interface ChainHead {

@@ -3,9 +3,25 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Founding, testKey } from "../test-mesh/fakes/founding.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
+import { readEnvelope, signEnvelope, type Envelope, type EnvelopeHeader } from "./envelope.ts";
+import { openForkProof, proveFork } from "./fork-proof-statement.ts";
 import { DEFAULT_LIMITS } from "./genesis.ts";
-import { fromHex, idOf, type OperatorId, type SiteId } from "./ids.ts";
+import {
+  fromHex,
+  idOf,
+  sha256,
+  type EnvelopeId,
+  type LogId,
+  type MeshId,
+  type OperatorId,
+  type OwnerId,
+  type PeerKey,
+  type SiteId,
+  type StatementId,
+} from "./ids.ts";
+import { openOwnerClaim, signOwnerClaim } from "./owner-statement.ts";
 import { sign, type SigningKey } from "./signature.ts";
+import { encodeSignedHeader, readSignedHeader } from "./signed-header.ts";
 import { signSiteRequest } from "./site-statement.ts";
 import { decodeStatement, encodeStatement, signStatement, StatementError } from "./statement.ts";
 
@@ -62,15 +78,123 @@ function signRaw(body: Record<string, CborValue>, kind: string, key: SigningKey)
   );
 }
 
+/** Two first updates behind one snapshot, and two snapshots behind those. */
+function forkedEntries(mesh: MeshId) {
+  const chain = { mesh, salt: new Uint8Array(16), prev: null, prevSnap: null };
+  const sign = (fields: Partial<EnvelopeHeader>, payload: string) =>
+    signEnvelope(
+      quimper,
+      {
+        ...chain,
+        ...{ class: "site", author: idOf<SiteId>(quimper.publicKey), part: 0, seq: 1 },
+        ...{ kind: "SNAP", retires: [], authority: mesh, lamport: 1, wallMs: 0 },
+        ...{ clockBefore: 0, clockAfter: 0 },
+        ...fields,
+      },
+      Buffer.from(payload),
+    );
+  const first = sign({}, "start");
+  const [one, other] = ["a", "b"].map((payload) =>
+    sign({ kind: "UPD", seq: 2, prev: first.id }, payload),
+  );
+  assert.ok(one && other);
+  const after = { prevSnap: first.id };
+  const snapOne = sign({ ...after, seq: 3, prev: one.id }, "c");
+  const snapOther = sign({ ...after, seq: 3, prev: other.id }, "d");
+  const header = ({ bytes }: Envelope): Uint8Array => {
+    const { headerBytes, signature } = readEnvelope(bytes);
+    return encodeSignedHeader(headerBytes, signature);
+  };
+  return {
+    ...{ first: header(first), one: header(one), other: header(other) },
+    ...{ snapOne: header(snapOne), snapOther: header(snapOther) },
+  };
+}
+
 test("what was signed is read again, byte by byte", () => {
   const founding = new Founding();
   const site = founding.enrol("quimper");
   founding.grant(site, "zone", "bzh.example");
   founding.own("coop");
   founding.delegate("coop", site);
+  const grant = founding.grant(site, "zone", null);
+  founding.ungrant([grant]);
+  founding.replaceOwner("coop", testKey("owner coop 2"));
+  const epoch = founding.epoch({ operators: [founding.operator, testKey("second")] });
+  founding.vote(epoch, founding.operator);
+  founding.ack(epoch, testKey("quimper"));
+  founding.unsuspend([founding.suspend(site)]);
+  founding.leave(testKey("quimper"));
+  const fork = forkedEntries(founding.meshId);
+  founding.forkProof(fork.one, fork.other);
+  founding.forkProof(fork.snapOne, fork.snapOther, fork.first);
+  const kinds = new Set(founding.statements.map(({ body }) => body.kind));
+  assert.equal(kinds.size, 13, "one of each");
   for (const statement of founding.statements) {
     assert.deepEqual(decodeStatement(encodeStatement(statement)), statement);
   }
+});
+
+test("headers that can stand in one log prove nothing", () => {
+  const founding = new Founding();
+  const { first, one, other, snapOne, snapOther } = forkedEntries(founding.meshId);
+  for (const [a, b, common] of [
+    [first, one, undefined],
+    [one, one, undefined],
+    [one, snapOther, undefined],
+    [one, snapOther, other],
+    [snapOne, snapOther, undefined],
+    [snapOne, snapOther, one],
+  ] as const) {
+    assert.throws(() => founding.forkProof(a, b, common), RangeError);
+  }
+  const [right, wrong] = [one, other].map(readSignedHeader);
+  assert.ok(right && wrong);
+  const forged = encodeSignedHeader(wrong.headerBytes, right.signature);
+  assert.throws(() => founding.forkProof(one, forged), { code: "E-ENVELOPE-SIGNATURE" });
+  assert.equal(founding.statements.length, 1);
+});
+
+test("a fork ends what counts at the last common entry", () => {
+  const { first, one, other, snapOne, snapOther } = forkedEntries(new Founding().meshId);
+  const start = readSignedHeader(first).id;
+  for (const body of [
+    proveFork(one, other),
+    proveFork(other, one, first),
+    proveFork(snapOne, snapOther, first),
+  ]) {
+    assert.ok(body);
+    assert.deepEqual(openForkProof(body)?.last, { seq: 1, head: start });
+  }
+});
+
+test("a claim carries exactly the keys that it needs", () => {
+  const founding = new Founding();
+  const [old, fresh, third] = ["old", "fresh", "third"].map(testKey);
+  assert.ok(old && fresh && third);
+  const place = { seq: 5, prev: idOf<StatementId>(sha256("before")) };
+  const claim = (keys: readonly SigningKey[], sign: SigningKey, seq: number) =>
+    openOwnerClaim(
+      signOwnerClaim(keys, {
+        mesh: founding.meshId,
+        owner: idOf<OwnerId>(old.publicKey),
+        sign: idOf<OwnerId>(sign.publicKey),
+        box: new Uint8Array(32),
+        recovery: idOf<PeerKey>(third.publicKey),
+        name: "coop",
+        org: "",
+        country: "",
+        ...place,
+        seq,
+      }),
+    );
+  assert.ok(claim([old], old, 1));
+  assert.ok(claim([old, fresh], fresh, 5));
+  assert.equal(claim([fresh], fresh, 5), undefined, "the old key did not agree");
+  assert.equal(claim([old], fresh, 5), undefined, "the new key did not agree");
+  assert.equal(claim([fresh], fresh, 1), undefined, "a first claim names its own key");
+  assert.equal(claim([old, third], old, 1), undefined, "nobody else has a say");
+  assert.equal(claim([old, third], old, 5), undefined, "the first key never comes back");
 });
 
 test("any flipped bit of a statement is refused", () => {
@@ -172,12 +296,30 @@ test("a kind that this version does not know is kept as it is", () => {
   const founding = new Founding();
   const { mesh, by, prev, ...head } = founding.next(founding.operator);
   const ids = { mesh: fromHex(mesh), by: fromHex(by), prev: fromHex(prev) };
-  const body = { ...head, ...ids, kind: "UNGRANT", cutoffs: [1, 2, 3] };
-  const statement = signRaw(body, "ungrant", founding.operator);
+  const body = { ...head, ...ids, kind: "LATER", cutoffs: [1, 2, 3] };
+  const statement = signRaw(body, "later", founding.operator);
   assert.deepEqual(decodeCbor(statement.bytes, 4096), body);
-  assert.equal(statement.body.kind, "UNGRANT");
+  assert.equal(statement.body.kind, "LATER");
 });
 
-test("more than 4 KiB are refused before anything is decoded", () => {
-  assert.throws(() => decodeStatement(new Uint8Array(4097)), { code: "E-STATEMENT-SIZE" });
+test("more than 64 KiB are refused before anything is decoded", () => {
+  const most = new Uint8Array(64 * 1024 + 1);
+  assert.throws(() => decodeStatement(most), { code: "E-STATEMENT-SIZE" });
+});
+
+test("each kind has its own size", () => {
+  const founding = new Founding();
+  const { mesh, by, prev, ...head } = founding.next(founding.operator);
+  const ids = { mesh: fromHex(mesh), by: fromHex(by), prev: fromHex(prev) };
+  const unknown = { ...head, ...ids, kind: "LATER", filling: new Uint8Array(4096) };
+  const code = "E-STATEMENT-SIZE";
+  assert.throws(() => signRaw(unknown, "later", founding.operator), { code });
+  const logs = Array.from({ length: 300 }, (_, index) => ({
+    log: idOf<LogId>(sha256(`log ${index}`).subarray(0, 16)),
+    seq: 1,
+    head: idOf<EnvelopeId>(sha256("head")),
+  }));
+  founding.leave(testKey("quimper"), logs);
+  const [, leave] = founding.statements;
+  assert.ok(leave && encodeStatement(leave).length > 4096);
 });

@@ -6,12 +6,16 @@
  * `id = sha256(unsigned bytes)`: signatures are no part of it, so a malleated one changes nothing.
  */
 import { z } from "zod";
+import { ackBody, type AckBody } from "./ack-statement.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "./cbor.ts";
 import { delegateBody, type DelegateBody } from "./delegate-statement.ts";
+import { epochBody, voteBody, type EpochBody, type VoteBody } from "./epoch-statement.ts";
 import { PleachError } from "./error.ts";
+import { forkProofBody, openForkProof, type ForkProofBody } from "./fork-proof-statement.ts";
 import { genesisBody, type GenesisBody } from "./genesis.ts";
-import { grantBody, type GrantBody } from "./grant-statement.ts";
+import { grantBody, ungrantBody, type GrantBody, type UngrantBody } from "./grant-statement.ts";
 import { idBytes, idOf, sha256, toHex, type MeshId, type StatementId } from "./ids.ts";
+import { leaveBody, type LeaveBody } from "./leave-statement.ts";
 import { openOwnerClaim, ownerBody, type OwnerBody } from "./owner-statement.ts";
 import {
   isSoundPublicKey,
@@ -22,10 +26,25 @@ import {
 } from "./signature.ts";
 import { openSiteRelease, openSiteRequest, siteBody, type SiteBody } from "./site-statement.ts";
 import { statementHeadFields } from "./statement-head.ts";
+import {
+  suspendBody,
+  unsuspendBody,
+  type SuspendBody,
+  type UnsuspendBody,
+} from "./suspend-statement.ts";
 import { bytesField } from "./wire-field.ts";
 
-/** The most that a statement with its signatures may have; EPOCHs of many operators fit. */
-export const MAX_STATEMENT_BYTES = 4096;
+/** The most that any statement may have with its signatures. */
+export const MAX_STATEMENT_BYTES = 64 * 1024;
+/** The most for a kind that names neither many logs nor headers. */
+const MAX_SMALL_STATEMENT_BYTES = 4096;
+const LARGE_KINDS: ReadonlyMap<string, number> = new Map([
+  ["EPOCH", MAX_STATEMENT_BYTES],
+  ["LEAVE", MAX_STATEMENT_BYTES],
+  ["UNGRANT", MAX_STATEMENT_BYTES],
+  ["SITE", MAX_STATEMENT_BYTES],
+  ["FORK_PROOF", 20 * 1024],
+]);
 const MAX_SIGNATURES = 24;
 
 export class StatementError extends PleachError<
@@ -38,10 +57,21 @@ export class StatementError extends PleachError<
 
 /** A kind that this version does not know, by a signer that it may know: kept and passed on. */
 export type UnknownBody = z.output<typeof unknownBody> & { readonly known: false };
-export type KnownBody = GenesisBody | SiteBody | OwnerBody | GrantBody | DelegateBody;
+/** Bodies that stand in a signer's chain and that this version knows. */
+export type KnownChainedBody =
+  | SiteBody
+  | OwnerBody
+  | GrantBody
+  | UngrantBody
+  | DelegateBody
+  | EpochBody
+  | VoteBody
+  | SuspendBody
+  | UnsuspendBody;
+/** Bodies that stand in a signer's chain. */
+export type ChainedBody = KnownChainedBody | UnknownBody;
+export type KnownBody = GenesisBody | KnownChainedBody | AckBody | LeaveBody | ForkProofBody;
 export type StatementBody = KnownBody | UnknownBody;
-/** Bodies that stand in a signer's chain: all but GENESIS. */
-export type ChainedBody = Exclude<StatementBody, GenesisBody>;
 
 /** One statement that speaks the truth about itself. Made by the functions of this file only. */
 export interface SignedStatement {
@@ -62,7 +92,6 @@ const frame = z.strictObject({
   bytes: bytesField(1, MAX_STATEMENT_BYTES),
   signatures: z
     .array(z.strictObject({ key: bytesField(32, 32), signature: bytesField(64, 64) }))
-    .min(1)
     .max(MAX_SIGNATURES),
 });
 
@@ -71,7 +100,15 @@ const SCHEMAS = {
   SITE: siteBody,
   OWNER: ownerBody,
   GRANT: grantBody,
+  UNGRANT: ungrantBody,
   DELEGATE: delegateBody,
+  EPOCH: epochBody,
+  VOTE: voteBody,
+  ACK: ackBody,
+  LEAVE: leaveBody,
+  SUSPEND: suspendBody,
+  UNSUSPEND: unsuspendBody,
+  FORK_PROOF: forkProofBody,
 } as const;
 type KnownKind = keyof typeof SCHEMAS;
 
@@ -80,8 +117,14 @@ export function meshIdOf(genesis: SignedStatement): MeshId {
   return genesis.id as string as MeshId;
 }
 
+/** The most bytes of a statement of this kind as it travels; unknown kinds are small. */
+export function maxStatementBytes(kind: string): number {
+  return LARGE_KINDS.get(kind) ?? MAX_SMALL_STATEMENT_BYTES;
+}
+
 /**
- * Signs a decision. GENESIS takes the keys of all founders, everything else the one key of `by`.
+ * Signs a decision. GENESIS takes the keys of all founders, FORK_PROOF none, everything else the
+ * one key of `by`.
  *
  * @throws StatementError when the statement would be refused by {@link decodeStatement}.
  */
@@ -113,14 +156,18 @@ export function decodeStatement(encoded: Uint8Array): SignedStatement {
     throw new StatementError("E-STATEMENT-SIZE", `A statement of ${encoded.length} bytes.`);
   }
   const { bytes, signatures } = read(frame, encoded);
-  const body = readBody(bytes);
+  const body = readBody(bytes, encoded.length);
   checkSignatures(body, bytes, signatures);
   checkParts(body);
   return { id: idOf<StatementId>(sha256(bytes)), bytes, signatures, body };
 }
 
-function readBody(bytes: Uint8Array): StatementBody {
+/** @param sizeBytes - Of the whole statement. */
+function readBody(bytes: Uint8Array, sizeBytes: number): StatementBody {
   const { kind } = read(z.looseObject({ kind: z.string() }), bytes);
+  if (sizeBytes > maxStatementBytes(kind)) {
+    throw new StatementError("E-STATEMENT-SIZE", `A ${kind.slice(0, 32)} of ${sizeBytes} bytes.`);
+  }
   if (isKnownKind(kind)) return read(SCHEMAS[kind] as z.ZodType<KnownBody>, bytes);
   return { ...read(unknownBody, bytes), known: false };
 }
@@ -143,7 +190,7 @@ function checkSignatures(
   if (keys.some((key, index) => index > 0 && key <= (keys[index - 1] ?? ""))) {
     throw new StatementError("E-STATEMENT-FORM", "The signatures are not in the order of keys.");
   }
-  const required: readonly string[] = isGenesis(body) ? body.founders : [body.by];
+  const required = signersOf(body);
   const exact = !isUnknown(body);
   if (!required.every((key) => keys.includes(key)) || (exact && keys.length !== required.length)) {
     throw new StatementError("E-STATEMENT-SIGNATURE", "Not signed by exactly those who have to.");
@@ -155,11 +202,18 @@ function checkSignatures(
   }
 }
 
+/** Who has to sign: exactly these, for a kind that this version knows. */
+function signersOf(body: StatementBody): readonly string[] {
+  if (isGenesis(body)) return body.founders;
+  return isForkProof(body) ? [] : [body.by];
+}
+
 /** Keys that are enrolled here have to be sound, and wrapped parts have to be of the same mesh. */
 function checkParts(body: StatementBody): void {
   if (isUnknown(body)) return;
   switch (body.kind) {
     case "GENESIS":
+    case "EPOCH":
       for (const { key } of body.operators) checkKey(idBytes(key));
       for (const key of body.recovery.keys) checkKey(idBytes(key));
       return;
@@ -188,9 +242,20 @@ function checkParts(body: StatementBody): void {
       checkKey(idBytes(claim.recovery));
       return;
     }
-    case "GRANT":
+    case "FORK_PROOF": {
+      if (openForkProof(body) === undefined) {
+        throw new StatementError("E-STATEMENT-FORM", "The headers prove no fork.");
+      }
       return;
+    }
+    case "GRANT":
+    case "UNGRANT":
     case "DELEGATE":
+    case "VOTE":
+    case "ACK":
+    case "LEAVE":
+    case "SUSPEND":
+    case "UNSUSPEND":
       return;
   }
 }
@@ -209,6 +274,15 @@ function checkMesh(outer: MeshId, inner: MeshId): void {
 
 export function isGenesis(body: StatementBody): body is GenesisBody {
   return body.kind === "GENESIS";
+}
+
+function isForkProof(body: StatementBody): body is ForkProofBody {
+  return !isUnknown(body) && body.kind === "FORK_PROOF";
+}
+
+/** Whether a statement stands in the chain of whoever signed it. */
+export function isChained(body: StatementBody): body is ChainedBody {
+  return "seq" in body;
 }
 
 export function isUnknown(body: StatementBody): body is UnknownBody {

@@ -15,8 +15,10 @@ import type {
   SiteId,
   StatementId,
 } from "../../protocol/ids.ts";
+import type { EpochBody } from "../../protocol/epoch-statement.ts";
 import type { ClassName, SharedClass } from "../../protocol/record-class.ts";
 import type { FailureDomains } from "../../protocol/site-statement.ts";
+import type { LogHead } from "../../protocol/log-head.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 
 export interface Site {
@@ -34,11 +36,73 @@ export interface Site {
   readonly statement: StatementId;
 }
 
-/** A site that another one has replaced: no member, but what it wrote up to its heads stays. */
+/** The last entry of a log that may count. */
+export interface LogEnd {
+  readonly seq: number;
+  readonly head: EnvelopeId;
+}
+
+/**
+ * A site that is no member any more; what it wrote up to its heads stays. Of several decisions the
+ * kind is the gravest and the heads are the lowest.
+ */
 export interface EndedSite extends Site {
-  readonly replacedBy: SiteId;
+  readonly ended:
+    | { readonly kind: "revoked"; readonly epoch: StatementId }
+    | { readonly kind: "replaced"; readonly by: SiteId }
+    | { readonly kind: "left" };
   /** The last entry of each log that still counts. Logs not named do not count at all. */
-  readonly heads: ReadonlyMap<LogId, { readonly seq: number; readonly head: EnvelopeId }>;
+  readonly heads: ReadonlyMap<LogId, LogEnd>;
+}
+
+/** A log with two entries at one place. */
+export interface ForkedLog {
+  readonly author: SiteId;
+  /** The last entry before the fork: 0 and undefined when nothing lies before it. */
+  readonly lastSeq: number;
+  readonly lastHead: EnvelopeId | undefined;
+  readonly proof: StatementId;
+}
+
+/** An EPOCH that does not count, or not alone. */
+export interface Proposal {
+  readonly id: StatementId;
+  readonly body: EpochBody;
+  /** Who may vote and has; sorted. */
+  readonly votes: readonly SignerId[];
+  /** Votes of operators that it needs. */
+  readonly needed: number;
+  /** Sites that acknowledged it or an epoch that goes on from it; sorted. */
+  readonly acks: readonly SiteId[];
+  /**
+   * - `open`: it can still get the votes that it needs.
+   * - `contested`: it has them, and so has another one of its number.
+   * - `outvoted`: another one of its number counts.
+   * - `invalid`: it can never count.
+   */
+  readonly status: "open" | "contested" | "outvoted" | "invalid";
+  /** Why, in words. */
+  readonly reason: string;
+}
+
+/** A SUSPEND that nothing has ended. */
+export interface Suspension {
+  readonly id: StatementId;
+  readonly key: SiteId | OperatorId;
+  readonly by: OperatorId;
+  /** A site: the ends of its logs as the operator knew them. */
+  readonly logs: readonly LogHead[];
+  /** An operator: the end of its chain as the other one knew it. */
+  readonly chain: { readonly seq: number; readonly head: StatementId } | null;
+}
+
+/** What a site wrote under a right that was taken back and not given anew. */
+export interface EndedGrant {
+  readonly site: SiteId;
+  readonly class: SharedClass;
+  readonly selector: string | null;
+  /** The last entry of each log that counts for it. Logs not named do not count. */
+  readonly heads: ReadonlyMap<LogId, LogEnd>;
 }
 
 export interface Owner {
@@ -60,6 +124,7 @@ export interface Grant {
   /** What stands before the first slash of the keys; null: all keys. */
   readonly selector: string | null;
   readonly operator: OperatorId;
+  readonly statement: StatementId;
 }
 
 export interface Delegation {
@@ -82,14 +147,32 @@ export interface Authority {
   readonly meshId: MeshId | undefined;
   /** The name that people gave the mesh; empty before there is one. */
   readonly meshName: string;
+  /** The epoch that counts: GENESIS is number 0. While several do, the rights are what all give. */
+  readonly epoch: {
+    readonly n: number;
+    readonly ids: readonly (StatementId | MeshId)[];
+    readonly contested: boolean;
+  };
   readonly operators: ReadonlyMap<OperatorId, { readonly name: string }>;
-  /** How many operators an epoch needs. */
+  /** How many operators an epoch needs; while several count, the most that one of them asks for. */
   readonly threshold: number;
+  readonly recovery: { readonly keys: readonly PeerKey[]; readonly threshold: number };
+  /** What the mesh uses beyond the first version. */
+  readonly features: ReadonlySet<string>;
+  /** Which version of the rules of validity holds. */
+  readonly rules: number;
+  /** EPOCHs that do not count, or not alone, by number and id. */
+  readonly proposals: readonly Proposal[];
+  /** Those that nothing has ended, in the order of statements. */
+  readonly suspensions: readonly Suspension[];
   /** The members. */
   readonly sites: ReadonlyMap<SiteId, Site>;
   readonly endedSites: ReadonlyMap<SiteId, EndedSite>;
   readonly owners: ReadonlyMap<OwnerId, Owner>;
   readonly grants: readonly Grant[];
+  readonly endedGrants: readonly EndedGrant[];
+  /** By the proofs that are kept. */
+  readonly forkedLogs: ReadonlyMap<LogId, ForkedLog>;
   readonly delegations: readonly Delegation[];
   /** Statements that are sound but have no effect, with the reason in words. */
   readonly idle: ReadonlyMap<StatementId, string>;
@@ -107,6 +190,14 @@ export interface Authority {
   delegatedSite(owner: OwnerId, set: SetId): SiteId | undefined;
   /** What lets this site write this set of this owner, if anything does. */
   delegationFor(owner: OwnerId, set: SetId, site: SiteId): Delegation | undefined;
+  /**
+   * How far a log may count. `open`: without end; `none`: nothing of it does; else up to this
+   * entry, if the log has it. The lowest of what ends the author's key and of a fork.
+   */
+  logLimit(author: SiteId, log: LogId): "open" | "none" | LogEnd;
+  isSuspended(key: SiteId | OperatorId): boolean;
+  /** Whether new logs of a site count: not when it has forked eight. */
+  mayOpenLogs(site: SiteId): boolean;
   isMember(peer: PeerKey): boolean;
   ownerOfRecovery(peer: PeerKey): Owner | undefined;
   siteNamed(name: string): Site | undefined;

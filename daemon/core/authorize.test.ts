@@ -131,7 +131,7 @@ test("a replacement takes the name, and ends the old site at the named heads", (
   assert.equal(authority.isMember(old), false);
   assert.equal(authority.siteNamed("quimper")?.siteId, fresh);
   assert.equal(authority.siteNamed("quimper")?.replaces, old);
-  assert.equal(authority.endedSites.get(old)?.replacedBy, fresh);
+  assert.deepEqual(authority.endedSites.get(old)?.ended, { kind: "replaced", by: fresh });
   assert.equal(authority.endedSites.get(old)?.heads.get(head.log)?.seq, 7);
   assert.ok(authority.mayWrite(old, "site", "node"), "what it wrote up to there stays");
 });

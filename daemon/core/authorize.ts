@@ -8,7 +8,13 @@
  * forked chain count, and the fork is reported: a box that was put back to an older image must not
  * take the sites with it that it enrolled meanwhile.
  */
-import { isGenesis, isUnknown, meshIdOf, type SignedStatement } from "../../protocol/statement.ts";
+import {
+  isChained,
+  isGenesis,
+  isUnknown,
+  meshIdOf,
+  type SignedStatement,
+} from "../../protocol/statement.ts";
 import { toHex, type LogId, type MeshId, type OwnerId, type SiteId } from "../../protocol/ids.ts";
 import type { OperatorId, PeerKey, SetId, StatementId } from "../../protocol/ids.ts";
 import { openOwnerClaim, type OwnerBody } from "../../protocol/owner-statement.ts";
@@ -90,7 +96,7 @@ export function compareStatements(a: SignedStatement, b: SignedStatement): numbe
 }
 
 function lamportOf({ body }: SignedStatement): number {
-  return isGenesis(body) ? 0 : body.lamport;
+  return isChained(body) ? body.lamport : 0;
 }
 
 function admitOwner(draft: Draft, { id }: SignedStatement, body: OwnerBody): void {
@@ -161,7 +167,7 @@ function enrol(draft: Draft, { id }: SignedStatement, body: SiteBody): void {
   });
   if (replaced !== undefined) {
     const { site, heads } = replaced;
-    draft.endedSites.set(site.siteId, { ...site, replacedBy: siteId, heads });
+    draft.endedSites.set(site.siteId, { ...site, ended: { kind: "replaced", by: siteId }, heads });
   }
 }
 
@@ -192,21 +198,22 @@ function grant(draft: Draft, { id }: SignedStatement, body: GrantBody): void {
     draft.idle.set(id, "the site is not enrolled");
   } else {
     const { site, class: granted, selector } = body;
-    if (isSharedClass(granted)) draft.grants.push({ site, class: granted, selector, operator });
-    else draft.idle.set(id, `this version knows no shared class ${granted}`);
+    if (isSharedClass(granted)) {
+      draft.grants.push({ site, class: granted, selector, operator, statement: id });
+    } else draft.idle.set(id, `this version knows no shared class ${granted}`);
   }
 }
 
 function forksAmong(ordered: readonly SignedStatement[]): SignerFork[] {
   const places = Map.groupBy(
-    ordered.filter(({ body }) => !isGenesis(body)),
-    ({ body }) => (isGenesis(body) ? "" : `${body.by} ${body.seq} ${body.kind === "DELEGATE"}`),
+    ordered.filter(({ body }) => isChained(body)),
+    ({ body }) => (isChained(body) ? `${body.by} ${body.seq} ${body.kind === "DELEGATE"}` : ""),
   );
   return [...places.values()]
     .filter((statements) => statements.length > 1)
     .flatMap((statements) => {
       const body = statements[0]?.body;
-      if (body === undefined || isGenesis(body)) return [];
+      if (body === undefined || !isChained(body)) return [];
       return [{ by: body.by, seq: body.seq, ids: statements.map(({ id }) => id) }];
     });
 }
@@ -229,12 +236,20 @@ function finish(draft: Draft, forks: readonly SignerFork[]): Authority {
   return {
     meshId: draft.meshId,
     meshName: genesis?.name ?? "",
+    epoch: { n: 0, ids: draft.meshId === undefined ? [] : [draft.meshId], contested: false },
     operators: draft.operators,
     threshold: genesis?.threshold ?? 0,
+    recovery: genesis?.recovery ?? { keys: [], threshold: 0 },
+    features: new Set(),
+    rules: genesis?.rules ?? 1,
+    proposals: [],
+    suspensions: [],
     sites,
     endedSites,
     owners,
     grants,
+    endedGrants: [],
+    forkedLogs: new Map(),
     delegations,
     idle: draft.idle,
     forks,
@@ -267,6 +282,12 @@ function finish(draft: Draft, forks: readonly SignerFork[]): Authority {
         (each) => each.owner === owner && each.set === null && each.site === site,
       );
     },
+    logLimit(author, log) {
+      const ended = endedSites.get(author);
+      return ended === undefined ? "open" : (ended.heads.get(log) ?? "none");
+    },
+    isSuspended: () => false,
+    mayOpenLogs: () => true,
     isMember: (peer: PeerKey) => sites.has(peer as SiteId),
     ownerOfRecovery: (peer) => recoveries.get(peer),
     siteNamed: (name) => [...sites.values()].find((site) => site.name === name),

@@ -11,6 +11,7 @@ import type { MeshId, OperatorId, OwnerId, StatementId } from "../../protocol/id
 import { openOwnerClaim, ownerClaimId, type OwnerBody } from "../../protocol/owner-statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import {
+  isChained,
   isGenesis,
   isUnknown,
   meshIdOf,
@@ -78,6 +79,7 @@ export class StatementSet {
     if (isGenesis(body)) return this.#addGenesis(statement);
     if (this.#meshId === undefined) return WAITING;
     if (body.mesh !== this.#meshId) return { kind: "refused", reason: "E-STATE-MESH" };
+    if (!isChained(body)) return WAITING;
     if (!this.#isSigner(body)) return WAITING;
     const fits = this.#fitsChain(body);
     if (fits === undefined) return WAITING;
@@ -200,6 +202,6 @@ function isOwner(body: StatementBody): body is OwnerBody {
 
 /** The order in which statements of one signer count against its limit. */
 function compareInChain(a: SignedStatement, b: SignedStatement): number {
-  const seqs = [a, b].map(({ body }) => (isGenesis(body) ? 0 : body.seq));
+  const seqs = [a, b].map(({ body }) => (isChained(body) ? body.seq : 0));
   return (seqs[0] ?? 0) - (seqs[1] ?? 0) || (a.id < b.id ? -1 : 1);
 }

@@ -8,7 +8,6 @@ import { openApplication } from "../../protocol/application.ts";
 import {
   decodeJoinRequest,
   encodeJoinReply,
-  MAX_RELEASE_HEADS,
   MAX_STATEMENTS_IN_FRAME,
   NONCE_BYTES,
   type JoinReply,
@@ -16,6 +15,8 @@ import {
   type Refusal,
 } from "../../protocol/join-message.ts";
 import type { OwnerId, PeerKey } from "../../protocol/ids.ts";
+import { cutItems } from "../../protocol/item-frames.ts";
+import { MAX_LOG_HEADS } from "../../protocol/log-head.ts";
 import type { ChainHead } from "../../protocol/statement-head.ts";
 import { encodeStatement, isGenesis } from "../../protocol/statement.ts";
 import type { Clock } from "../core/clock.ts";
@@ -150,7 +151,7 @@ export class JoinHost {
               site: old.siteId,
               heads: this.#state
                 .headsOf(old.siteId)
-                .slice(0, MAX_RELEASE_HEADS)
+                .slice(0, MAX_LOG_HEADS)
                 .map(({ log, seq, head: last }) => ({ log, seq, head: last })),
             },
     };
@@ -214,9 +215,8 @@ export class JoinHost {
 
   async #sendStatements(channel: Channel<PeerKey>): Promise<void> {
     const all = this.#state.statements().map(encodeStatement);
-    for (let at = 0; at < all.length; at += MAX_STATEMENTS_IN_FRAME) {
-      const list = all.slice(at, at + MAX_STATEMENTS_IN_FRAME);
-      await reply(channel, { v: 1, t: "statements", list, last: at + list.length >= all.length });
+    for (const { part, more } of cutItems(all, MAX_STATEMENTS_IN_FRAME)) {
+      await reply(channel, { v: 1, t: "statements", list: part, last: !more });
     }
   }
 

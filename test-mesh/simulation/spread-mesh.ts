@@ -221,6 +221,10 @@ export class SpreadMesh {
     return {
       ...{ meshId: MESH, meshName: "test", operators: new Map(), threshold: 1, owners },
       ...{ sites: this.#members, endedSites: new Map(), grants: [], delegations, delegationFor },
+      epoch: { n: 0, ids: [MESH], contested: false },
+      ...{ recovery: { keys: [], threshold: 0 }, features: new Set<string>(), rules: 1 },
+      ...{ proposals: [], suspensions: [], endedGrants: [], forkedLogs: new Map() },
+      ...{ logLimit: () => "open", isSuspended: () => false, mayOpenLogs: () => true },
       ...{ idle: new Map(), forks: [], mayWrite: () => true, mayWriteClass: () => true },
       delegatedSite: (owner) => delegations.find((one) => one.owner === owner)?.site,
       isMember: (peer: PeerKey) => this.#members.has(peer as SiteId),

@@ -8,6 +8,7 @@
 import type { Channel } from "../../core/transport.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, PeerKey, SetId, SiteId } from "../../../protocol/ids.ts";
+import { cutItems } from "../../../protocol/item-frames.ts";
 import {
   decodeQuestion,
   encodeAnswer,
@@ -68,7 +69,7 @@ export class RecoverServer {
         throw new BackupError("E-BACKUP-PEER", "A second hello.");
       case "statements": {
         const items = this.#holder.state.statements().map(encodeStatement);
-        for (const { part, more } of parts(items)) {
+        for (const { part, more } of cutItems(items, MAX_ANSWER_ITEMS)) {
           await channel.send(encodeAnswer({ k: "statements", items: part, more }));
         }
         return;
