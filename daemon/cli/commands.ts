@@ -29,8 +29,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./config.ts")).configCommand,
   },
   {
+    name: "conflicts",
+    summary: "records changed at two sites at once, and which version to keep",
+    load: async () => (await import("./conflicts.ts")).conflictsCommand,
+  },
+  {
     name: "dns",
-    summary: "zones and records: add-zone, list, set, add, remove, explain",
+    summary: "zones and records: add-zone, list, set, add, remove, keep, explain",
     load: async () => (await import("./dns.ts")).dnsCommand,
   },
   {

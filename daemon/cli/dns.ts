@@ -9,6 +9,7 @@ import {
   type EditRequest,
 } from "../control/shapes-dns.ts";
 import { parseSeconds } from "../../protocol/dns-ttl.ts";
+import { dnsKeepCommand, listDnsConflicts } from "./dns-conflicts.ts";
 import { explainCommand } from "./dns-explain.ts";
 import { originText } from "./dns-text.ts";
 import { help, type CliContext } from "./context.ts";
@@ -33,6 +34,7 @@ export function dnsCommand(context: CliContext): Command {
     )
     .addCommand(editCommand(context, "add", "Adds records to a name.", ADD))
     .addCommand(removeCommand(context))
+    .addCommand(dnsKeepCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(explainCommand(context));
 }
@@ -102,26 +104,34 @@ function removeZoneCommand(context: CliContext): Command {
 }
 
 function listCommand(context: CliContext): Command {
-  const list = new Command("list").argument("<zone>").action(async (zone: string) => {
-    const path = `/v1/dns/zones/${encodeURIComponent(zone)}/records`;
-    const found = await context.client.get(path, recordsShape);
-    for (const warning of found.warnings) context.out.note(`note: ${warning}`);
-    context.out.result(found, () =>
-      table([
-        ["NAME", "TTL", "TYPE", "DATA", "FROM"],
-        ...found.records.map((each) => [
-          each.name,
-          String(each.ttl),
-          each.type,
-          each.data.length > 48 ? `${each.data.slice(0, 45)}...` : each.data,
-          originText(each),
-        ]),
-      ]),
+  const list = new Command("list")
+    .argument("<zone>")
+    .option("--conflicts", "only records that were changed at two sites at once, every version")
+    .action((zone: string, { conflicts }: { readonly conflicts?: boolean }) =>
+      conflicts === true ? listDnsConflicts(context, zone) : listRecords(context, zone),
     );
-  });
   return help(list, "Lists the records of a zone and where they come from.", [
-    ["pleach dns list mesh.example", ""],
+    ["pleach dns list mesh.example", "what is served"],
+    ["pleach dns list mesh.example --conflicts", "what two sites changed at once"],
   ]);
+}
+
+async function listRecords(context: CliContext, zone: string): Promise<void> {
+  const path = `/v1/dns/zones/${encodeURIComponent(zone)}/records`;
+  const found = await context.client.get(path, recordsShape);
+  for (const warning of found.warnings) context.out.note(`note: ${warning}`);
+  context.out.result(found, () =>
+    table([
+      ["NAME", "TTL", "TYPE", "DATA", "FROM"],
+      ...found.records.map((each) => [
+        each.name,
+        String(each.ttl),
+        each.type,
+        each.data.length > 48 ? `${each.data.slice(0, 45)}...` : each.data,
+        originText(each),
+      ]),
+    ]),
+  );
 }
 
 function editCommand(

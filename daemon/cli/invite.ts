@@ -11,6 +11,7 @@ import {
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { table } from "./output.ts";
+import { formatTime } from "./quantities.ts";
 
 export function inviteCommand(context: CliContext): Command {
   const command = new Command("invite")
@@ -28,7 +29,7 @@ export function inviteCommand(context: CliContext): Command {
       // Capital letters and digits are what the compact mode of QR codes takes.
       context.out.note(renderUnicodeCompact(code.toUpperCase(), { ecc: "L" }));
       context.out.note(
-        `Good once, until ${localTime(expiresAtMs)}, at ${addresses.join(", ")}.\n` +
+        `Good once, until ${formatTime(expiresAtMs)}, at ${addresses.join(", ")}.\n` +
           "On the other machine:  pleach join CODE --site NAME\n" +
           "It shows six words. Have them read out to you on the telephone, then here:\n" +
           '  pleach approve "SIX WORDS" --operator-key FILE\n',
@@ -64,7 +65,7 @@ function listCommand(context: CliContext): Command {
               id,
               STATES[state],
               site ?? "-",
-              localTime(endsAtMs),
+              formatTime(endsAtMs),
             ]),
           ]),
     );
@@ -87,9 +88,4 @@ function withdrawCommand(context: CliContext): Command {
   return help(withdraw, "Ends an invitation of this node, also one that waits for an answer.", [
     ["pleach invite withdraw 3fa9c1d2", "the id is the one of pleach invite list"],
   ]);
-}
-
-/** Such as 2031-04-01 18:30, by the clock on the wall: the Swedish way to write it is ISO 8601. */
-function localTime(atMs: number): string {
-  return new Date(atMs).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 }

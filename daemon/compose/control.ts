@@ -2,6 +2,7 @@
 import { PLEACH_VERSION } from "../config/version.ts";
 import { aboutRoutes } from "../control/about-routes.ts";
 import { backupRoutes } from "../control/backup-routes.ts";
+import { conflictRoutes } from "../control/conflict-routes.ts";
 import { dnsRoutes } from "../control/dns-routes.ts";
 import { eventRoutes } from "../control/event-routes.ts";
 import { inventoryRoutes } from "../control/inventory-routes.ts";
@@ -10,6 +11,7 @@ import { runRoutes } from "../control/run-routes.ts";
 import { ControlServer } from "../control/server.ts";
 import { statusRoutes } from "../control/status-routes.ts";
 import { backupPort } from "../ports/backup.ts";
+import { conflictPort } from "../ports/conflicts.ts";
 import { inventoryPort } from "../ports/inventory.ts";
 import { gatherStatus } from "../ports/status.ts";
 import type { Features } from "./features.ts";
@@ -66,6 +68,7 @@ export async function startControl(
       membershipRoutes(membership),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
       dnsRoutes(dnsControl),
+      conflictRoutes(conflictPort(state, foundation.write)),
       backupRoutes(backupPort(backups.store), backups.recoveries),
       runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),
     ],

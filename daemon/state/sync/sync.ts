@@ -51,6 +51,12 @@ export interface PeerSync {
   readonly refused: number;
 }
 
+/** Members that were asked, and those of them that answered in time. */
+export interface AskedMembers {
+  readonly asked: readonly SiteId[];
+  readonly answered: readonly SiteId[];
+}
+
 export class Sync {
   readonly #replica: Replica;
   readonly #transport: Transport;
@@ -105,6 +111,23 @@ export class Sync {
         refused: peer.refused,
       }))
       .toSorted((a, b) => (a.peer < b.peer ? -1 : 1));
+  }
+
+  /**
+   * Compares with every linked member now, so that what is decided next builds on what they know.
+   * A member that does not answer within the time is left behind.
+   */
+  async askAll(timeoutMs: number): Promise<AskedMembers> {
+    const linked = [...this.#peers.values()].filter((peer) => peer.linked);
+    const answered: SiteId[] = [];
+    const rounds = linked.map(async (peer) => {
+      if ((await this.#round(peer)) !== undefined) answered.push(peer.id);
+    });
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(timeoutMs, resolve);
+      void Promise.all(rounds).then(() => (cancel(), resolve()));
+    });
+    return { asked: linked.map(({ id }) => id), answered: [...answered] };
   }
 
   #peer(id: SiteId): Peer {
