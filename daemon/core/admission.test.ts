@@ -102,6 +102,33 @@ test("a collected item that burns the clock is refused", () => {
   assert.equal(admitUpdate(Uint8Array.from(update), client, 0), "content");
 });
 
+test("every other encoding of an update that would be admitted is refused", () => {
+  const writer = new LogWriter(log, 1, [["a", version(3)]]);
+  const { bytes } = writer.update([["a", version(4)]]);
+  const hex = Buffer.from(bytes).toString("hex");
+  const change = (from: string, to: string): string => {
+    assert.ok(hex.includes(from), `${from} in ${hex}`);
+    return hex.replace(from, to);
+  };
+  const value = "7603016c7d01017375000178";
+  const other = {
+    "bytes after the end": `${hex}00`,
+    "a longer number of clients": hex.replace(/^01/, "8100"),
+    "a float for a whole number": change(`${value}7d04`, `${value}7c40800000`),
+    "a double for a whole number": change(`${value}7d04`, `${value}7b4010000000000000`),
+    "a key twice": change("7603016c7d01", "7604016c7d01016c7d01"),
+    "a flag that says nothing": change("a8", "88"),
+    "a key that is no UTF-8": change("017375000178", "01f375000178"),
+    "ranges that touch": `${hex.slice(0, -6)}020000` + `00010001`,
+    "an empty range of clients": `${hex.slice(0, -2 * 11)}01${hex.slice(-2 * 10, -6)}00`,
+  };
+  assert.deepEqual(admitUpdate(bytes, client, 1), { clockAfter: 2 });
+  for (const [name, changed] of Object.entries(other)) {
+    const admission = admitUpdate(Uint8Array.from(Buffer.from(changed, "hex")), client, 1);
+    assert.equal(typeof admission, "string", `${name} was admitted`);
+  }
+});
+
 test("whatever is admitted neither throws, nor waits, nor fails to load again", () => {
   const writer = new LogWriter(log, 1, [["a", version("one")]]);
   const updates = [

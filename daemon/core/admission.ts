@@ -7,6 +7,7 @@
  */
 import { ContentAny, decodeUpdate, Item, type GC, type Skip } from "yjs";
 import { isRecordKey, unpackVersion } from "../../protocol/record-version.ts";
+import { areMerged, encodeUpdate, type ClockRange, type RecordItem } from "./canonical-update.ts";
 
 /** The one root of every document. */
 export const ROOT = "r";
@@ -23,7 +24,7 @@ export type AdmissionRefusal =
   | "parent"
   | "foreign-delete"
   | "delete-unknown"
-  | "trailing";
+  | "canonical";
 
 export interface Admission {
   /** The writer's clock after the update. */
@@ -47,21 +48,27 @@ export function admitUpdate(
   }
   if (decoded.structs.length > MAX_STRUCTS) return "structs";
   let next = clock;
+  const items: RecordItem[] = [];
   for (const struct of decoded.structs) {
     if (struct.id.client !== clientId) return "foreign-client";
     if (struct.id.clock !== next) return "clock";
-    const refusal = checkItem(struct, clientId, next);
-    if (refusal !== undefined) return refusal;
+    const item = checkItem(struct, clientId, next);
+    if (typeof item === "string") return item;
+    items.push(item);
     next += 1;
   }
+  const deleted: ClockRange[] = [];
   for (const [client, ranges] of decoded.ds.clients) {
     if (client !== clientId) return "foreign-delete";
     for (const range of ranges) {
       if (!(range.len > 0) || !(range.clock >= 0) || range.clock + range.len > next) {
         return "delete-unknown";
       }
+      deleted.push(range);
     }
   }
+  const canonical = areMerged(deleted) && encodeUpdate(clientId, items, deleted, ROOT);
+  if (canonical === false || Buffer.compare(canonical, update) !== 0) return "canonical";
   return { clockAfter: next };
 }
 
@@ -70,16 +77,18 @@ function checkItem(
   struct: Item | GC | Skip,
   clientId: number,
   next: number,
-): AdmissionRefusal | undefined {
+): RecordItem | AdmissionRefusal {
   if (!(struct instanceof Item) || struct.length !== 1) return "content";
   const { content, origin, rightOrigin } = struct;
   if (!(content instanceof ContentAny) || content.arr.length !== 1) return "content";
   if (unpackVersion(content.arr[0]) === undefined) return "content";
   if (rightOrigin !== null) return "dependency";
   if (origin !== null) {
-    return origin.client === clientId && origin.clock < next ? undefined : "dependency";
+    const known = origin.client === clientId && origin.clock < next;
+    return known ? (struct as RecordItem) : "dependency";
   }
   const parent: unknown = struct.parent;
   if (parent !== ROOT) return "parent";
-  return struct.parentSub !== null && isRecordKey(struct.parentSub) ? undefined : "parent";
+  const isRecord = struct.parentSub !== null && isRecordKey(struct.parentSub);
+  return isRecord ? (struct as RecordItem) : "parent";
 }
