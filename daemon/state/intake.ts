@@ -7,15 +7,15 @@
 import type { Envelope } from "../../protocol/envelope.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Authority } from "../core/authority.ts";
-import { LogDocument } from "../core/log-document.ts";
+import { LogDocument, type DocumentRefusal } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
-import type { Logger } from "../observe/log.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { cutoffOf } from "./cutoff.ts";
 import { HeldLog, lineageOf } from "./held-log.ts";
 import { entryKey, markKey } from "./keys.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { rebuildDocument } from "./rebuild.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import type { Shelf } from "./shelf.ts";
 
 /** Unretired logs of one lineage that are kept at all; only four of them count. */
@@ -45,7 +45,7 @@ export type IntakeResult =
 export class Intake {
   readonly #store: Store;
   readonly #shelf: Shelf;
-  readonly #log: Logger;
+  readonly #refusals: RefusalLog;
   readonly #quarantine: Quarantine;
   readonly #clock: Clock;
   readonly #queue: CommitQueue;
@@ -53,14 +53,14 @@ export class Intake {
   constructor(o: {
     readonly store: Store;
     readonly shelf: Shelf;
-    readonly log: Logger;
+    readonly refusals: RefusalLog;
     readonly quarantine: Quarantine;
     readonly clock: Clock;
     readonly queue: CommitQueue;
   }) {
     this.#store = o.store;
     this.#shelf = o.shelf;
-    this.#log = o.log;
+    this.#refusals = o.refusals;
     this.#quarantine = o.quarantine;
     this.#clock = o.clock;
     this.#queue = o.queue;
@@ -85,7 +85,7 @@ export class Intake {
         ? await this.#apply(held, envelope)
         : await this.#applyMarked(held, envelope);
     if (refusal !== undefined) {
-      this.#log.warn("entry refused", { author: envelope.header.author, id: envelope.id, refusal });
+      this.#refusals.unfit(envelope, refusal);
       this.#queue.stage(this.#quarantine.add(envelope));
       held.unfitSeq = envelope.header.seq;
       return refused("E-STATE-CONTENT");
@@ -144,7 +144,7 @@ export class Intake {
    * A process that dies of an entry leaves a mark to the next one. Cached writes are enough for
    * that, and a process that is killed at any other moment leaves none.
    */
-  async #applyMarked(held: HeldLog, envelope: Envelope): Promise<string | undefined> {
+  async #applyMarked(held: HeldLog, envelope: Envelope): Promise<DocumentRefusal | undefined> {
     const deaths = this.#quarantine.deaths(envelope.id);
     const key = markKey(envelope.id);
     await this.#store.write([{ kind: "put", key, value: Uint8Array.of(deaths) }], "cached");
@@ -156,7 +156,7 @@ export class Intake {
   }
 
   /** On a refusal the document is thrown away, because it may be half changed. */
-  async #apply(held: HeldLog, envelope: Envelope): Promise<string | undefined> {
+  async #apply(held: HeldLog, envelope: Envelope): Promise<DocumentRefusal | undefined> {
     if (envelope.header.kind === "SNAP") {
       const started = LogDocument.start(envelope);
       if (typeof started === "string") return started;

@@ -34,6 +34,7 @@ import { OwnLogs } from "./own-logs.ts";
 import { Positions, type LogFact } from "./positions.ts";
 import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
+import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
 import type { Reception, Replica } from "./replica.ts";
 import { createReplica } from "./state-replica.ts";
 import { Shelf } from "./shelf.ts";
@@ -97,12 +98,13 @@ export class State {
     this.siteId = idOf<SiteId>(siteKey.publicKey);
     const announcer = new Announcer(log);
     const queue = new CommitQueue(store, () => announcer.announce());
-    const intake = new Intake({ store, shelf: this.#shelf, log, quarantine, clock, queue });
+    const refusals = new RefusalLog(log, clock, () => book.authority);
+    const intake = new Intake({ store, shelf: this.#shelf, refusals, quarantine, clock, queue });
     const [positions, views] = [this.#positions, this.#views];
     this.#announcer = announcer;
     this.#queue = queue;
     this.#incoming = new Incoming({ book, intake, positions, views, announcer });
-    this.replica = createReplica({
+    const replica = createReplica({
       store,
       statements: book.set,
       positions,
@@ -115,6 +117,7 @@ export class State {
       },
       receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
+    this.replica = tellingRefusals(replica, refusals);
   }
 
   get meshId(): MeshId | undefined {

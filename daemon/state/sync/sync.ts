@@ -12,6 +12,7 @@ import type { SyncHello } from "../../../protocol/sync-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
+import { SparingLog } from "../../observe/sparing-log.ts";
 import type { NewItem, Replica } from "../replica.ts";
 import { answerRound } from "./answer.ts";
 import { Conversation, makeHello, objection, STATE_PROTOCOL } from "./conversation.ts";
@@ -62,6 +63,7 @@ export class Sync {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #sparingLog: SparingLog;
   readonly #meshId: () => MeshId | undefined;
   readonly #peers = new Map<SiteId, Peer>();
   readonly #recent = new RecentItems();
@@ -77,6 +79,7 @@ export class Sync {
     this.#transport = options.transport;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#sparingLog = new SparingLog(options.log, () => options.clock.monotonicMs());
     this.#meshId = options.meshId;
     this.#rounds = new Rounds(options.clock, (peer) => this.#round(this.#peer(peer)));
   }
@@ -291,7 +294,9 @@ export class Sync {
   #count(peer: Peer, refused: number): void {
     if (refused === 0) return;
     peer.refused += refused;
-    this.#log.warn("A peer sent what is not valid", { peer: peer.id, refused });
+    this.#sparingLog.warn(peer.id, "A peer sent what is not valid", () => ({
+      ...{ peer: peer.id, refused, refusedSinceStart: peer.refused },
+    }));
   }
 
   async #using(
