@@ -48,8 +48,13 @@ export function deriveOwnerKeys(root: Uint8Array): OwnerKeys {
     box: { publicKey: box.publicKey, secretKey: box.secretKey },
     recoverySeed,
     recoveryKey: idOf<PeerKey>(signingKey(recoverySeed).publicKey),
-    meshRecoveryKey: idOf<PeerKey>(signingKey(derive(root, "mesh-recover")).publicKey),
+    meshRecoveryKey: idOf<PeerKey>(meshRecoveryKey(root).publicKey),
   };
+}
+
+/** The key that signs epochs and votes when the operators cannot. */
+export function meshRecoveryKey(root: Uint8Array): SigningKey {
+  return signingKey(derive(root, "mesh-recover"));
 }
 
 function derive(root: Uint8Array, name: string): Uint8Array {

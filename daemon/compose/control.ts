@@ -3,6 +3,7 @@ import { PLEACH_VERSION } from "../config/version.ts";
 import { aboutRoutes } from "../control/about-routes.ts";
 import { backupRoutes } from "../control/backup-routes.ts";
 import { conflictRoutes } from "../control/conflict-routes.ts";
+import { decisionRoutes } from "../control/decision-routes.ts";
 import { dnsRoutes } from "../control/dns-routes.ts";
 import { eventRoutes } from "../control/event-routes.ts";
 import { inventoryRoutes } from "../control/inventory-routes.ts";
@@ -12,6 +13,7 @@ import { ControlServer } from "../control/server.ts";
 import { statusRoutes } from "../control/status-routes.ts";
 import { backupPort } from "../ports/backup.ts";
 import { conflictPort } from "../ports/conflicts.ts";
+import { decisionPort } from "../ports/decisions.ts";
 import { inventoryPort } from "../ports/inventory.ts";
 import { gatherStatus } from "../ports/status.ts";
 import type { Features } from "./features.ts";
@@ -66,6 +68,14 @@ export async function startControl(
       status,
       eventRoutes(events),
       membershipRoutes(membership),
+      decisionRoutes(
+        decisionPort({
+          state,
+          siteKey: foundation.siteKey,
+          askAll: (timeoutMs) => network.sync.askAll(timeoutMs),
+          linked: () => mesh.links(),
+        }),
+      ),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
       dnsRoutes(dnsControl),
       conflictRoutes(conflictPort(state, foundation.write)),

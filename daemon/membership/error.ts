@@ -5,6 +5,7 @@ export class MembershipError extends PleachError<
   | "E-MESH-MEMBER" // this node is in a mesh already
   | "E-MESH-NONE" // this node is in no mesh yet
   | "E-MESH-STATEMENT" // a statement would have no effect
+  | "E-LEAVE" // this site cannot leave
   | "E-INVITE-UNKNOWN" // no such invitation is open here
   | "E-INVITE-MANY" // too many open invitations
   | "E-INVITE-ADDRESS" // nobody could reach this node

@@ -1,0 +1,83 @@
+/** Where the logs of a site end, and what lies behind given ends, for decisions that cut them. */
+import { readEnvelope } from "../../protocol/envelope.ts";
+import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
+import type { LogHead } from "../../protocol/log-head.ts";
+import { RECORD_CLASSES } from "../../protocol/record-class.ts";
+import type { CutEffect, EffectRequest, EndsRequest } from "../control/shapes-decisions.ts";
+import type { State } from "../state/state.ts";
+
+/** Enough for a person to see what is hit. */
+const MAX_RECORDS = 1000;
+
+/** The last entry of each log that is here, or that the site wrote before a time by its clock. */
+export async function logEnds(
+  state: State,
+  { site, classes, sinceMs }: EndsRequest,
+): Promise<LogHead[]> {
+  const logs = logsOf(state, site as SiteId, classes);
+  const ends = logs.map(async ({ log, seq, head }) =>
+    sinceMs === null ? { log, seq, head } : lastBefore(state, log, sinceMs),
+  );
+  return (await Promise.all(ends)).flatMap((end) => end ?? []);
+}
+
+/** What behind the ends would count no more. */
+export async function cutEffect(
+  state: State,
+  {
+    site,
+    classes,
+    logs: ends,
+  }: Pick<EffectRequest, "site" | "classes"> & {
+    readonly logs: readonly { readonly log: string; readonly seq: number }[];
+  },
+): Promise<CutEffect> {
+  const endOf = new Map(ends.map(({ log, seq }) => [log, seq]));
+  let kept = 0;
+  let cut = 0;
+  let firstCutAtMs: number | null = null;
+  for (const { log, seq, retired } of logsOf(state, site as SiteId, classes)) {
+    const end = endOf.get(log) ?? 0;
+    kept += Math.min(end, seq);
+    // What a later log has taken up shows from there.
+    if (end >= seq || retired) continue;
+    cut += seq - end;
+    const atMs = await writtenAtMs(state, log, end + 1);
+    if (atMs !== null && atMs < (firstCutAtMs ?? Infinity)) firstCutAtMs = atMs;
+  }
+  const view = state.view();
+  const records = RECORD_CLASSES.filter((each) => classes?.includes(each) ?? true).flatMap(
+    (recordClass) =>
+      view
+        .entries(recordClass)
+        .filter(({ author, log, seq }) => author === site && seq > (endOf.get(log) ?? 0))
+        .map(({ key }) => ({ class: recordClass, key })),
+  );
+  return { kept, cut, firstCutAtMs, records: records.slice(0, MAX_RECORDS) };
+}
+
+function logsOf(state: State, site: SiteId, classes: readonly string[] | null) {
+  return state
+    .logHeads()
+    .filter((fact) => fact.author === site && (classes?.includes(fact.class) ?? true));
+}
+
+/** The entry before the first one that was written at this time or later. */
+async function lastBefore(state: State, log: LogId, sinceMs: number): Promise<LogHead | undefined> {
+  let last: { readonly seq: number; readonly head: EnvelopeId } | undefined;
+  for await (const bytes of state.replica.envelopesFrom(log, 0)) {
+    const { id, header } = readEnvelope(bytes);
+    if (header.wallMs >= sinceMs) break;
+    last = { seq: header.seq, head: id };
+  }
+  return last === undefined ? undefined : { log, ...last };
+}
+
+/** By the site's own clock; null when the entry is not kept here any more. */
+async function writtenAtMs(state: State, log: LogId, seq: number): Promise<number | null> {
+  for await (const bytes of state.replica.envelopesFrom(log, seq - 1)) {
+    const { header } = readEnvelope(bytes);
+    return header.seq === seq ? header.wallMs : null;
+  }
+  return null;
+}
