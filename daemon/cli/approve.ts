@@ -31,6 +31,7 @@ import { z } from "zod";
 import { help, type CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { fromBase64, toBase64 } from "./membership-calls.ts";
+import { askLinkedMembers } from "./mesh-knowledge.ts";
 import { openOperatorFile } from "./people-files.ts";
 import { confirm } from "./terminal.ts";
 
@@ -80,6 +81,7 @@ async function approve(context: CliContext, text: string, options: ApproveOption
       exit: 5,
     });
   }
+  await askLinkedMembers(context);
   const statements = await signAll(context, application, operator, options.zones);
   await client.post(
     "/v1/membership/statements",

@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./facts.ts")).factsCommand,
   },
   {
+    name: "grant",
+    summary: "let a site write a zone",
+    load: async () => (await import("./grant.ts")).grantCommand,
+  },
+  {
     name: "init",
     summary: "found a mesh with this machine",
     load: async () => (await import("./init.ts")).initCommand,
@@ -67,6 +72,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "keys",
     summary: "recovery sheets",
     load: async () => (await import("./keys.ts")).keysCommand,
+  },
+  {
+    name: "leave",
+    summary: "end the membership of this site",
+    load: async () => (await import("./leave.ts")).leaveCommand,
   },
   {
     name: "operators",
@@ -89,14 +99,39 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).restoreCommand,
   },
   {
+    name: "revoke",
+    summary: "expel a site or an operator",
+    load: async () => (await import("./revoke.ts")).revokeCommand,
+  },
+  {
     name: "service",
     summary: "what runs for people, and where",
     load: async () => (await import("./service.ts")).serviceCommand,
   },
   {
+    name: "sign",
+    summary: "what waits for a signature, on the mesh or by file",
+    load: async () => (await import("./sign.ts")).signCommand,
+  },
+  {
     name: "status",
     summary: "what is well and what needs a person",
     load: async () => (await import("./status.ts")).statusCommand,
+  },
+  {
+    name: "suspend",
+    summary: "hold up what a site or an operator makes",
+    load: async () => (await import("./suspend.ts")).suspendCommand,
+  },
+  {
+    name: "ungrant",
+    summary: "take a right to write back",
+    load: async () => (await import("./grant.ts")).ungrantCommand,
+  },
+  {
+    name: "unsuspend",
+    summary: "end a suspension",
+    load: async () => (await import("./suspend.ts")).unsuspendCommand,
   },
   {
     name: "wait",

@@ -26,6 +26,8 @@ export class CommandError extends PleachError<
   | "E-APPLICATION" // an application is not what it should be
   | "E-JOIN" // an application was declined or cannot succeed any more
   | "E-MESH-MEMBER" // this node is in a mesh already
+  | "E-MESH-NONE" // this node is in no mesh yet
+  | "E-DECISION" // a decision cannot be made, or would have no effect
   | "E-OPERATOR" // the key is not that of an operator
   | "E-OWNER" // the phrase is not that of an owner of this mesh
 > {}

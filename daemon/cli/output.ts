@@ -129,6 +129,21 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
+/** Lines of whole words, none longer than `width` unless a word is. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 function processSinks(): Sinks {
   const { stdout, stderr, env } = process;
   return {

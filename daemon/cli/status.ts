@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { statusShape, type Status } from "../control/shapes-status.ts";
 import { help, type CliContext } from "./context.ts";
-import type { Output, Tint } from "./output.ts";
+import { wrap, type Output, type Tint } from "./output.ts";
 import { formatDuration } from "./quantities.ts";
 import { sheetsLeft } from "./sheet-files.ts";
 
@@ -64,18 +64,4 @@ export function statusText(report: Status, out: Pick<Output, "tint">): string {
     lines.push("", ...wrap(sentence, WIDTH));
   }
   return lines.join("\n");
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

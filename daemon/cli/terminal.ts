@@ -55,6 +55,19 @@ export async function confirm(question: string, yes: boolean): Promise<void> {
   }
 }
 
+/**
+ * Asks for a name to be typed, before an act that nothing undoes; `--yes` takes it for typed.
+ *
+ * @throws CommandError E-CONFIRM when something else is typed.
+ */
+export async function confirmName(name: string, yes: boolean): Promise<void> {
+  if (yes) return;
+  const answer = await ask(`Nothing undoes this. Type ${name} to go on: `, "--yes");
+  if (answer.trim() !== name) {
+    throw new CommandError("E-CONFIRM", `It was not confirmed: ${name} was to be typed.`);
+  }
+}
+
 function requireTerminal(question: string, instead: string): void {
   if (isInteractive()) return;
   const asked = question.trim().replace(/[?:]$/, "");

@@ -1,0 +1,72 @@
+/** Who signs a decision: an operator with its key file, or the mesh's recovery key from a phrase. */
+import type { Command } from "commander";
+import { idOf, type OperatorId, type PeerKey } from "../../protocol/ids.ts";
+import { meshRecoveryKey } from "../../protocol/owner-keys.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import type { SignerId } from "../../protocol/statement-head.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import type { MeshKnowledge } from "./mesh-knowledge.ts";
+import { openOperatorFile, readPhrase } from "./people-files.ts";
+
+export interface SignerOptions {
+  readonly operatorKey?: string;
+  readonly passphraseFile?: string;
+  readonly phraseFile?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface DecisionSigner {
+  readonly id: SignerId;
+  readonly name: string;
+  readonly key: SigningKey;
+}
+
+/** @param byRecovery - Whether a recovery key may sign it, too: epochs and votes. */
+export function withSignerOptions(command: Command, byRecovery: boolean): Command {
+  command
+    .option("--operator-key <file>", "your operator key")
+    .option("--passphrase-file <file>", "its passphrase, on the first line");
+  if (byRecovery) {
+    command.option("--phrase-file <file>", "sign with the recovery key of this phrase or sheet");
+  }
+  return command.option("--dry-run", "show what it would do, and change nothing");
+}
+
+/** Fails before anything is asked when no key is named. */
+export function mustNameKey(options: SignerOptions): void {
+  if (options.operatorKey !== undefined && options.phraseFile !== undefined) {
+    throw new UsageError("Give --operator-key or --phrase-file, not both.");
+  }
+  if (options.operatorKey !== undefined || options.phraseFile !== undefined) return;
+  throw new UsageError(
+    "A decision takes an operator's key.",
+    "Give --operator-key FILE; --dry-run shows without a key what would happen.",
+  );
+}
+
+/**
+ * Opens the key.
+ *
+ * @throws CommandError E-OPERATOR when the mesh does not know it.
+ */
+export async function openSigner(
+  options: SignerOptions,
+  { authority }: MeshKnowledge,
+): Promise<DecisionSigner> {
+  if (options.operatorKey === undefined) {
+    const key = meshRecoveryKey(await readPhrase(options.phraseFile));
+    const id = idOf<PeerKey>(key.publicKey);
+    if (authority.recovery.keys.includes(id)) return { id, name: "the recovery key", key };
+    throw new CommandError("E-OPERATOR", "The phrase gives no recovery key of this mesh.", {
+      hint: "It is the phrase of whoever founded the mesh, unless that was changed since.",
+      exit: 5,
+    });
+  }
+  const operator = await openOperatorFile(options.operatorKey, options.passphraseFile);
+  const known = authority.operators.get(operator.key as OperatorId);
+  if (known !== undefined) return { id: operator.key, name: known.name, key: operator.sign };
+  throw new CommandError("E-OPERATOR", `${operator.name} is no operator of this mesh.`, {
+    hint: "Look who is:  pleach operators",
+    exit: 5,
+  });
+}

@@ -1,0 +1,94 @@
+/**
+ * The content of an EPOCH for what somebody wants to change; all else stays as it is.
+ */
+import type { EpochBody } from "../../protocol/epoch-statement.ts";
+import type { OperatorId, SiteId, StatementId } from "../../protocol/ids.ts";
+import { isUnknown } from "../../protocol/statement.ts";
+import type { SignerId } from "../../protocol/statement-head.ts";
+import { UsageError } from "./exit.ts";
+import type { MeshKnowledge } from "./mesh-knowledge.ts";
+
+type Operator = EpochBody["operators"][number];
+export type EpochContent = Omit<EpochBody, "v" | "mesh" | "by" | "seq" | "prev" | "lamport">;
+
+export interface EpochChange {
+  readonly add?: readonly Operator[];
+  readonly drop?: readonly OperatorId[];
+  /** For a dropped operator: the last of its statements that counts. Default: the last known. */
+  readonly lastCounting?: { readonly seq: number; readonly head: StatementId };
+  /** Default: it stays a majority if it was one, and as it was if not. */
+  readonly threshold?: number;
+  readonly revokes?: EpochBody["revokes"];
+  readonly unsuspends?: readonly StatementId[];
+}
+
+/** More than half. */
+export function majorityOf(operators: number): number {
+  return Math.floor(operators / 2) + 1;
+}
+
+/** @throws UsageError for what no epoch can be: no operator left, a threshold above their number. */
+export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochContent {
+  const { epoch, operators, threshold, recovery, features, rules } = mesh.authority;
+  const dropped = new Set(change.drop);
+  const all = [...operators].map(([key, { name }]) => ({ key, name }));
+  const next = [...all.filter(({ key }) => !dropped.has(key)), ...(change.add ?? [])];
+  if (next.length === 0) {
+    throw new UsageError(
+      "A mesh cannot be without operators.",
+      "Add another one first:  pleach operators add FILE.pub",
+    );
+  }
+  const usual =
+    threshold === majorityOf(all.length)
+      ? majorityOf(next.length)
+      : Math.min(threshold, next.length);
+  const decideBy = change.threshold ?? usual;
+  if (decideBy > next.length) {
+    throw new UsageError(`${decideBy} signatures cannot come from ${next.length} operators.`);
+  }
+  return {
+    kind: "EPOCH",
+    n: epoch.n + 1,
+    parents: epoch.ids.toSorted(),
+    operators: next,
+    threshold: decideBy,
+    recovery: { keys: [...recovery.keys], threshold: recovery.threshold },
+    features: [...features].toSorted(),
+    rules,
+    chains: chainsOf(mesh, dropped, change.lastCounting),
+    revokes: [...(change.revokes ?? [])],
+    unsuspends: [...(change.unsuspends ?? [])],
+  };
+}
+
+/** Where the chains of the operators of all parents end. */
+function chainsOf(
+  mesh: MeshKnowledge,
+  dropped: ReadonlySet<OperatorId>,
+  lastCounting: EpochChange["lastCounting"],
+): EpochBody["chains"] {
+  return [...operatorsOfParents(mesh)].flatMap((by) => {
+    if (lastCounting !== undefined && dropped.has(by)) return { by, ...lastCounting };
+    const { seq, prev } = mesh.headOf(by);
+    return seq === 1 ? [] : { by, seq: seq - 1, head: prev as StatementId };
+  });
+}
+
+function operatorsOfParents({ statements, authority }: MeshKnowledge): Set<OperatorId> {
+  const parents = new Set<string>(authority.epoch.ids);
+  const keys = statements.flatMap(({ id, body }) => {
+    if (!parents.has(id) || isUnknown(body)) return [];
+    return body.kind === "GENESIS" || body.kind === "EPOCH"
+      ? body.operators.map(({ key }) => key)
+      : [];
+  });
+  return new Set([...keys, ...authority.operators.keys()]);
+}
+
+/** The open suspensions of a key: a decision about it for good ends them. */
+export function suspensionsOf(mesh: MeshKnowledge, key: SignerId | SiteId): StatementId[] {
+  return mesh.authority.suspensions
+    .filter((each) => (each.key as string) === key)
+    .map(({ id }) => id);
+}
