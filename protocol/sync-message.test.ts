@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { encodeCbor } from "./cbor.ts";
 import { MAX_ENVELOPE_BYTES } from "./envelope.ts";
-import { idOf, sha256, type EnvelopeId, type LogId, type MeshId, type SiteId } from "./ids.ts";
+import { idOf, sha256, type EnvelopeId, type LogId, type MeshId } from "./ids.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
@@ -27,7 +27,6 @@ const hello: SyncMessage = {
 
 test("every message comes back as it was", () => {
   const log = idOf<LogId>(hash.subarray(0, 16));
-  const author = idOf<SiteId>(hash);
   const messages: SyncMessage[] = [
     hello,
     { v: 1, kind: "digests", classes: { zone: Array.from({ length: 16 }, () => hello.state) } },
@@ -35,7 +34,7 @@ test("every message comes back as it was", () => {
     {
       v: 1,
       kind: "vectors",
-      logs: [{ log, author, part: 255, seq: 7, head: idOf<EnvelopeId>(hash), fromSeq: 0 }],
+      logs: [{ log, seq: 7, head: idOf<EnvelopeId>(hash), fromSeq: 0, yours: true }],
       more: true,
     },
     { v: 1, kind: "envelopes-wanted", logs: [{ log, after: 0 }] },
@@ -49,8 +48,8 @@ test("every message comes back as it was", () => {
 });
 
 test("a field of a later version is ignored", () => {
-  const wire = encodeCbor({ v: 1, kind: "digests-wanted", depth: 2 });
-  assert.deepEqual(decodeSyncMessage(wire), { v: 1, kind: "digests-wanted" });
+  const wire = encodeCbor({ v: 1, kind: "statement-ids-wanted", depth: 2 });
+  assert.deepEqual(decodeSyncMessage(wire), { v: 1, kind: "statement-ids-wanted" });
 });
 
 test("a largest envelope fits into a frame", () => {
@@ -66,7 +65,7 @@ test("a wrong size, an unknown kind, a bucket that is none and another version a
     encodeCbor({ v: 1, kind: "statements-wanted", ids: [new Uint8Array(31)] }),
     encodeCbor({ v: 1, kind: "gossip" }),
     encodeCbor({ v: 1, kind: "vectors-wanted", class: "site", buckets: [16] }),
-    encodeCbor({ v: 2, kind: "digests-wanted" }),
+    encodeCbor({ v: 2, kind: "statement-ids-wanted" }),
     encodeCbor({
       v: 1,
       kind: "push",

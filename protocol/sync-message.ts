@@ -21,7 +21,6 @@ import {
   type EnvelopeId,
   type LogId,
   type MeshId,
-  type SiteId,
   type StatementId,
 } from "./ids.ts";
 import { MAX_SIGNED_HEADER_BYTES } from "./signed-header.ts";
@@ -56,10 +55,13 @@ const hello = z.object({
   /** Digest of all statements, and of the heads of all logs, as the sender holds them. */
   statements: digest,
   state: digest,
+  /** In an answer to another state digest: the digest of each group of classes. */
+  classes: z.record(classGroup, digest).optional(),
 });
 
 const statementIdsWanted = z.object({ v: z.literal(1), kind: z.literal("statement-ids-wanted") });
 
+/** Ascending. */
 const statementIds = z.object({
   v: z.literal(1),
   kind: z.literal("statement-ids"),
@@ -80,12 +82,16 @@ const statements = z.object({
   more,
 });
 
-const digestsWanted = z.object({ v: z.literal(1), kind: z.literal("digests-wanted") });
+const digestsWanted = z.object({
+  v: z.literal(1),
+  kind: z.literal("digests-wanted"),
+  classes: z.array(classGroup).max(64),
+});
 
 const digests = z.object({
   v: z.literal(1),
   kind: z.literal("digests"),
-  /** Per group of classes the digests of its 16 buckets, in order. */
+  /** Of each group that was asked for and is known, the digests of its 16 buckets, in order. */
   classes: z.record(classGroup, z.array(digest).length(BUCKETS_PER_CLASS)),
 });
 
@@ -96,6 +102,7 @@ const vectorsWanted = z.object({
   buckets: z.array(z.int().min(0).max(15)).max(BUCKETS_PER_CLASS),
 });
 
+/** Logs ascending by id. */
 const vectors = z.object({
   v: z.literal(1),
   kind: z.literal("vectors"),
@@ -103,13 +110,13 @@ const vectors = z.object({
     .array(
       z.object({
         log: idField<LogId>(16),
-        author: idField<SiteId>(32),
-        part: z.int().min(0).max(255),
         /** The newest entry that the sender holds, and the digest of its header. */
         seq: count,
         head: idField<EnvelopeId>(32),
         /** The first entry that the sender can send: a snapshot, or entry 1. */
         fromSeq: count,
+        /** The site that asked is its author. */
+        yours: z.literal(true).optional(),
       }),
     )
     .max(4096),
@@ -158,6 +165,14 @@ const stored = z.object({
   logs: z.array(z.object({ log: idField<LogId>(16), seq: count })).max(4096),
 });
 
+/** The last word of the opener of a round: what it holds durably now. No answer. */
+const done = z.object({
+  v: z.literal(1),
+  kind: z.literal("done"),
+  statements: digest,
+  state: digest,
+});
+
 const push = z.object({
   v: z.literal(1),
   kind: z.literal("push"),
@@ -195,6 +210,7 @@ const message = z.discriminatedUnion("kind", [
   headersWanted,
   headers,
   stored,
+  done,
   push,
   pushed,
   refusal,

@@ -20,6 +20,7 @@ export function guardedReplica(replica: Replica, require: RequireRoom): Replica 
     statement: (id) => replica.statement(id),
     vector: (recordClass, bucket) => replica.vector(recordClass, bucket),
     envelopesFrom: (log, afterSeq) => replica.envelopesFrom(log, afterSeq),
+    position: (log) => replica.position(log),
     wantedAfter: (log) => replica.wantedAfter(log),
     headersOf: (log, afterSeq, of) => replica.headersOf(log, afterSeq, of),
     receiveHeader: (bytes, from) => replica.receiveHeader(bytes, from),

@@ -68,6 +68,8 @@ export interface Replica {
   statement(id: StatementId): Uint8Array | undefined;
   /** All logs of a bucket (0 to 15), sorted by id. */
   vector(group: ClassGroup, bucket: number): readonly LogPosition[];
+  /** How far a log counts here; undefined when none of it does. */
+  position(log: LogId): LogPosition | undefined;
   /**
    * Behind which entry those of a log are of use here, 0 for all; undefined when none are: other
    * logs have taken it up whole, or nothing more of it may count.

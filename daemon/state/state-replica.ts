@@ -53,6 +53,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
     classDigest: (group) => positions.classDigest(group),
     vector: (group, bucket) => positions.bucket(group, bucket),
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
+    position: (log) => positions.get(log),
     wantedAfter: (log) => positions.get(log)?.seq ?? 0,
     headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),
     async receiveStatement(bytes, from) {

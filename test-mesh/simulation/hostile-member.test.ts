@@ -105,9 +105,12 @@ test("bytes that are no message, and messages out of order, end the channel only
   const bad: readonly Uint8Array[][] = [
     [new Uint8Array(300 * 1024)],
     [Buffer.from("GET / HTTP/1.1\r\n\r\n")],
-    [encodeSyncMessage({ v: 1, kind: "digests-wanted" })],
+    [encodeSyncMessage({ v: 1, kind: "digests-wanted", classes: [] })],
     [encodeSyncMessage(hello("round")), encodeSyncMessage(hello("round"))],
-    [encodeSyncMessage(hello("push")), encodeSyncMessage({ v: 1, kind: "digests-wanted" })],
+    [
+      encodeSyncMessage(hello("push")),
+      encodeSyncMessage({ v: 1, kind: "digests-wanted", classes: [] }),
+    ],
   ];
   for (const frames of bad) {
     const channel = await call(mesh, hostile);

@@ -1,5 +1,6 @@
 /** The answering side of a round: it tells what it holds and sends what it is asked for. */
-import { BUCKETS_PER_CLASS, type SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { SiteId } from "../../../protocol/ids.ts";
+import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
 import type { Replica } from "../replica.ts";
 import { inFrames, type Conversation } from "./conversation.ts";
@@ -8,8 +9,16 @@ import { SyncError } from "./sync-error.ts";
 /** Entries of a list in one frame: at 120 bytes each, well below the largest frame. */
 const LIST_FILL = 1024;
 
-/** Answers until the peer ends. Rejects when it leaves the order of the exchange. */
-export async function answerRound(talk: Conversation, replica: Replica): Promise<void> {
+/**
+ * Answers until the peer ends. Rejects when it leaves the order of the exchange.
+ *
+ * @returns what the peer holds at the end, if it told.
+ */
+export async function answerRound(
+  talk: Conversation,
+  replica: Replica,
+): Promise<SyncMessageOf<"done"> | undefined> {
+  let done: SyncMessageOf<"done"> | undefined;
   for (;;) {
     const message = await talk.hearAny();
     if (message === undefined) break;
@@ -25,10 +34,10 @@ export async function answerRound(talk: Conversation, replica: Replica): Promise
         }
         break;
       case "digests-wanted":
-        await talk.say({ v: 1, kind: "digests", classes: allDigests(replica) });
+        await talk.say({ v: 1, kind: "digests", classes: digests(replica, message.classes) });
         break;
       case "vectors-wanted":
-        for (const { list, more } of pages(positions(replica, message))) {
+        for (const { list, more } of pages(positions(replica, message, talk.peer))) {
           await talk.say({ v: 1, kind: "vectors", logs: [...list], more });
         }
         break;
@@ -48,6 +57,9 @@ export async function answerRound(talk: Conversation, replica: Replica): Promise
       case "stored":
         for (const { log, seq } of message.logs) replica.noteConfirmed(log, seq, talk.peer);
         break;
+      case "done":
+        done = message;
+        break;
       case "hello":
       case "statement-ids":
       case "statements":
@@ -62,6 +74,7 @@ export async function answerRound(talk: Conversation, replica: Replica): Promise
     }
   }
   await talk.end();
+  return done;
 }
 
 function* statements(
@@ -81,15 +94,25 @@ async function* envelopes(
   for (const { log, after } of logs) yield* replica.envelopesFrom(log, after);
 }
 
-function allDigests(replica: Replica): Record<string, string[]> {
-  return Object.fromEntries(CLASS_GROUPS.map((name) => [name, [...replica.classDigest(name)]]));
+function digests(replica: Replica, asked: readonly string[]): Record<string, string[]> {
+  const known = CLASS_GROUPS.filter((name) => asked.includes(name));
+  return Object.fromEntries(known.map((name) => [name, [...replica.classDigest(name)]]));
 }
 
-function positions(replica: Replica, asked: SyncMessageOf<"vectors-wanted">) {
-  const known = CLASS_GROUPS.find((group) => group === asked.class);
+function positions(
+  replica: Replica,
+  asked: SyncMessageOf<"vectors-wanted">,
+  peer: SiteId,
+): SyncMessageOf<"vectors">["logs"] {
+  const known = CLASS_GROUPS.find((name) => name === asked.class);
   if (known === undefined) return [];
-  const buckets = new Set(asked.buckets.filter((bucket) => bucket < BUCKETS_PER_CLASS));
-  return [...buckets].flatMap((bucket) => [...replica.vector(known, bucket)]);
+  const buckets = [...new Set(asked.buckets)].toSorted((a, b) => a - b);
+  return buckets.flatMap((bucket) =>
+    replica.vector(known, bucket).map(({ log, seq, head, fromSeq, author }) => {
+      const place = { log, seq, head, fromSeq };
+      return author === peer ? { ...place, yours: true as const } : place;
+    }),
+  );
 }
 
 function* pages<Entry>(

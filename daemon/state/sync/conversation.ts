@@ -2,7 +2,8 @@
  * One channel of `/pleach/state/1`, spoken in messages: each wait bounded, each frame paced and
  * checked, each answer of the kind that was asked for.
  */
-import type { MeshId, SiteId } from "../../../protocol/ids.ts";
+import { sha256, toHex, type MeshId, type SiteId } from "../../../protocol/ids.ts";
+import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
@@ -29,6 +30,9 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const FRAME_FILL_BYTES = 64 * 1024;
 /** And items, because syncing costs by the item. */
 const FRAME_FILL_ITEMS = 256;
+
+/** Tokens that an unsound item costs on top: 10 of them a second, at a member's rate. */
+const REFUSED_COST = 50;
 
 export class Conversation {
   readonly #channel: Channel;
@@ -76,6 +80,11 @@ export class Conversation {
     await this.#pace.take(items.length);
   }
 
+  /** Makes a peer that sends what is unsound wait for its next turn. */
+  async payForRefused(items: number): Promise<void> {
+    if (items > 0) await this.#pace.take(items * REFUSED_COST);
+  }
+
   end(): Promise<void> {
     return this.#channel.end();
   }
@@ -93,6 +102,19 @@ export function makeHello(use: SyncHello["use"], mesh: MeshId, replica: Replica)
     statements: replica.statementDigest(),
     state: replica.stateDigest(),
   };
+}
+
+/** Stands for all 16 buckets of a class. */
+export function classDigestOf(buckets: readonly string[]): string {
+  return toHex(sha256("pleach/class/1\0", ...buckets));
+}
+
+/** The answer to a HELLO in a round: of another state it tells which classes may differ. */
+export function answerHello(hello: SyncHello, mesh: MeshId, replica: Replica): SyncHello {
+  const own = makeHello("round", mesh, replica);
+  if (own.state === hello.state) return own;
+  const digests = CLASS_GROUPS.map((name) => [name, classDigestOf(replica.classDigest(name))]);
+  return { ...own, classes: Object.fromEntries(digests) as Record<string, string> };
 }
 
 /**

@@ -5,26 +5,14 @@
  * Snapshots come first. They are few, they outlive the entries between them, and the last one that
  * both sides know bounds where to look among the entries.
  */
-import type { LogId, SiteId } from "../../../protocol/ids.ts";
+import type { LogId } from "../../../protocol/ids.ts";
 import { readSignedHeader } from "../../../protocol/signed-header.ts";
-import type { HeaderKind, HeaderReception, Replica } from "../replica.ts";
+import type { HeaderKind, HeaderReception } from "../replica.ts";
+import type { Asking } from "./asking.ts";
 import { SyncError } from "./sync-error.ts";
 
 /** Of about 64 KiB each: a log with more snapshots, or more entries between two, is not honest. */
 const MAX_PAGES = 256;
-
-/** How the walk speaks with the peer. */
-export interface HeaderTalk {
-  readonly peer: SiteId;
-  /** One page of headers, ascending from behind `after`; paid for. */
-  ask(
-    log: LogId,
-    after: number,
-    of: HeaderKind,
-  ): Promise<{ readonly items: readonly Uint8Array[]; readonly more: boolean }>;
-  /** The peer sent a header that is not sound. */
-  countRefused(): void;
-}
 
 /**
  * Looks for the place where the peer's history of a log parts from the one held here.
@@ -33,14 +21,13 @@ export interface HeaderTalk {
  * @returns whether a fork was proven.
  */
 export async function compareHeaders(
-  talk: HeaderTalk,
-  replica: Replica,
+  asking: Asking,
   log: LogId,
   lastSeq: number,
 ): Promise<boolean> {
   let common = 0;
   for (const which of ["snapshots", "entries"] as const) {
-    for await (const { seq, told } of walk(talk, replica, log, common, which)) {
+    for await (const { seq, told } of walk(asking, log, common, which)) {
       if (told === "forked") return true;
       if (seq > lastSeq) break;
       if (told === "known" || told === "kept") common = seq;
@@ -56,33 +43,31 @@ export async function compareHeaders(
  * @returns false when they do not follow on what is held here.
  */
 export async function takeSnapshotChain(
-  talk: HeaderTalk,
-  replica: Replica,
+  asking: Asking,
   log: LogId,
   afterSeq: number,
 ): Promise<boolean> {
-  for await (const { told } of walk(talk, replica, log, afterSeq, "snapshots")) {
+  for await (const { told } of walk(asking, log, afterSeq, "snapshots")) {
     if (told !== "kept" && told !== "known") return false;
   }
   return true;
 }
 
 async function* walk(
-  talk: HeaderTalk,
-  replica: Replica,
+  asking: Asking,
   log: LogId,
   afterSeq: number,
   of: HeaderKind,
 ): AsyncGenerator<{ readonly seq: number; readonly told: HeaderReception }> {
   let last = afterSeq;
   for (let page = 0; page < MAX_PAGES; page++) {
-    const { items, more } = await talk.ask(log, last, of);
+    await asking.talk.say({ v: 1, kind: "headers-wanted", log, after: last, of });
+    const { items, more } = await asking.hear("headers");
+    await asking.talk.payFor(items);
     for (const bytes of items) {
-      const told = await replica.receiveHeader(bytes, talk.peer);
-      if (typeof told === "object") {
-        talk.countRefused();
-        return;
-      }
+      const told = await asking.replica.receiveHeader(bytes, asking.talk.peer);
+      asking.note(told);
+      if (typeof told === "object") return;
       // Sound by now: what is not was refused.
       const signed = readSignedHeader(bytes);
       const { seq } = signed.header;

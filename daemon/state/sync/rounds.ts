@@ -83,6 +83,21 @@ export class Rounds {
     });
   }
 
+  /** Found equal just now: a round that was planned for sooner is put off. */
+  settle(peer: SiteId): void {
+    const plan = this.#plans.get(peer);
+    if (plan?.state !== "planned") return;
+    plan.cancel();
+    plan.state = "idle";
+    plan.backoffMs = 0;
+    this.request(peer, this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    const [high = 0, low = 0] = this.#clock.random(2);
+    return PULL_MS[0] + ((high * 256 + low) / 65_536) * (PULL_MS[1] - PULL_MS[0]);
+  }
+
   #next(): void {
     while (this.#taken < MAX_ROUNDS) {
       const peer = this.#queue.shift();
@@ -111,9 +126,7 @@ export class Rounds {
     plan.backoffMs = useful ? 0 : Math.min(most, Math.max(least, plan.backoffMs * 2));
     plan.state = "idle";
     if (this.#plans.get(peer) !== plan) return;
-    const [high = 0, low = 0] = this.#clock.random(2);
-    const pauseMs = PULL_MS[0] + ((high * 256 + low) / 65_536) * (PULL_MS[1] - PULL_MS[0]);
-    this.request(peer, plan.again ? 0 : pauseMs);
+    this.request(peer, plan.again ? 0 : this.#pauseMs());
     plan.again = false;
   }
 }

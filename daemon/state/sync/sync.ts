@@ -15,13 +15,14 @@ import type { Logger } from "../../observe/log.ts";
 import { SparingLog } from "../../observe/sparing-log.ts";
 import type { NewItem, Replica } from "../replica.ts";
 import { answerRound } from "./answer.ts";
-import { Conversation, makeHello, objection, STATE_PROTOCOL } from "./conversation.ts";
+import { answerHello, Conversation, makeHello, objection, STATE_PROTOCOL } from "./conversation.ts";
 import { Peer } from "./peer.ts";
 import { answerPush, sendPush, type PushItem } from "./push.ts";
 import { RecentItems } from "./recent-items.ts";
-import { confirmAllOwn, Round, type RoundOutcome } from "./round.ts";
+import { holdRound, type RoundOutcome } from "./round.ts";
 import { Rounds } from "./rounds.ts";
 import { SyncError } from "./sync-error.ts";
+import { confirmAllOwn } from "./take-envelopes.ts";
 
 const OPEN_TIMEOUT_MS = 20_000;
 /** What came by push waits at most so long before it goes on: often it turns up from all sides. */
@@ -30,6 +31,8 @@ const PASS_ON_MS = 100;
 const PASS_ON_MAX_BYTES = 16 * 1024;
 /** Bounds of the time until the others are told that a round brought news. */
 const TELL_MS = [200, 1_000] as const;
+/** A peer that differs is asked in our turn when it has asked us, or at the latest after this. */
+const OWN_TURN_MS = 2_000;
 /** Exchanges of one use that a peer may have open with us: one may be ending as the next begins. */
 const MAX_OPEN_EACH = 2;
 
@@ -206,8 +209,8 @@ export class Sync {
           outcome = { equal: true, statements: 0, envelopes: 0, refused: 0 };
           await talk.end();
         } else {
-          const round = new Round(talk, this.#replica, this.#transport.self, this.#clock);
-          outcome = await round.run();
+          const self = this.#transport.self;
+          outcome = await holdRound(talk, this.#replica, self, this.#clock, theirs);
         }
       });
     } catch (error) {
@@ -225,7 +228,7 @@ export class Sync {
     this.#log.debug("A round brought news", { peer: peer.id, statements, envelopes, equal });
   }
 
-  #isEqual(hello: SyncHello): boolean {
+  #isEqual(hello: Pick<SyncHello, "statements" | "state">): boolean {
     return (
       hello.statements === this.#replica.statementDigest() &&
       hello.state === this.#replica.stateDigest()
@@ -278,11 +281,17 @@ export class Sync {
     const equal = this.#isEqual(hello);
     peer.compared(equal, this.#clock.monotonicMs());
     if (equal) confirmAllOwn(this.#replica, this.#transport.self, peer.id);
-    else this.#rounds.request(peer.id, 0);
-    await talk.say(makeHello("round", mesh, this.#replica));
-    await answerRound(talk, this.#replica);
-    // The peer has now what it lacked; whether that made us equal only a comparison tells.
-    if (!peer.digestEqual) this.#rounds.request(peer.id, 0);
+    else this.#rounds.request(peer.id, OWN_TURN_MS);
+    await talk.say(answerHello(hello, mesh, this.#replica));
+    const done = await answerRound(talk, this.#replica);
+    if (done === undefined) {
+      if (!peer.digestEqual) this.#rounds.request(peer.id, 0);
+      return;
+    }
+    // The peer has now what it lacked. What we lack is ours to ask for.
+    if (!this.#isEqual(done)) return this.#rounds.request(peer.id, 0);
+    peer.compared(true, this.#clock.monotonicMs());
+    this.#rounds.settle(peer.id);
   }
 
   async #answerPush(talk: Conversation, peer: Peer): Promise<void> {
