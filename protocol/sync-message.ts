@@ -165,7 +165,7 @@ const stored = z.object({
   logs: z.array(z.object({ log: idField<LogId>(16), seq: count })).max(4096),
 });
 
-/** The last word of the opener of a round: what it holds durably now. No answer. */
+/** The last word of both sides of a round, the opener first: what they hold durably now. */
 const done = z.object({
   v: z.literal(1),
   kind: z.literal("done"),

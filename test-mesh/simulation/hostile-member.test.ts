@@ -169,7 +169,7 @@ test("a flood of what is not valid is only read slowly, and is counted", async (
   const channel = await call(mesh, hostile);
   await say(channel, hello("push"));
   const startMs = mesh.time.nowMs;
-  const frames = 100;
+  const frames = 10;
   const flood = (async () => {
     for (let frame = 0; frame < frames; frame++) {
       const envelopes = Array.from({ length: 250 }, (_, i) =>
@@ -186,12 +186,12 @@ test("a flood of what is not valid is only read slowly, and is counted", async (
   })();
   await mesh.time.resolve(flood);
   const tookMs = mesh.time.nowMs - startMs;
-  assert.ok(tookMs > 35_000, `25,000 items took ${tookMs} ms`);
+  assert.ok(tookMs > 200_000, `2,500 items took ${tookMs} ms`);
   const status = mesh
     .site(0)
     .sync.status()
     .find(({ peer }) => peer === hostile.self);
-  assert.equal(status?.refused, 25_000);
+  assert.equal(status?.refused, 2_500);
 });
 
 test("only what a member says it has stored is confirmed by it", async () => {

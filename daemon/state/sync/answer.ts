@@ -3,7 +3,9 @@ import type { SiteId } from "../../../protocol/ids.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
 import type { Replica } from "../replica.ts";
-import { inFrames, type Conversation } from "./conversation.ts";
+import { inFrames, makeDone, type Conversation } from "./conversation.ts";
+import { takePush, type PushTally } from "./push.ts";
+import type { RecentItems } from "./recent-items.ts";
 import { SyncError } from "./sync-error.ts";
 
 /** Entries of a list in one frame: at 120 bytes each, well below the largest frame. */
@@ -17,6 +19,8 @@ const LIST_FILL = 1024;
 export async function answerRound(
   talk: Conversation,
   replica: Replica,
+  recentItems: RecentItems,
+  tally: PushTally,
 ): Promise<SyncMessageOf<"done"> | undefined> {
   let done: SyncMessageOf<"done"> | undefined;
   for (;;) {
@@ -57,8 +61,12 @@ export async function answerRound(
       case "stored":
         for (const { log, seq } of message.logs) replica.noteConfirmed(log, seq, talk.peer);
         break;
+      case "push":
+        await takePush(talk, replica, recentItems, message, tally);
+        break;
       case "done":
         done = message;
+        await talk.say(makeDone(replica));
         break;
       case "hello":
       case "statement-ids":
@@ -67,7 +75,6 @@ export async function answerRound(
       case "vectors":
       case "envelopes":
       case "headers":
-      case "push":
       case "pushed":
       case "refusal":
         throw new SyncError("E-SYNC-ORDER", `${message.kind} is no question of a round.`);

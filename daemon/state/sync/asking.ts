@@ -18,7 +18,7 @@ type Answer =
   | "envelopes"
   | "headers"
   | "digests"
-  | "hello";
+  | "done";
 
 export class Asking {
   readonly talk: Conversation;

@@ -104,6 +104,21 @@ export function makeHello(use: SyncHello["use"], mesh: MeshId, replica: Replica)
   };
 }
 
+/** What this node holds durably at this moment. */
+export function makeDone(replica: Replica): SyncMessageOf<"done"> {
+  return {
+    v: 1,
+    kind: "done",
+    statements: replica.statementDigest(),
+    state: replica.stateDigest(),
+  };
+}
+
+/** Whether a peer that said so holds what this node holds. */
+export function isEqual(said: Pick<SyncHello, "statements" | "state">, replica: Replica): boolean {
+  return said.statements === replica.statementDigest() && said.state === replica.stateDigest();
+}
+
 /** Stands for all 16 buckets of a class. */
 export function classDigestOf(buckets: readonly string[]): string {
   return toHex(sha256("pleach/class/1\0", ...buckets));

@@ -7,6 +7,7 @@
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Reception, Replica } from "../replica.ts";
+import { isPeersFault } from "./blame.ts";
 import type { Conversation } from "./conversation.ts";
 import type { RecentItem, RecentItems } from "./recent-items.ts";
 import { SyncError } from "./sync-error.ts";
@@ -94,48 +95,70 @@ export async function sendPush(
   }
 }
 
-/**
- * Takes pushes until the peer ends.
- *
- * @returns whether something came that needs more than was pushed, so that a round is due.
- */
+/** What pushes of a peer brought that matters after them. */
+export class PushTally {
+  /** Something came that needs more than was pushed, or does not fit what is here. */
+  roundIsDue = false;
+  /** By the peer's fault. */
+  refused = 0;
+
+  note(reception: Reception): void {
+    if (reception === "waiting") this.roundIsDue = true;
+    if (typeof reception !== "object") return;
+    if (isPeersFault(reception.refused)) this.refused++;
+    else if (reception.refused === "E-STATE-FORK") this.roundIsDue = true;
+  }
+}
+
+/** Takes pushes until the peer ends. */
 export async function answerPush(
   talk: Conversation,
   replica: Replica,
   recentItems: RecentItems,
-): Promise<{ readonly roundIsDue: boolean; readonly refused: number }> {
-  let roundIsDue = false;
-  let refused = 0;
+  tally: PushTally,
+): Promise<void> {
   for (;;) {
     const message = await talk.hearAny();
     if (message === undefined) break;
     if (message.kind !== "push") {
       throw new SyncError("E-SYNC-ORDER", `${message.kind} is no part of a push.`);
     }
-    const take = async (
-      bytes: Uint8Array,
-      receive: (bytes: Uint8Array, from: SiteId) => Promise<Reception>,
-    ): Promise<Result> => {
-      const recent = recentItems.of(bytes);
-      recent.holders.add(talk.peer);
-      recent.pushed = true;
-      const result = recent.stored ? "stored" : resultOf(await receive(bytes, talk.peer));
-      if (result === "stored") recent.stored = true;
-      return result;
-    };
-    const { statements, envelopes } = message;
-    await talk.payFor([...statements, ...envelopes]);
-    // All at once and in order: the state syncs what comes together in one write.
-    const results = await Promise.all([
-      ...statements.map((each) => take(each, (own, from) => replica.receiveStatement(own, from))),
-      ...envelopes.map((each) => take(each, (own, from) => replica.receiveEnvelope(own, from))),
-    ]);
-    roundIsDue ||= results.includes("kept");
-    refused += results.filter((result) => result === "refused").length;
-    await talk.say({ v: 1, kind: "pushed", results });
+    await takePush(talk, replica, recentItems, message, tally);
   }
   await talk.end();
-  return { roundIsDue, refused };
+}
+
+/** Takes one push, and says what became of it. */
+export async function takePush(
+  talk: Conversation,
+  replica: Replica,
+  recentItems: RecentItems,
+  { statements, envelopes }: SyncMessageOf<"push">,
+  tally: PushTally,
+): Promise<void> {
+  const take = async (
+    bytes: Uint8Array,
+    receive: (bytes: Uint8Array, from: SiteId) => Promise<Reception>,
+  ): Promise<Result> => {
+    const recent = recentItems.of(bytes);
+    recent.holders.add(talk.peer);
+    recent.pushed = true;
+    if (recent.stored) return "stored";
+    const reception = await receive(bytes, talk.peer);
+    tally.note(reception);
+    const result = resultOf(reception);
+    if (result === "stored") recent.stored = true;
+    return result;
+  };
+  const before = tally.refused;
+  await talk.payFor([...statements, ...envelopes]);
+  // All at once and in order: the state syncs what comes together in one write.
+  const results = await Promise.all([
+    ...statements.map((each) => take(each, (own, from) => replica.receiveStatement(own, from))),
+    ...envelopes.map((each) => take(each, (own, from) => replica.receiveEnvelope(own, from))),
+  ]);
+  await talk.payForRefused(tally.refused - before);
+  await talk.say({ v: 1, kind: "pushed", results });
 }
 
 function resultOf(reception: Reception): Result {

@@ -6,7 +6,7 @@ import type { RoundOutcome } from "./round.ts";
 import { Rounds } from "./rounds.ts";
 
 const peer = (index: number): SiteId => idOf<SiteId>(sha256(`peer ${index}`));
-const equal: RoundOutcome = { equal: true, statements: 0, envelopes: 0, refused: 0 };
+const equal: RoundOutcome = { equal: true, statements: 0, envelopes: 0 };
 const barren: RoundOutcome = { ...equal, equal: false };
 
 /** Rounds that last as told; notes when each began. */
@@ -28,7 +28,7 @@ function makeWorld(lastsMs: number, outcome: RoundOutcome | "failed" = equal) {
 
 test("a round at once with each new link, a few at a time, then one every 30 to 120 s", async () => {
   const { time, rounds, began, most } = makeWorld(100);
-  for (let index = 0; index < 10; index++) rounds.begin(peer(index));
+  for (let index = 0; index < 10; index++) rounds.begin(peer(index), 0);
   await time.advance(1_000);
   assert.equal(new Set(began.map((round) => round.peer)).size, 10);
   assert.equal(began.length, 10);
@@ -46,7 +46,7 @@ test("a round at once with each new link, a few at a time, then one every 30 to 
 
 test("a round that hangs gives its place to the others", async () => {
   const { time, rounds, began } = makeWorld(600_000);
-  for (let index = 0; index < 6; index++) rounds.begin(peer(index));
+  for (let index = 0; index < 6; index++) rounds.begin(peer(index), 0);
   await time.advance(9_000);
   assert.equal(began.length, 3);
   await time.advance(2_000);
@@ -56,7 +56,7 @@ test("a round that hangs gives its place to the others", async () => {
 test("a peer that differs and has nothing is asked ever more rarely, however it calls", async () => {
   for (const outcome of [barren, "failed"] as const) {
     const { time, rounds, began } = makeWorld(0, outcome);
-    rounds.begin(peer(0));
+    rounds.begin(peer(0), 0);
     for (let second = 0; second < 3_600; second++) {
       await time.advance(1_000);
       rounds.request(peer(0), 0);
@@ -67,7 +67,7 @@ test("a peer that differs and has nothing is asked ever more rarely, however it 
 
 test("what is asked for during a round is done right after it, once", async () => {
   const { time, rounds, began } = makeWorld(1_000);
-  rounds.begin(peer(0));
+  rounds.begin(peer(0), 0);
   await time.advance(500);
   for (let i = 0; i < 5; i++) rounds.request(peer(0), 0);
   await time.advance(5_000);
@@ -79,13 +79,13 @@ test("what is asked for during a round is done right after it, once", async () =
 
 test("no round begins after the link ended", async () => {
   const { time, rounds, began } = makeWorld(1_000);
-  rounds.begin(peer(0));
+  rounds.begin(peer(0), 0);
   await time.advance(500);
   rounds.end(peer(0));
   rounds.request(peer(0), 0);
   await time.advance(600_000);
   assert.equal(began.length, 1);
-  rounds.begin(peer(0));
+  rounds.begin(peer(0), 0);
   await time.advance(10);
   assert.equal(began.length, 2);
 });

@@ -44,12 +44,12 @@ export class Rounds {
     this.#run = run;
   }
 
-  /** A peer is linked: a round at once, others after it. */
-  begin(peer: SiteId): void {
+  /** A peer is linked: a round after so long, others after it. */
+  begin(peer: SiteId, delayMs: number): void {
     this.end(peer);
     const plan: Plan = { cancel: () => {}, dueMs: 0, backoffMs: 0, state: "idle", again: false };
     this.#plans.set(peer, plan);
-    this.request(peer, 0);
+    this.request(peer, delayMs);
   }
 
   /** No more rounds with a peer; one under way ends by itself. */

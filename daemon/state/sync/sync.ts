@@ -14,10 +14,18 @@ import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import { SparingLog } from "../../observe/sparing-log.ts";
 import type { NewItem, Replica } from "../replica.ts";
+import { Asking } from "./asking.ts";
 import { answerRound } from "./answer.ts";
-import { answerHello, Conversation, makeHello, objection, STATE_PROTOCOL } from "./conversation.ts";
+import {
+  answerHello,
+  Conversation,
+  isEqual,
+  makeHello,
+  objection,
+  STATE_PROTOCOL,
+} from "./conversation.ts";
 import { Peer } from "./peer.ts";
-import { answerPush, sendPush, type PushItem } from "./push.ts";
+import { answerPush, PushTally, sendPush, type PushItem } from "./push.ts";
 import { RecentItems } from "./recent-items.ts";
 import { holdRound, type RoundOutcome } from "./round.ts";
 import { Rounds } from "./rounds.ts";
@@ -31,6 +39,8 @@ const PASS_ON_MS = 100;
 const PASS_ON_MAX_BYTES = 16 * 1024;
 /** Bounds of the time until the others are told that a round brought news. */
 const TELL_MS = [200, 1_000] as const;
+/** Of the two ends of a new link, the one with the higher key begins its round so much later. */
+const SECOND_MS = 1_000;
 /** A peer that differs is asked in our turn when it has asked us, or at the latest after this. */
 const OWN_TURN_MS = 2_000;
 /** Exchanges of one use that a peer may have open with us: one may be ending as the next begins. */
@@ -144,7 +154,8 @@ export class Sync {
 
   #onLink(id: SiteId, up: boolean): void {
     this.#peer(id).relink(up);
-    if (up) this.#rounds.begin(id);
+    // One of the two begins, and often that is all: see `done`.
+    if (up) this.#rounds.begin(id, this.#transport.self < id ? 0 : SECOND_MS);
     else this.#rounds.end(id);
   }
 
@@ -204,13 +215,18 @@ export class Sync {
     try {
       await this.#converse(peer, "round", async (talk, ours) => {
         const theirs = await talk.hear("hello");
-        if (this.#isEqual(theirs)) confirmAllOwn(this.#replica, this.#transport.self, peer.id);
+        if (isEqual(theirs, this.#replica))
+          confirmAllOwn(this.#replica, this.#transport.self, peer.id);
         if (ours.statements === theirs.statements && ours.state === theirs.state) {
-          outcome = { equal: true, statements: 0, envelopes: 0, refused: 0 };
+          outcome = { equal: true, statements: 0, envelopes: 0 };
           await talk.end();
         } else {
-          const self = this.#transport.self;
-          outcome = await holdRound(talk, this.#replica, self, this.#clock, theirs);
+          const asking = new Asking(talk, this.#replica, this.#clock);
+          try {
+            outcome = await holdRound(asking, this.#transport.self, this.#recent, theirs);
+          } finally {
+            this.#count(peer, asking.refused);
+          }
         }
       });
     } catch (error) {
@@ -221,18 +237,10 @@ export class Sync {
     return outcome;
   }
 
-  #noteRound(peer: Peer, { equal, statements, envelopes, refused }: RoundOutcome): void {
+  #noteRound(peer: Peer, { equal, statements, envelopes }: RoundOutcome): void {
     peer.compared(equal, this.#clock.monotonicMs());
-    this.#count(peer, refused);
     if (statements + envelopes === 0) return;
     this.#log.debug("A round brought news", { peer: peer.id, statements, envelopes, equal });
-  }
-
-  #isEqual(hello: Pick<SyncHello, "statements" | "state">): boolean {
-    return (
-      hello.statements === this.#replica.statementDigest() &&
-      hello.state === this.#replica.stateDigest()
-    );
   }
 
   async #converse(
@@ -278,26 +286,33 @@ export class Sync {
     hello: SyncHello,
     mesh: MeshId,
   ): Promise<void> {
-    const equal = this.#isEqual(hello);
+    const equal = isEqual(hello, this.#replica);
     peer.compared(equal, this.#clock.monotonicMs());
-    if (equal) confirmAllOwn(this.#replica, this.#transport.self, peer.id);
-    else this.#rounds.request(peer.id, OWN_TURN_MS);
+    if (equal) {
+      confirmAllOwn(this.#replica, this.#transport.self, peer.id);
+      this.#rounds.settle(peer.id);
+    } else this.#rounds.request(peer.id, OWN_TURN_MS);
     await talk.say(answerHello(hello, mesh, this.#replica));
-    const done = await answerRound(talk, this.#replica);
+    const tally = new PushTally();
+    const done = await answerRound(talk, this.#replica, this.#recent, tally).finally(() =>
+      this.#count(peer, tally.refused),
+    );
     if (done === undefined) {
       if (!peer.digestEqual) this.#rounds.request(peer.id, 0);
       return;
     }
     // The peer has now what it lacked. What we lack is ours to ask for.
-    if (!this.#isEqual(done)) return this.#rounds.request(peer.id, 0);
+    if (!isEqual(done, this.#replica)) return this.#rounds.request(peer.id, 0);
     peer.compared(true, this.#clock.monotonicMs());
     this.#rounds.settle(peer.id);
   }
 
   async #answerPush(talk: Conversation, peer: Peer): Promise<void> {
-    const { roundIsDue, refused } = await answerPush(talk, this.#replica, this.#recent);
-    if (roundIsDue) this.#rounds.request(peer.id, 0);
-    this.#count(peer, refused);
+    const tally = new PushTally();
+    await answerPush(talk, this.#replica, this.#recent, tally).finally(() => {
+      if (tally.roundIsDue) this.#rounds.request(peer.id, 0);
+      this.#count(peer, tally.refused);
+    });
   }
 
   #count(peer: Peer, refused: number): void {

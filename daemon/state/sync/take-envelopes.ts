@@ -11,6 +11,7 @@ import type { SyncHello, SyncMessageOf } from "../../../protocol/sync-message.ts
 import type { LogPosition, Replica } from "../replica.ts";
 import type { Asking } from "./asking.ts";
 import { classDigestOf } from "./conversation.ts";
+import type { HandOver } from "./hand-over.ts";
 import { compareHeaders, takeSnapshotChain } from "./header-walk.ts";
 import { SyncError } from "./sync-error.ts";
 
@@ -40,7 +41,10 @@ export class EntryTaker {
   /** Logs that have another history there than here, with the last place to be compared. */
   readonly #parted = new Map<LogId, number>();
 
-  constructor(asking: Asking, self: SiteId) {
+  readonly #handOver: HandOver;
+
+  constructor(asking: Asking, handOver: HandOver, self: SiteId) {
+    this.#handOver = handOver;
     this.#asking = asking;
     this.#replica = asking.replica;
     this.#self = self;
@@ -85,17 +89,22 @@ export class EntryTaker {
   async #takeBuckets(name: ClassGroup, buckets: number[]): Promise<void> {
     await this.#asking.talk.say({ v: 1, kind: "vectors-wanted", class: name, buckets });
     const wanted: Wanted[] = [];
+    const unlisted = new Set(
+      buckets.flatMap((bucket) => this.#replica.vector(name, bucket).map(({ log }) => log)),
+    );
     let last = "";
     const page = (m: SyncMessageOf<"vectors">) => ({ length: m.logs.length, more: m.more });
     for await (const { logs } of this.#asking.frames("vectors", page, MAX_LOGS_OF_CLASS)) {
       for (const their of logs) {
         if (their.log <= last) throw new SyncError("E-SYNC-ORDER", "Logs came in no order.");
         last = their.log;
+        unlisted.delete(their.log);
         const after = this.#judge(their);
         if (after === undefined || wanted.length >= MAX_WANTED) continue;
         wanted.push({ log: their.log, after, fromSeq: their.fromSeq, own: their.yours === true });
       }
     }
+    for (const log of unlisted) this.#handOver.addLog(log, 0);
     // Our own first: what was lost here and lives on elsewhere is known before we write anew.
     wanted.sort((a, b) => Number(b.own) - Number(a.own));
     for (let at = 0; at < wanted.length; at += LOGS_AT_ONCE) {
@@ -114,6 +123,7 @@ export class EntryTaker {
     else if (our?.author === this.#self) {
       this.#replica.noteConfirmed(our.log, Math.min(our.seq, their.seq), this.#asking.talk.peer);
     }
+    if (our !== undefined && our.seq > their.seq) this.#handOver.addLog(our.log, their.seq);
     const after = this.#replica.wantedAfter(their.log);
     return after !== undefined && after < their.seq ? after : undefined;
   }

@@ -2,6 +2,7 @@
 import type { StatementId } from "../../../protocol/ids.ts";
 import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Asking } from "./asking.ts";
+import type { HandOver } from "./hand-over.ts";
 import { SyncError } from "./sync-error.ts";
 
 /** Passes before the next round has to go on. */
@@ -13,9 +14,9 @@ const MAX_MISSING = 16_384;
 /** Asked for at once. */
 const STATEMENTS_AT_ONCE = 512;
 
-export async function takeStatements(asking: Asking): Promise<void> {
+export async function takeStatements(asking: Asking, handOver: HandOver): Promise<void> {
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const missing = await missingIds(asking);
+    const missing = await missingIds(asking, handOver);
     const before = asking.statements;
     for (let at = 0; at < missing.length; at += STATEMENTS_AT_ONCE) {
       const ids = missing.slice(at, at + STATEMENTS_AT_ONCE);
@@ -29,7 +30,7 @@ export async function takeStatements(asking: Asking): Promise<void> {
   }
 }
 
-async function missingIds(asking: Asking): Promise<StatementId[]> {
+async function missingIds(asking: Asking, handOver: HandOver): Promise<StatementId[]> {
   await asking.talk.say({ v: 1, kind: "statement-ids-wanted" });
   const ours = new Set(asking.replica.statementIds());
   const missing: StatementId[] = [];
@@ -39,8 +40,9 @@ async function missingIds(asking: Asking): Promise<StatementId[]> {
     for (const id of ids) {
       if (id <= last) throw new SyncError("E-SYNC-ORDER", "Ids of statements came in no order.");
       last = id;
-      if (!ours.has(id) && missing.length < MAX_MISSING) missing.push(id);
+      if (!ours.delete(id) && missing.length < MAX_MISSING) missing.push(id);
     }
   }
+  for (const id of ours) handOver.addStatement(id);
   return missing;
 }
