@@ -20,6 +20,11 @@ function forge(clientId: number, write: (doc: Doc) => void): Uint8Array {
   return encodeStateAsUpdate(doc);
 }
 
+function clockAfterOf(update: Uint8Array, clock: number): number | string {
+  const admission = admitUpdate(update, client, clock);
+  return typeof admission === "string" ? admission : admission.clockAfter;
+}
+
 test("what our own writer makes is admitted, and says what was written", () => {
   fc.assert(
     fc.property(
@@ -33,7 +38,7 @@ test("what our own writer makes is admitted, and says what was written", () => {
           const records = new Map(batch.map(([key, value]) => [key, version(value)] as const));
           const { bytes, clockBefore, clockAfter } = writer.update(records);
           assert.equal(clockBefore, clock);
-          assert.deepEqual(admitUpdate(bytes, client, clock), { clockAfter });
+          assert.equal(clockAfterOf(bytes, clock), clockAfter);
           applyUpdate(reader, bytes);
           clock = clockAfter;
           for (const [key, { value }] of records) expected.set(key, value);
@@ -122,7 +127,7 @@ test("every other encoding of an update that would be admitted is refused", () =
     "ranges that touch": `${hex.slice(0, -6)}020000` + `00010001`,
     "an empty range of clients": `${hex.slice(0, -2 * 11)}01${hex.slice(-2 * 10, -6)}00`,
   };
-  assert.deepEqual(admitUpdate(bytes, client, 1), { clockAfter: 2 });
+  assert.equal(clockAfterOf(bytes, 1), 2);
   for (const [name, changed] of Object.entries(other)) {
     const admission = admitUpdate(Uint8Array.from(Buffer.from(changed, "hex")), client, 1);
     assert.equal(typeof admission, "string", `${name} was admitted`);

@@ -1,10 +1,11 @@
 /**
  * The document that one log produces: entries go in, records come out.
  *
- * After a refusal the document may be half changed, because Yjs does not apply atomically. Its
- * holder then throws it away and builds it anew from the entries that it had accepted.
+ * It is the map that Yjs would make of the same updates, without its structures: admission.ts
+ * leaves nothing for which these would be needed, and they take several times the room and the
+ * time. After a refusal the document may be half changed. Its holder then throws it away and builds
+ * it anew from the entries that it had accepted.
  */
-import { applyUpdate, Doc, type YMapEvent } from "yjs";
 import {
   MAX_LIVE_BYTES,
   MAX_LIVE_RECORDS,
@@ -15,10 +16,10 @@ import {
 import { clientIdOf, type Envelope } from "../../protocol/envelope.ts";
 import { encodeJson, type JsonValue } from "../../protocol/json-value.ts";
 import type { VersionId } from "../../protocol/ids.ts";
-import { unpackVersion, versionId, type RecordVersion } from "../../protocol/record-version.ts";
-import { admitUpdate, ROOT, type AdmissionRefusal } from "./admission.ts";
+import { packVersion, versionId, type RecordVersion } from "../../protocol/record-version.ts";
+import { admitUpdate, type AdmissionRefusal, type AdmittedItem } from "./admission.ts";
 
-export type DocumentRefusal = AdmissionRefusal | "limit" | "apply";
+export type DocumentRefusal = AdmissionRefusal | "limit";
 
 /** One version as it stands in a document. */
 export interface StoredVersion extends RecordVersion {
@@ -32,9 +33,9 @@ export interface StoredVersion extends RecordVersion {
 export class LogDocument {
   readonly records: ReadonlyMap<string, StoredVersion>;
   readonly #records = new Map<string, StoredVersion>();
-  readonly #doc = new Doc();
+  /** The key of each item by its clock; undefined once another item has replaced it. */
+  readonly #keys: (string | undefined)[] = [];
   readonly #clientId: number;
-  #clock = 0;
   #liveBytes = 0;
   #updates = 0;
   #updateBytes = 0;
@@ -53,7 +54,7 @@ export class LogDocument {
   }
 
   get clock(): number {
-    return this.#clock;
+    return this.#keys.length;
   }
 
   /** Sum of what the records count. */
@@ -86,46 +87,36 @@ export class LogDocument {
 
   #admit(envelope: Envelope): DocumentRefusal | undefined {
     const { header, payload } = envelope;
-    const admission = admitUpdate(payload, this.#clientId, this.#clock);
+    const admission = admitUpdate(payload, this.#clientId, this.clock);
     if (typeof admission === "string") return admission;
-    if (header.clockBefore !== this.#clock || header.clockAfter !== admission.clockAfter) {
+    if (header.clockBefore !== this.clock || header.clockAfter !== admission.clockAfter) {
       return "clock";
     }
-    const changed = new Set<string>();
-    const map = this.#doc.getMap<JsonValue>(ROOT);
-    const observe = (event: YMapEvent<JsonValue>): void => {
-      for (const key of event.keysChanged) changed.add(String(key));
-    };
-    map.observe(observe);
-    try {
-      applyUpdate(this.#doc, payload);
-    } catch {
-      return "apply";
-    } finally {
-      map.unobserve(observe);
-    }
-    const { pendingStructs, pendingDs } = this.#doc.store;
-    if (pendingStructs !== null || pendingDs !== null) return "apply";
-    this.#clock = admission.clockAfter;
-    for (const key of changed) {
-      const refusal = this.#takeUp(key, map.get(key), envelope);
+    for (const item of admission.items) {
+      const refusal = this.#takeUp(item, envelope);
       if (refusal !== undefined) return refusal;
     }
     const full = this.#records.size > MAX_LIVE_RECORDS || this.#liveBytes > MAX_LIVE_BYTES;
     return full ? "limit" : undefined;
   }
 
-  #takeUp(key: string, packed: JsonValue | undefined, from: Envelope): DocumentRefusal | undefined {
-    this.#liveBytes -= this.#records.get(key)?.costBytes ?? 0;
-    this.#records.delete(key);
-    if (packed === undefined) return undefined;
-    const version = unpackVersion(packed);
-    if (version === undefined || version.lamport > from.header.lamport) return "content";
-    const { author, class: recordClass, seq } = from.header;
-    const costBytes = versionCost(key, packed);
-    this.#liveBytes += costBytes;
+  #takeUp({ at, version }: AdmittedItem, from: Envelope): DocumentRefusal | undefined {
+    const { author, class: recordClass, seq, lamport } = from.header;
+    if (version.lamport > lamport) return "content";
+    const key = "key" in at ? at.key : this.#keys[at.replaces];
+    // Only the newest item of a key can be replaced, and only a key without one be new: so the
+    // last item of a key is its value, as in Yjs.
+    if (key === undefined) return "dependency";
+    const before = this.#records.get(key);
+    if ("key" in at ? before !== undefined : before === undefined) return "dependency";
+    if ("replaces" in at) this.#keys[at.replaces] = undefined;
+    this.#keys.push(key);
+    const costBytes = versionCost(key, packVersion(version));
+    this.#liveBytes += costBytes - (before?.costBytes ?? 0);
+    const { value, supersedes } = version;
     const id = versionId(author, recordClass, key, version);
-    this.#records.set(key, { ...version, id, seq, costBytes });
+    const stored = { lamport: version.lamport, supersedes, value, id, seq, costBytes };
+    this.#records.set(key, stored);
     return undefined;
   }
 }

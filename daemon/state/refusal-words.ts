@@ -5,7 +5,7 @@ import type { DocumentRefusal } from "../core/log-document.ts";
 
 /** Ends "an entry was refused: it ...". */
 const UNFIT: Readonly<Record<DocumentRefusal, string>> = {
-  decode: "is no Yjs update of version 1",
+  decode: "is no Yjs update in the one encoding that is allowed",
   structs: "holds more items than an entry may",
   "foreign-client": "writes in the name of another log",
   clock: "does not go on where its log ends",
@@ -13,10 +13,8 @@ const UNFIT: Readonly<Record<DocumentRefusal, string>> = {
   dependency: "builds on what its log does not hold",
   parent: "writes outside the records, or under a key that none can have",
   "foreign-delete": "deletes what another log wrote",
-  "delete-unknown": "deletes what was never written",
-  canonical: "is not in the one encoding that is allowed",
+  "delete-unknown": "deletes something else than what it replaces",
   limit: "makes its log larger than a log may be",
-  apply: "cannot be applied",
 };
 
 const WORDS: Readonly<Record<string, string>> = {
