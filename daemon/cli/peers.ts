@@ -24,8 +24,13 @@ export function peersCommand(context: CliContext): Command {
 }
 
 function row(peer: PeerInfo): string[] {
-  const { name, state, rttMs, lastSeenMs, sameState, version } = peer;
-  if (state === "this") return [name, "this node", "-", "-", "-", version ?? "-"];
+  const { name, rttMs, lastSeenMs, sameState, version } = peer;
+  const held = peer.suspended ? ", suspended" : "";
+  if (peer.state === "this") return [name, `this node${held}`, "-", "-", "-", version ?? "-"];
+  if (peer.state !== "up" && peer.state !== "unreachable") {
+    return [name, `${peer.state}, no member any more`, "-", "-", "-", "-"];
+  }
+  const { state } = peer;
   const seen =
     lastSeenMs === null
       ? "not since our start"
@@ -34,5 +39,5 @@ function row(peer: PeerInfo): string[] {
         : `${formatDuration(lastSeenMs)} ago`;
   const same = sameState === null ? "unknown" : sameState ? "same" : "differs";
   const rtt = rttMs === null ? "-" : `${Math.max(1, Math.round(rttMs))} ms`;
-  return [name, state, rtt, seen, same, version ?? "-"];
+  return [name, `${state}${held}`, rtt, seen, same, version ?? "-"];
 }

@@ -46,7 +46,10 @@ export const peerShape = z.object({
   name: z.string(),
   org: z.string(),
   place: z.string(),
-  state: z.enum(["this", "up", "unreachable"]),
+  /** The last three: it is no member any more. */
+  state: z.enum(["this", "up", "unreachable", "revoked", "replaced", "left"]),
+  /** Whether an operator holds up what it writes. */
+  suspended: z.boolean(),
   /** Multiaddr of the link; null without one. */
   address: z.string().nullable(),
   rttMs: z.number().nullable(),

@@ -22,6 +22,20 @@ const well: StatusFacts = {
   disk: { full: false, freeBytes: 2 ** 34 },
   waitingRequests: 0,
   provisional: 0,
+  members: {
+    self: "member",
+    sites: 2,
+    operators: 3,
+    threshold: 2,
+    epoch: 1,
+    contested: [],
+    proposals: [],
+    suspended: [],
+    forkedSigners: [],
+    unknownRules: undefined,
+    unknownFeatures: [],
+  },
+  state: { doubled: [], forked: [], overQuota: [], quarantined: 0, conflicts: 0 },
 };
 const report = (facts: Partial<StatusFacts>) => statusReport({ ...well, ...facts });
 const stateOf = (facts: Partial<StatusFacts>, name: string) =>

@@ -4,8 +4,9 @@
  * An area without evidence has the state NONE, never OK. What needs a person becomes an entry of
  * the to-do list with the command to start with. Offline is not an error; too few copies are.
  */
+import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
+import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
-export type AreaState = "NONE" | "OK" | "WARNING" | "CRITICAL";
 export type Verdict = Exclude<AreaState, "NONE">;
 
 export interface PeerStatus {
@@ -53,18 +54,9 @@ export interface StatusFacts {
   readonly waitingRequests: number;
   /** Own records that no other site has confirmed. */
   readonly provisional: number;
-}
-
-export interface Area {
-  readonly name: string;
-  readonly state: AreaState;
-  readonly text: string;
-}
-
-export interface Todo {
-  readonly text: string;
-  /** The command to start with. */
-  readonly command: string;
+  /** Undefined before there is a mesh. */
+  readonly members: MemberFacts | undefined;
+  readonly state: StateFacts;
 }
 
 /** What `pleach wait` can wait for. */
@@ -91,15 +83,13 @@ export interface StatusReport {
 /** A set this many times older than its limit is no longer merely late. */
 const CRITICAL_AGE_FACTOR = 3;
 
-interface Finding {
-  readonly area: Area;
-  readonly todo: readonly Todo[];
-}
-
 export function statusReport(facts: StatusFacts): StatusReport {
-  const findings = [meshArea, serviceArea, dnsArea, backupArea, copyArea, diskArea].map((assess) =>
-    assess(facts),
-  );
+  const { members, state } = facts;
+  const findings = [
+    meshArea(facts),
+    ...(members === undefined ? [] : [membersArea(members), stateArea(state)]),
+    ...[serviceArea, dnsArea, backupArea, copyArea, diskArea].map((assess) => assess(facts)),
+  ];
   const states = findings.map(({ area }) => area.state);
   const worst = states.includes("CRITICAL") ? "CRITICAL" : "WARNING";
   const todo = findings.flatMap((finding) => finding.todo);
@@ -274,8 +264,4 @@ function hours(ms: number): string {
   if (minutes < 60) return `${minutes} min`;
   if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${Math.floor(minutes / (24 * 60))} d`;
-}
-
-function plural(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

@@ -106,6 +106,7 @@ function peers({ state, links, seen, sameState, version }: InventorySources): re
       org,
       place,
       state: self ? "this" : up ? "up" : "unreachable",
+      suspended: authority.isSuspended(siteId),
       address: link?.address ?? null,
       rttMs: link?.rttMs ?? null,
       lastSeenMs: word?.ageMs ?? null,
@@ -113,9 +114,14 @@ function peers({ state, links, seen, sameState, version }: InventorySources): re
       sameState: self ? null : (sameState(siteId) ?? null),
     };
   });
+  for (const { siteId, name, org, place, ended } of authority.endedSites.values()) {
+    const gone = { address: null, rttMs: null, lastSeenMs: null, version: null, sameState: null };
+    all.push({ siteId, name, org, place, state: ended.kind, suspended: false, ...gone });
+  }
   return all.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }
 
-function rank(peer: PeerInfo): number {
-  return peer.state === "this" ? 0 : 1;
+/** This site first, those that are no members any more last. */
+function rank({ state }: PeerInfo): number {
+  return state === "this" ? 0 : state === "up" || state === "unreachable" ? 1 : 2;
 }

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
 import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
+import { memberFacts, stateFacts } from "./status-members.ts";
 import type { Seen } from "../state/presence.ts";
 import type { State } from "../state/state.ts";
 
@@ -81,6 +82,8 @@ async function statusFacts(
     provisional: own.filter(
       (entry) => entry.author === state.siteId && state.confirmedBy(entry).length === 0,
     ).length,
+    members: mesh === undefined ? undefined : memberFacts(state),
+    state: stateFacts(state),
   };
 }
 

@@ -1,0 +1,68 @@
+/** Gathers what `pleach status` judges about members, decisions and what was signed. */
+import type { OperatorId, SiteId } from "../../protocol/ids.ts";
+import { RECORD_CLASSES } from "../../protocol/record-class.ts";
+import type { SignerId } from "../../protocol/statement-head.ts";
+import type { Authority } from "../core/authority.ts";
+import type { MemberFacts, StateFacts } from "../core/status-members.ts";
+import type { State } from "../state/state.ts";
+
+/** Digits of an id that people read and type. */
+const SHORT = 8;
+
+export function memberFacts(state: State): MemberFacts {
+  const authority = state.authority();
+  const { epoch, operators, threshold, proposals, suspensions, forks } = authority;
+  return {
+    self: authority.endedSites.get(state.siteId)?.ended.kind ?? "member",
+    sites: authority.sites.size,
+    operators: operators.size,
+    threshold,
+    epoch: epoch.n,
+    contested: epoch.contested ? epoch.ids.map((id) => id.slice(0, SHORT)) : [],
+    proposals: proposals
+      .filter(({ status }) => status === "open")
+      .map(({ id, body, votes, needed }) => ({
+        id: id.slice(0, SHORT),
+        epoch: body.n,
+        votes: votes.length,
+        needed,
+        missing: [...operators].filter(([key]) => !votes.includes(key)).map(([, { name }]) => name),
+      })),
+    suspended: [...new Set(suspensions.map(({ key }) => key))].map((key) => ({
+      name: nameOf(authority, key),
+      kind: authority.operators.has(key as OperatorId) ? ("operator" as const) : ("site" as const),
+      by: suspensions
+        .filter((each) => each.key === key)
+        .map(({ by }) => nameOf(authority, by))
+        .join(", "),
+      parked: 0,
+    })),
+    forkedSigners: [...new Set(forks.map(({ by }) => nameOf(authority, by)))],
+    unknownRules: undefined,
+    unknownFeatures: [],
+  };
+}
+
+export function stateFacts(state: State): StateFacts {
+  const authority = state.authority();
+  const view = state.view();
+  const namesOf = (sites: Iterable<SiteId>): string[] => [
+    ...new Set([...sites].map((site) => nameOf(authority, site))),
+  ];
+  return {
+    doubled: namesOf(state.doubledSites()),
+    forked: namesOf([...authority.forkedLogs.values()].map(({ author }) => author)),
+    overQuota: [],
+    quarantined: 0,
+    conflicts: RECORD_CLASSES.reduce((sum, each) => sum + view.conflicts(each).length, 0),
+  };
+}
+
+function nameOf(authority: Authority, key: SignerId | SiteId): string {
+  return (
+    authority.operators.get(key as OperatorId)?.name ??
+    (authority.sites.get(key as SiteId) ?? authority.endedSites.get(key as SiteId))?.name ??
+    [...authority.owners.values()].find(({ sign }) => (sign as string) === key)?.name ??
+    key.slice(0, SHORT)
+  );
+}
