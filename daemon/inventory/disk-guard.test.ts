@@ -34,6 +34,33 @@ test("notices by itself that the disk fills up, and that there is room again", a
   await guard.require(RESERVE_BYTES);
 });
 
+test("one look serves all that come together, and they go on in their order", async () => {
+  const host = new FakeHost();
+  host.disk = { totalBytes: 2 ** 40, freeBytes: 2 * RESERVE_BYTES };
+  const answers: (() => void)[] = [];
+  const slow = {
+    diskSpace: async (path: string) => {
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return host.diskSpace(path);
+    },
+  };
+  const time = new FakeTime();
+  const options = { directory: "/data", host: slow, clock: time.clock(), log: silentLogger };
+  const starting = DiskGuard.start(options);
+  answers.shift()?.();
+  const guard = await starting;
+  await time.advance(1000);
+  const order: number[] = [];
+  const all = [1, 2, 3].map((n) => guard.require(n).then(() => order.push(n)));
+  for (const answer of answers.splice(0).toReversed()) {
+    answer();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(all);
+  assert.deepEqual(order, [1, 2, 3]);
+  guard.stop();
+});
+
 test("looks again before a write, and stops looking when stopped", async () => {
   const { guard, setFree, time } = await guarded(2 * RESERVE_BYTES);
   await time.advance(1000);

@@ -33,6 +33,7 @@ export class DiskGuard {
   #freeBytes = 0;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
+  #looking: Promise<void> | undefined;
   #cancel: () => void = () => {};
 
   private constructor(options: DiskGuardOptions) {
@@ -58,7 +59,9 @@ export class DiskGuard {
    * @throws SpaceError when it would touch the reserve.
    */
   async require(sizeBytes: number): Promise<void> {
-    if (this.#options.clock.monotonicMs() - this.#checkedAtMs > FRESH_MS) await this.#look();
+    const isStale = this.#options.clock.monotonicMs() - this.#checkedAtMs > FRESH_MS;
+    // One look for all: entries that come together have to go on in their order.
+    if (isStale) await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
     if (this.#freeBytes - sizeBytes >= RESERVE_BYTES) return;
     const { directory } = this.#options;
     const freeMib = Math.floor(this.#freeBytes / 2 ** 20);
