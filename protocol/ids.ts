@@ -5,7 +5,7 @@
  * a map and be compared exactly; on the wire and in CBOR it is the bytes. The brands keep one
  * kind from being passed for another.
  */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -97,12 +97,32 @@ export function toHex(bytes: Uint8Array): string {
 /** @throws RangeError when the text is not lower-case hexadecimal, which is a bug in the caller. */
 export function fromHex(text: string): Uint8Array {
   if (!HEX.test(text)) throw new RangeError("not hexadecimal");
-  return Uint8Array.from(Buffer.from(text, "hex"));
+  return new Uint8Array(Buffer.from(text, "hex"));
 }
+
+/** More than this is hashed part by part, so that it is not copied. */
+const MOST_JOINED_BYTES = 4096;
 
 /** SHA-256 over the parts one after another. The caller separates domains. */
 export function sha256(...parts: readonly (Uint8Array | string)[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return Uint8Array.from(hash.digest());
+  return new Uint8Array(Buffer.from(sha256Hex(...parts), "hex"));
+}
+
+/** The same as an identifier of 32 bytes. */
+export function hashId<Id extends AnyId>(...parts: readonly (Uint8Array | string)[]): Id {
+  return sha256Hex(...parts) as Id;
+}
+
+/** Hashing in one call, and to text, takes a third of the time. */
+function sha256Hex(...parts: readonly (Uint8Array | string)[]): string {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return hash("sha256", first, "hex");
+  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  if (sizeBytes <= MOST_JOINED_BYTES) {
+    const bytes = parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part));
+    return hash("sha256", Buffer.concat(bytes), "hex");
+  }
+  const together = createHash("sha256");
+  for (const part of parts) together.update(part);
+  return together.digest("hex");
 }

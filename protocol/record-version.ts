@@ -6,7 +6,7 @@
  * `id = sha256(author, class, key, value)`: it survives snapshots and new logs.
  */
 import { encodeCbor } from "./cbor.ts";
-import { idBytes, idOf, parseId, sha256, type SiteId, type VersionId } from "./ids.ts";
+import { hashId, idBytes, parseId, type SiteId, type VersionId } from "./ids.ts";
 import { encodeJson, isJsonValue, type JsonValue } from "./json-value.ts";
 import type { ClassName } from "./record-class.ts";
 
@@ -34,13 +34,18 @@ export function packVersion(version: RecordVersion): JsonValue {
   return version.value === undefined ? packed : { ...packed, x: version.value };
 }
 
+/** The one encoding of a version: what it is named by, and what it counts against the limits. */
+export function encodeVersion(version: RecordVersion): Uint8Array {
+  return encodeCbor(packVersion(version));
+}
+
 /** The version that a document's value stands for, or undefined when it stands for none. */
 export function unpackVersion(packed: unknown): RecordVersion | undefined {
   if (typeof packed !== "object" || packed === null || Array.isArray(packed)) return undefined;
   // Yjs sets what a hostile "__proto__" says: a version must not inherit what its cost leaves out.
   if (Object.getPrototypeOf(packed) !== Object.prototype) return undefined;
-  const { l, s, x, ...rest } = packed as Record<string, unknown>;
-  if (Object.keys(rest).length > 0 || (x === undefined && "x" in packed)) return undefined;
+  const { l, s, x } = packed as Record<string, unknown>;
+  if (Object.keys(packed).length !== (x === undefined ? 2 : 3)) return undefined;
   if (typeof l !== "number" || !Number.isSafeInteger(l) || l < 1 || l > MAX_LAMPORT)
     return undefined;
   if (!Array.isArray(s) || s.length > MAX_SUPERSEDED) return undefined;
@@ -50,10 +55,14 @@ export function unpackVersion(packed: unknown): RecordVersion | undefined {
     if (typeof item !== "string" || id === undefined) return undefined;
     supersedes.push(id);
   }
-  if (x === undefined) return { lamport: l, supersedes, value: undefined };
+  const superseding = supersedes.length > 0 ? supersedes : NONE;
+  if (x === undefined) return { lamport: l, supersedes: superseding, value: undefined };
   if (!isJsonValue(x) || encodeJson(x).length > MAX_VALUE_BYTES) return undefined;
-  return { lamport: l, supersedes, value: x };
+  return { lamport: l, supersedes: superseding, value: x };
 }
+
+/** Most versions replace nothing: they share this. */
+const NONE: readonly VersionId[] = Object.freeze([]);
 
 export function versionId(
   author: SiteId,
@@ -61,9 +70,22 @@ export function versionId(
   key: string,
   version: RecordVersion,
 ): VersionId {
-  const named = encodeCbor([idBytes(author), recordClass, key, packVersion(version)]);
-  return idOf<VersionId>(sha256("pleach/version/1\0", named));
+  return namedVersion(author, recordClass, key, encodeVersion(version));
 }
+
+/** The same of a version that is encoded already. */
+export function namedVersion(
+  author: SiteId,
+  recordClass: ClassName,
+  key: string,
+  encoded: Uint8Array,
+): VersionId {
+  const names = encodeCbor([idBytes(author), recordClass, key]).subarray(1);
+  return hashId<VersionId>("pleach/version/1\0", LIST_OF_FOUR, names, encoded);
+}
+
+/** Starts the encoding of (author, class, key, version). */
+const LIST_OF_FOUR = Uint8Array.of(0x84);
 
 /** Whether a text can be the key of a record: 1 to {@link MAX_KEY_BYTES} of printable text. */
 export function isRecordKey(key: string): boolean {

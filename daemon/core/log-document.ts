@@ -14,9 +14,8 @@ import {
   recordCost,
 } from "../../protocol/document-limits.ts";
 import { clientIdOf, type Envelope } from "../../protocol/envelope.ts";
-import { encodeJson, type JsonValue } from "../../protocol/json-value.ts";
 import type { VersionId } from "../../protocol/ids.ts";
-import { packVersion, versionId, type RecordVersion } from "../../protocol/record-version.ts";
+import { encodeVersion, namedVersion, type RecordVersion } from "../../protocol/record-version.ts";
 import { admitUpdate, type AdmissionRefusal, type AdmittedItem } from "./admission.ts";
 
 export type DocumentRefusal = AdmissionRefusal | "limit";
@@ -111,10 +110,11 @@ export class LogDocument {
     if ("key" in at ? before !== undefined : before === undefined) return "dependency";
     if ("replaces" in at) this.#keys[at.replaces] = undefined;
     this.#keys.push(key);
-    const costBytes = versionCost(key, packVersion(version));
+    const encoded = encodeVersion(version);
+    const costBytes = recordCost(Buffer.byteLength(key), encoded.length);
     this.#liveBytes += costBytes - (before?.costBytes ?? 0);
     const { value, supersedes } = version;
-    const id = versionId(author, recordClass, key, version);
+    const id = namedVersion(author, recordClass, key, encoded);
     const stored = { lamport: version.lamport, supersedes, value, id, seq, costBytes };
     this.#records.set(key, stored);
     return undefined;
@@ -122,6 +122,6 @@ export class LogDocument {
 }
 
 /** What a version counts against the limits of a document. */
-export function versionCost(key: string, packed: JsonValue): number {
-  return recordCost(Buffer.byteLength(key), encodeJson(packed).length);
+export function versionCost(key: string, version: RecordVersion): number {
+  return recordCost(Buffer.byteLength(key), encodeVersion(version).length);
 }

@@ -16,7 +16,7 @@ import {
 } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, MeshId, SiteId } from "../../protocol/ids.ts";
 import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
-import { packVersion, type RecordVersion } from "../../protocol/record-version.ts";
+import type { RecordVersion } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import type { Clock } from "../core/clock.ts";
 import { versionCost, type StoredVersion } from "../core/log-document.ts";
@@ -108,7 +108,7 @@ export class OwnLogs {
     const parts = new Map<number, Change[]>();
     for (const change of changes) {
       const [key, version] = change;
-      const cost = versionCost(key, packVersion(version));
+      const cost = versionCost(key, version);
       const part = this.#partFor(key, cost, room);
       const chosen = room(part);
       const before = chosen.keys.get(key);
@@ -299,7 +299,7 @@ function* slices(changes: readonly Change[]): Generator<readonly Change[]> {
   let slice: Change[] = [];
   let bytes = 0;
   for (const change of changes) {
-    const cost = versionCost(change[0], packVersion(change[1]));
+    const cost = versionCost(change[0], change[1]);
     if (slice.length > 0 && bytes + cost > MAX_BATCH_BYTES) {
       yield slice;
       slice = [];
