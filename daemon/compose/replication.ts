@@ -3,6 +3,7 @@
  *
  * The simulation starts them by this, too.
  */
+import type { SiteId } from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import type { Clock } from "../core/clock.ts";
@@ -30,7 +31,8 @@ export interface Replication {
 export function startReplication(setup: ReplicationSetup): Replication {
   const { state, replica, transport, clock, log, siteKey } = setup;
   const shared = { transport, clock, meshId: () => state.meshId };
-  const sync = new Sync({ ...shared, replica, log: log.part("sync") });
+  const isMember = (site: SiteId): boolean => state.authority().sites.has(site);
+  const sync = new Sync({ ...shared, replica, isMember, log: log.part("sync") });
   const presence = new Presence({
     ...shared,
     log: log.part("presence"),

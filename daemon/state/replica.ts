@@ -82,6 +82,8 @@ export interface Replica {
   envelopesFrom(log: LogId, afterSeq: number): AsyncIterable<Uint8Array>;
   /** Signed headers after `afterSeq` in ascending order, as bytes that travel. */
   headersOf(log: LogId, afterSeq: number, of: HeaderKind): AsyncIterable<Uint8Array>;
+  /** Whether statements name the author of an entry, as a member or a former one. */
+  authorOf(envelope: Uint8Array): "known" | "unknown" | "unreadable";
   receiveStatement(bytes: Uint8Array, from: SiteId): Promise<Reception>;
   /** Resolves after the entry is durable, so an acceptance may be confirmed to the sender. */
   receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception>;

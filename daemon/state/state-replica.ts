@@ -32,6 +32,7 @@ interface ReplicaSetup {
   readonly receiveStatement: (statement: SignedStatement, from: SiteId) => Promise<Reception>;
   /** Whether the entry of this id is durable here. */
   readonly isKnown: (envelope: UncheckedHeader) => boolean;
+  readonly isAuthorKnown: (site: SiteId) => boolean;
   readonly receiveEnvelope: (envelope: Envelope, from: SiteId) => Promise<Reception>;
 }
 
@@ -42,9 +43,13 @@ export function createReplica(setup: ReplicaSetup): Replica {
       .all()
       .map(({ id }) => id)
       .toSorted();
+  let digest: string | undefined;
+  onNew(({ kind }) => {
+    if (kind === "statement") digest = undefined;
+  });
   return {
     statementIds,
-    statementDigest: () => toHex(sha256("pleach/statements/1\0", ...statementIds())),
+    statementDigest: () => (digest ??= toHex(sha256("pleach/statements/1\0", ...statementIds()))),
     statement(id) {
       const statement = statements.get(id);
       return statement === undefined ? undefined : encodeStatement(statement);
@@ -56,6 +61,11 @@ export function createReplica(setup: ReplicaSetup): Replica {
     position: (log) => positions.get(log),
     wantedAfter: (log) => positions.get(log)?.seq ?? 0,
     headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),
+    authorOf(bytes) {
+      const envelope = readOr(() => readEnvelope(bytes));
+      if ("refused" in envelope) return "unreadable";
+      return setup.isAuthorKnown(envelope.header.author) ? "known" : "unknown";
+    },
     async receiveStatement(bytes, from) {
       const statement = readOr(() => decodeStatement(bytes));
       return "refused" in statement ? statement : setup.receiveStatement(statement, from);

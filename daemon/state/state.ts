@@ -115,6 +115,10 @@ export class State {
         const durable = positions.get(name)?.seq ?? 0;
         return seq <= durable && this.#shelf.get(name)?.idAt(seq) === id;
       },
+      isAuthorKnown: (site) => {
+        const { sites, endedSites } = book.authority;
+        return sites.has(site) || endedSites.has(site);
+      },
       receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
     this.replica = tellingRefusals(replica, refusals);

@@ -50,7 +50,8 @@ async function twoEqualNodes() {
     const clock = time.clock();
     const { replica, siteId: id } = state;
     const meshId = () => founding.meshId;
-    const sync = new Sync({ replica, transport: wire, clock, log: silentLogger, meshId });
+    const isMember = () => true;
+    const sync = new Sync({ replica, transport: wire, clock, log: silentLogger, meshId, isMember });
     sync.start();
     return { id, state, sync, wire };
   });

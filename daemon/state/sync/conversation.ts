@@ -36,20 +36,24 @@ const REFUSED_COST = 50;
 
 export class Conversation {
   readonly #channel: Channel;
-  readonly #pace: Pace;
+  readonly #takes: Pace;
+  readonly #gives: Pace;
 
-  /** @param pace - Pays for what the peer sends on all its channels. */
-  constructor(channel: Channel, pace: Pace) {
+  /** @param peer - Its paces are for all its channels together. */
+  constructor(channel: Channel, peer: { readonly takes: Pace; readonly gives: Pace }) {
     this.#channel = channel;
-    this.#pace = pace;
+    this.#takes = peer.takes;
+    this.#gives = peer.gives;
   }
 
   get peer(): SiteId {
     return this.#channel.peer;
   }
 
-  say(message: SyncMessage): Promise<void> {
-    return this.#channel.send(encodeSyncMessage(message));
+  async say(message: SyncMessage): Promise<void> {
+    const frame = encodeSyncMessage(message);
+    await this.#gives.take(frame.length / 4096);
+    await this.#channel.send(frame);
   }
 
   /**
@@ -60,7 +64,7 @@ export class Conversation {
   async hearAny(): Promise<SyncMessage | undefined> {
     const frame = await this.#channel.receive(ANSWER_TIMEOUT_MS);
     if (frame === undefined) return undefined;
-    await this.#pace.take(1 + frame.length / 4096);
+    await this.#takes.take(1 + frame.length / 4096);
     const message = decodeSyncMessage(frame);
     if (message.kind === "refusal") throw refused(message.code);
     return message;
@@ -77,12 +81,12 @@ export class Conversation {
 
   /** Pays for the work on items. What their bytes cost is paid with the frame. */
   async payFor(items: readonly Uint8Array[]): Promise<void> {
-    await this.#pace.take(items.length);
+    await this.#takes.take(items.length);
   }
 
   /** Makes a peer that sends what is unsound wait for its next turn. */
   async payForRefused(items: number): Promise<void> {
-    if (items > 0) await this.#pace.take(items * REFUSED_COST);
+    if (items > 0) await this.#takes.take(items * REFUSED_COST);
   }
 
   end(): Promise<void> {

@@ -5,13 +5,19 @@ import { Pace } from "./pace.ts";
 import { PushQueue } from "./push.ts";
 
 /** For each peer: half a millisecond of one core an item, so a flood takes a quarter of it. */
-const PACE = { perSecond: 500, burst: 5_000 } as const;
+const TAKE_PACE = { perSecond: 500, burst: 5_000 } as const;
+/** In 4 KiB that it is answered with: a whole large state at once, then 8 MiB a second. */
+const GIVE_PACE = { perSecond: 2_048, burst: 16_384 } as const;
 
 export class Peer {
   readonly id: SiteId;
-  readonly pace: Pace;
+  /** Pays for what the peer sends, on all its channels. */
+  readonly takes: Pace;
+  /** Pays for what it is answered with. */
+  readonly gives: Pace;
   readonly queue = new PushQueue();
-  readonly open = { round: 0, push: 0 };
+  /** Exchanges that it opened and that go on; `new` before it has said for what. */
+  readonly open = { new: 0, round: 0, push: 0 };
   linked = false;
   pushRuns = false;
   /** When its state was last compared with ours, on this link. */
@@ -21,7 +27,8 @@ export class Peer {
 
   constructor(id: SiteId, clock: Clock) {
     this.id = id;
-    this.pace = new Pace(clock, PACE);
+    this.takes = new Pace(clock, TAKE_PACE);
+    this.gives = new Pace(clock, GIVE_PACE);
   }
 
   /** Forgets what held for the link before. */

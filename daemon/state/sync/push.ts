@@ -5,7 +5,7 @@
  * peer gets larger pushes and never a queue that grows.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { SyncHello, SyncMessageOf } from "../../../protocol/sync-message.ts";
 import type { Reception, Replica } from "../replica.ts";
 import { isPeersFault } from "./blame.ts";
 import type { Conversation } from "./conversation.ts";
@@ -95,18 +95,27 @@ export async function sendPush(
   }
 }
 
+/** A round finds the statement that names the author, or the proof of the fork. */
+const NEEDS_ROUND: readonly string[] = ["E-STATE-AUTHOR", "E-STATE-FORK"];
+
 /** What pushes of a peer brought that matters after them. */
 export class PushTally {
+  /** The digest of the peer's statements. */
+  readonly statements: string;
   /** Something came that needs more than was pushed, or does not fit what is here. */
   roundIsDue = false;
   /** By the peer's fault. */
   refused = 0;
 
+  constructor(hello: Pick<SyncHello, "statements">) {
+    this.statements = hello.statements;
+  }
+
   note(reception: Reception): void {
     if (reception === "waiting") this.roundIsDue = true;
     if (typeof reception !== "object") return;
     if (isPeersFault(reception.refused)) this.refused++;
-    else if (reception.refused === "E-STATE-FORK") this.roundIsDue = true;
+    else if (NEEDS_ROUND.includes(reception.refused)) this.roundIsDue = true;
   }
 }
 
@@ -150,12 +159,20 @@ export async function takePush(
     if (result === "stored") recent.stored = true;
     return result;
   };
+  const sameStatements = tally.statements === replica.statementDigest();
+  // Its author may stand in a statement that this node lacks: that comes first, in a round.
+  const isEarly = (bytes: Uint8Array): boolean =>
+    !sameStatements && replica.authorOf(bytes) === "unknown";
   const before = tally.refused;
   await talk.payFor([...statements, ...envelopes]);
   // All at once and in order: the state syncs what comes together in one write.
   const results = await Promise.all([
     ...statements.map((each) => take(each, (own, from) => replica.receiveStatement(own, from))),
-    ...envelopes.map((each) => take(each, (own, from) => replica.receiveEnvelope(own, from))),
+    ...envelopes.map((each) =>
+      take(each, async (own, from) =>
+        isEarly(own) ? { refused: "E-STATE-AUTHOR" } : replica.receiveEnvelope(own, from),
+      ),
+    ),
   ]);
   await talk.payForRefused(tally.refused - before);
   await talk.say({ v: 1, kind: "pushed", results });

@@ -8,6 +8,7 @@ export class SyncError extends PleachError<
   | "E-SYNC-MESH"
   | "E-SYNC-VERSION"
   | "E-SYNC-BUSY"
+  | "E-SYNC-MEMBER"
   | "E-SYNC-ORDER"
   | "E-SYNC-SIZE"
   | "E-SYNC-STOPPED"
