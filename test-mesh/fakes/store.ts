@@ -17,6 +17,8 @@ export class FakeDisk {
   freeBytes = 2 ** 40;
   /** Durable writes so far. */
   syncs = 0;
+  /** Keys that were ever deleted by whoever uses the store. */
+  readonly deleted = new Set<string>();
 
   /** Opens a store on what is there. */
   open(): Store {
@@ -32,7 +34,10 @@ export class FakeDisk {
       const { key } = change;
       if (!this.#unsynced.has(key)) this.#unsynced.set(key, this.#content.get(key));
       if (change.kind === "put") this.#content.set(key, Uint8Array.from(change.value));
-      else this.#content.delete(key);
+      else {
+        this.#content.delete(key);
+        this.deleted.add(key);
+      }
     }
     if (!durable) return;
     this.syncs += 1;
@@ -48,13 +53,15 @@ export class FakeDisk {
     return Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   }
 
-  /** A power cut: what was not synced is gone. */
-  cutPower(): void {
+  /** A power cut: what was not synced is gone. Returns how many keys that changed. */
+  cutPower(): number {
+    const lost = this.#unsynced.size;
     for (const [key, before] of this.#unsynced) {
       if (before === undefined) this.#content.delete(key);
       else this.#content.set(key, before);
     }
     this.#unsynced.clear();
+    return lost;
   }
 
   /** What was written without a sync gets to the disk some time later: a killed process loses none. */

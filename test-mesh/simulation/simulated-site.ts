@@ -9,7 +9,7 @@ import { serialOffset } from "../../daemon/core/zone-serial.ts";
 import { DiskGuard } from "../../daemon/inventory/disk-guard.ts";
 import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
 import type { Presence } from "../../daemon/state/presence.ts";
-import type { NewItem } from "../../daemon/state/replica.ts";
+import type { NewItem, Replica } from "../../daemon/state/replica.ts";
 import type { State } from "../../daemon/state/state.ts";
 import type { Sync } from "../../daemon/state/sync/sync.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
@@ -86,6 +86,15 @@ export class SimulatedSite {
     return this.#mustRun().replication.sync;
   }
 
+  /** As peers reach it: entries are refused on a full disk. */
+  get replica(): Replica {
+    return this.#mustRun().guarded.replica;
+  }
+
+  get transport(): FakeTransport {
+    return this.#mustRun().transport;
+  }
+
   get presence(): Presence {
     return this.#mustRun().replication.presence;
   }
@@ -101,10 +110,10 @@ export class SimulatedSite {
     }
   }
 
-  /** As a power cut: nothing is said, nothing unsynced stays. */
-  kill(): void {
+  /** As a power cut: nothing is said, nothing unsynced stays. Returns how many keys that changed. */
+  kill(): number {
     this.#end();
-    this.disk.cutPower();
+    return this.disk.cutPower();
   }
 
   /** As kill -9: nothing is said, but what the system took for the disk gets there. */

@@ -3,22 +3,23 @@
  *
  * Chance that stopped reaching restarts or conflicts would otherwise look like success.
  */
-import assert from "node:assert/strict";
-
 export class Sometimes {
   readonly #counts = new Map<string, number>();
 
-  reached(what: string): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  reached(what: string, times = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + times);
   }
 
-  /** @throws AssertionError naming each that was never reached. */
-  mustHaveReached(...all: readonly string[]): void {
-    const never = all.filter((what) => !this.#counts.has(what));
-    assert.deepEqual(never, [], "a run that never reached these shows nothing about them");
+  /** How often each was reached. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
   }
+}
 
-  get summary(): string {
-    return [...this.#counts].map(([what, count]) => `${what} ${count}`).join(", ");
-  }
+/** Those of `all` that stand at 0, sorted: runs that never reached them show nothing about them. */
+export function neverReached(
+  all: readonly string[],
+  counts: ReadonlyMap<string, number>,
+): readonly string[] {
+  return all.filter((what) => (counts.get(what) ?? 0) === 0).toSorted();
 }

@@ -1,0 +1,44 @@
+/**
+ * Everything that any honest site has ever announced as durable, pruned and lost or not.
+ *
+ * It is what the invariants are checked against: no node of the mesh has so much.
+ */
+import type { NewItem } from "../../daemon/state/replica.ts";
+import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import type { LogId } from "../../protocol/ids.ts";
+
+export class Archive {
+  readonly #envelopes = new Map<string, Envelope>();
+  readonly #statements = new Map<string, Uint8Array>();
+
+  note({ kind, id, bytes }: NewItem): void {
+    if (kind === "statement") this.#statements.set(id, bytes);
+    else if (!this.#envelopes.has(id)) this.#envelopes.set(id, decodeEnvelope(bytes));
+  }
+
+  get envelopes(): Iterable<Envelope> {
+    return this.#envelopes.values();
+  }
+
+  /** The bytes that travel. */
+  get statements(): Iterable<Uint8Array> {
+    return this.#statements.values();
+  }
+
+  /** Everything, as bytes that travel. */
+  get items(): readonly Uint8Array[] {
+    return [...this.#statements.values(), ...[...this.#envelopes.values()].map((e) => e.bytes)];
+  }
+
+  get size(): number {
+    return this.#statements.size + this.#envelopes.size;
+  }
+
+  /** All entries for each place of each log; more than one at a place is a fork. */
+  byPlace(): ReadonlyMap<`${LogId}/${number}`, readonly Envelope[]> {
+    return Map.groupBy(
+      this.#envelopes.values(),
+      ({ log, header }) => `${log}/${header.seq}` as const,
+    );
+  }
+}

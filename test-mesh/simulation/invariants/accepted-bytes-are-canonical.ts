@@ -1,0 +1,23 @@
+/** What lies on any honest disk is canonical, and nothing forged is among it. */
+import assert from "node:assert/strict";
+import { encodeCbor, decodeCbor } from "../../../protocol/cbor.ts";
+import { sha256, toHex } from "../../../protocol/ids.ts";
+import { decodeEnvelope, MAX_ENVELOPE_BYTES } from "../../../protocol/envelope.ts";
+import { decodeStatement, encodeStatement } from "../../../protocol/statement.ts";
+import type { Healed } from "../heal.ts";
+
+export function acceptedBytesAreCanonical({ world, sites }: Healed): void {
+  const { forbidden } = world.byzantine;
+  for (const { disk, name } of sites) {
+    for (const [key, bytes] of disk.content) {
+      const isEntry = key.startsWith("entry/");
+      if (!isEntry && !key.startsWith("statement/")) continue;
+      const why = forbidden.get(toHex(sha256(bytes)));
+      assert.equal(why, undefined, `${name} stored ${why}: ${key}`);
+      const again = isEntry
+        ? encodeCbor(decodeCbor(decodeEnvelope(bytes).bytes, MAX_ENVELOPE_BYTES))
+        : encodeStatement(decodeStatement(bytes));
+      assert.deepEqual(Buffer.from(again), Buffer.from(bytes), `${name} ${key}`);
+    }
+  }
+}
