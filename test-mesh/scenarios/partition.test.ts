@@ -6,46 +6,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
-import { Gate } from "../gate.ts";
-import { withMesh, type TestMesh } from "../harness.ts";
+import type { Gate } from "../gate.ts";
+import { GatedMesh, upAt } from "../gated-mesh.ts";
+import { withMesh } from "../harness.ts";
 import type { Json, TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 
 const CUT_MS = 60_000;
 const HEALED_WITHIN_MS = 10_000;
 const NAMES = ["quimper", "brest", "lorient", "vannes"];
-const GATE_PORT = 7412;
-
-/** A mesh in which all reach each other through gates only; they are added to `gates`. */
-async function formGated(mesh: TestMesh, gates: Gate[]): Promise<readonly TestSite[]> {
-  for (const name of NAMES) {
-    const site = await mesh.site(name);
-    await site.configure({ announce: [`${site.address}:${GATE_PORT}`] });
-    gates.push(
-      await Gate.open({
-        listen: { address: site.address, port: GATE_PORT },
-        target: { address: site.address, port: site.meshPort },
-        callers: () => mesh.sites.filter(({ running }) => running).map(({ pid }) => pid),
-      }),
-    );
-  }
-  await Promise.all(mesh.sites.map((site) => site.start()));
-  const [first, ...others] = mesh.sites;
-  assert.ok(first !== undefined);
-  await mesh.found(first);
-  for (const site of others) await mesh.join(first, site);
-  for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "60s");
-  return mesh.sites;
-}
-
-/** Names of the peers that a site is linked to. */
-async function upAt(site: TestSite): Promise<readonly string[]> {
-  const { peers } = (await site.pleach("peers")) as { peers: readonly Json[] };
-  return peers
-    .filter(({ state }) => state === "up")
-    .map(({ name }) => String(name))
-    .toSorted();
-}
 
 /** What has to be equal everywhere: the hash of the view and the serial of each zone. */
 async function shownBy(site: TestSite): Promise<string> {
@@ -62,7 +31,8 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
   withMesh(async (mesh) => {
     const gates: Gate[] = [];
     t.after(() => gates.forEach((gate) => gate.close()));
-    const sites = await formGated(mesh, gates);
+    const gated = await GatedMesh.form(mesh, NAMES, gates);
+    const { sites } = gated;
     const [quimper, brest, lorient, vannes] = sites;
     assert.ok(quimper && brest && lorient && vannes);
     await quimper.pleach("dns", "add-zone", "bzh.example");
@@ -71,13 +41,7 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
       return shown.size === 1 && [...shown].every((each) => each.includes("bzh.example"));
     });
 
-    const shut = (one: readonly TestSite[], other: readonly TestSite[]): void => {
-      for (const [index, gate] of gates.entries()) {
-        const inOne = one.some((site) => site === sites[index]);
-        gate.shutFor((inOne ? other : one).map(({ pid }) => pid));
-      }
-    };
-    shut([quimper, brest], [lorient, vannes]);
+    gated.cut([quimper, brest], [lorient, vannes]);
     const cutAtMs = performance.now();
     await waitFor(
       "the cut at quimper",
@@ -104,7 +68,7 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
       "they kept trying",
     );
 
-    for (const gate of gates) gate.shutFor([]);
+    gated.heal();
     const healedAtMs = performance.now();
     await waitFor("one view after healing", HEALED_WITHIN_MS, async () => {
       return (await shownByAll(sites)).size === 1;
