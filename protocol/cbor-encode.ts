@@ -77,7 +77,8 @@ const SHORT_BYTES = 64;
 function writeText(text: string): void {
   const { length } = text;
   if (length < SHORT_TEXT) {
-    makeRoom(2 + length);
+    // For the longest head, too: room that is made after the text was put there loses it.
+    makeRoom(9 + length);
     const start = length < 24 ? at + 1 : at + 2;
     let i = 0;
     for (; i < length; i++) {

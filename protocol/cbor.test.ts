@@ -151,3 +151,13 @@ test("what cannot be said is a bug of ours", () => {
   }
   assert.deepEqual(encodeCbor("still fine").length, 11);
 });
+
+test("a long value is what it says wherever the room for it has to grow", () => {
+  const room = 64 * 1024;
+  for (const item of ["", "a", "abcde", "abcdefghijklmnopqrstuvwx", 1, 2 ** 40, 0.5, null]) {
+    for (let before = room - 48; before < room + 2; before++) {
+      const value = ["x".repeat(before), item, item, item];
+      assert.deepEqual(decodeCbor(encodeCbor(value), 2 * room), value, `${item} after ${before}`);
+    }
+  }
+});
