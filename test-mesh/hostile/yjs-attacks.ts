@@ -131,7 +131,7 @@ const VERSION_2 = Buffer.from(
 );
 
 const NO_RECORD = /holds something that is no record/;
-const NO_UPDATE = /is no Yjs update of version 1/;
+const NO_UPDATE = /is no Yjs update in the one encoding/;
 
 export const YJS_ATTACKS: readonly Attack[] = [
   {
@@ -213,12 +213,12 @@ export const YJS_ATTACKS: readonly Attack[] = [
   },
   {
     name: "an update of version 2",
-    because: /is not in the one encoding|is no Yjs update/,
+    because: NO_UPDATE,
     payload: ({ clock }) => ({ bytes: Uint8Array.from(VERSION_2), clockAfter: clock + 1 }),
   },
   {
     name: "lists longer than memory",
-    because: NO_UPDATE,
+    because: /holds more items than an entry may/,
     payload: ({ clock }) => ({
       bytes: Uint8Array.from([1, ...varint(2n ** 52n), 1, 0, 40, 1]),
       clockAfter: clock,
@@ -265,7 +265,7 @@ export const YJS_ATTACKS: readonly Attack[] = [
   },
   {
     name: "bytes after the end",
-    because: /is not in the one encoding/,
+    because: NO_UPDATE,
     payload: (target) => {
       const { bytes, clockAfter } = own(target, { value: version(1) });
       return { bytes: Uint8Array.from([...bytes, ...new Uint8Array(20_000)]), clockAfter };
