@@ -13,6 +13,11 @@ import { countField, idField, textField } from "./wire-field.ts";
 
 /** An epoch settles at most so many contested ones: more cannot be voted for by honest people. */
 export const MAX_EPOCH_PARENTS = 8;
+/**
+ * The newest rules of validity that this version knows. Under newer ones it stores, passes on and
+ * shows, and signs nothing.
+ */
+export const KNOWN_RULES = 1;
 /** The last number of an epoch. */
 const MAX_EPOCH = 1_000_000;
 
@@ -54,14 +59,15 @@ export const epochBody = z
     /**
      * The end of the chain of each operator of the parents, as the proposer knows it. For one who
      * is dropped it is the last statement that counts; for all it is where the limits of GENESIS
-     * are counted from. Owners and recovery keys may be named for the sake of their limits.
+     * are counted from. Owners and recovery keys may be named for the sake of their limits. Who has
+     * signed nothing yet stands with seq 0 and the meshId.
      */
     chains: z
       .array(
         z.object({
           by: idField<SignerId>(),
-          seq: countField(1, 1_000_000),
-          head: idField<StatementId>(),
+          seq: countField(0, 1_000_000),
+          head: idField<StatementId | MeshId>(),
         }),
       )
       .max(256)
@@ -78,6 +84,9 @@ export const epochBody = z
   })
   .refine(({ threshold, operators }) => threshold <= operators.length, {
     error: "the threshold is above the number of operators",
+  })
+  .refine(({ chains, mesh }) => chains.every(({ seq, head }) => (seq === 0) === (head === mesh)), {
+    error: "an empty chain ends at GENESIS",
   })
   .refine(({ recovery }) => recovery.threshold <= recovery.keys.length, {
     error: "the recovery threshold is above the number of recovery keys",

@@ -68,10 +68,10 @@ function chainsOf(
   dropped: ReadonlySet<OperatorId>,
   lastCounting: EpochChange["lastCounting"],
 ): EpochBody["chains"] {
-  return [...operatorsOfParents(mesh)].flatMap((by) => {
+  return [...operatorsOfParents(mesh)].map((by) => {
     if (lastCounting !== undefined && dropped.has(by)) return { by, ...lastCounting };
     const { seq, prev } = mesh.headOf(by);
-    return seq === 1 ? [] : { by, seq: seq - 1, head: prev as StatementId };
+    return { by, seq: seq - 1, head: prev };
   });
 }
 

@@ -15,7 +15,8 @@ import {
   type SignedStatement,
 } from "../../protocol/statement.ts";
 import type { Authority } from "../core/authority.ts";
-import { authorize, compareStatements } from "../core/authorize.ts";
+import { authorize } from "../core/authorize.ts";
+import { compareStatements } from "../core/decisions.ts";
 import { StatementSet } from "../core/statement-set.ts";
 import { askedShape, statementSetShape } from "../control/shapes-decisions.ts";
 import type { CliContext } from "./context.ts";

@@ -14,7 +14,7 @@ import {
   type DecisionFile,
 } from "../../protocol/decision-file.ts";
 import type { StatementId } from "../../protocol/ids.ts";
-import { compareStatements } from "../core/authorize.ts";
+import { compareStatements } from "../core/decisions.ts";
 import type { Proposal } from "../core/authority.ts";
 import { help, type CliContext } from "./context.ts";
 import { handOver, noEffect, signPlan, type Decided } from "./decide.ts";

@@ -152,6 +152,13 @@ export interface Authority {
     readonly n: number;
     readonly ids: readonly (StatementId | MeshId)[];
     readonly contested: boolean;
+    /** Who may vote for the next epoch: it needs the threshold of each of these. */
+    readonly parents: readonly {
+      readonly id: StatementId | MeshId;
+      readonly operators: ReadonlyMap<OperatorId, { readonly name: string }>;
+      readonly threshold: number;
+      readonly recovery: { readonly keys: readonly PeerKey[]; readonly threshold: number };
+    }[];
   };
   readonly operators: ReadonlyMap<OperatorId, { readonly name: string }>;
   /** How many operators an epoch needs; while several count, the most that one of them asks for. */

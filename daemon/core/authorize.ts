@@ -1,207 +1,151 @@
 /**
  * Computes who may do what from the set of statements.
  *
- * A pure function of the set: the statements are put in one order (lamport number, then id), in
- * which whatever a signer had seen comes first. Where two claim the same thing, the first in this
- * order has it: a key that is enrolled stays as it was, and a name that is taken gets the
- * start of the key appended, so that nobody is thrown out by a collision. Both branches of a
- * forked chain count, and the fork is reported: a box that was put back to an older image must not
- * take the sites with it that it enrolled meanwhile.
+ * A pure function of the set: first which epochs count, by their votes and acknowledgements alone,
+ * then everything else under them, in one order (lamport number, then id) in which whatever a
+ * signer had seen comes first. Where two claim the same thing, the first in this order has it: a
+ * key that is enrolled stays as it was, and a name that is taken gets the start of the key
+ * appended, so that nobody is thrown out by a collision. Both branches of a forked chain count,
+ * and the fork is reported: a box that was put back to an older image must not take the sites with
+ * it that it enrolled meanwhile.
  */
-import {
-  isChained,
-  isGenesis,
-  isUnknown,
-  meshIdOf,
-  type SignedStatement,
-} from "../../protocol/statement.ts";
-import { toHex, type LogId, type MeshId, type OwnerId, type SiteId } from "../../protocol/ids.ts";
-import type { OperatorId, PeerKey, SetId, StatementId } from "../../protocol/ids.ts";
-import { openOwnerClaim, type OwnerBody } from "../../protocol/owner-statement.ts";
-import { isSharedClass, type ClassName } from "../../protocol/record-class.ts";
 import type { GenesisBody } from "../../protocol/genesis.ts";
-import type { GrantBody } from "../../protocol/grant-statement.ts";
-import type { DelegateBody } from "../../protocol/delegate-statement.ts";
-import { openSiteRelease, openSiteRequest, type SiteBody } from "../../protocol/site-statement.ts";
-import type {
-  Authority,
-  Delegation,
-  EndedSite,
-  Grant,
-  Owner,
-  SignerFork,
-  Site,
-} from "./authority.ts";
+import type { MeshId, OwnerId, PeerKey, SetId, SiteId, StatementId } from "../../protocol/ids.ts";
+import { isSharedClass, type ClassName } from "../../protocol/record-class.ts";
+import { openSiteRequest } from "../../protocol/site-statement.ts";
+import { isChained, isUnknown, type SignedStatement } from "../../protocol/statement.ts";
+import type { Authority, Delegation, SignerFork } from "./authority.ts";
+import { compareStatements, Decisions, OperatorRights } from "./decisions.ts";
+import { chooseEpochs, type Choice } from "./epoch-choice.ts";
+import { evaluateEpochs, type Epochs, type SoundEpoch } from "./epochs.ts";
+import { computeGrants, type Grants } from "./grants.ts";
+import { forkedLogs, logLimits } from "./log-ends.ts";
+import { Memberships } from "./memberships.ts";
+import { Owners } from "./owners.ts";
+import { proposalsOf } from "./proposals.ts";
+import { StatementIndex } from "./statement-index.ts";
+import { openSuspensions } from "./suspensions.ts";
 
-interface Ranked extends Delegation {
-  readonly seq: number;
-}
-
-/** The state of one computation; it ends as an {@link Authority}. */
-interface Draft {
-  readonly meshId: MeshId | undefined;
-  readonly genesis: GenesisBody | undefined;
-  readonly operators: Map<OperatorId, { readonly name: string }>;
-  readonly sites: Map<SiteId, Site>;
-  readonly endedSites: Map<SiteId, EndedSite>;
-  readonly owners: Map<OwnerId, Owner>;
-  readonly grants: Grant[];
-  readonly delegations: Ranked[];
-  readonly idle: Map<StatementId, string>;
-}
+const NOBODY: GenesisBody["recovery"] = { keys: [], threshold: 0 };
 
 /**
  * @param statements - Sound ones, of one mesh. Their order has no influence.
+ * @param parked - Those that came to this node after a SUSPEND of their signer: the one thing that
+ *   two nodes can see differently, as long as that SUSPEND is open.
  */
-export function authorize(statements: Iterable<SignedStatement>): Authority {
+export function authorize(
+  statements: Iterable<SignedStatement>,
+  parked: ReadonlySet<StatementId> = new Set(),
+): Authority {
   const ordered = [...statements].toSorted(compareStatements);
-  const genesis = ordered.find(({ body }) => isGenesis(body));
-  const draft: Draft = {
-    meshId: genesis === undefined ? undefined : meshIdOf(genesis),
-    genesis: genesis !== undefined && isGenesis(genesis.body) ? genesis.body : undefined,
-    operators: new Map(),
-    sites: new Map(),
-    endedSites: new Map(),
-    owners: new Map(),
-    grants: [],
-    delegations: [],
-    idle: new Map(),
+  const index = new StatementIndex(ordered);
+  const decisions = new Decisions(ordered, index);
+  const idle = new Map<StatementId, string>();
+  for (const { id, body } of ordered) {
+    if (isUnknown(body)) idle.set(id, `this version does not know ${body.kind}`);
+  }
+  const [genesis] = decisions.of("GENESIS");
+  const meshId = genesis === undefined ? undefined : (genesis.id as string as MeshId);
+  const epochs =
+    genesis === undefined || meshId === undefined
+      ? undefined
+      : evaluateEpochs({ id: meshId, body: genesis.body }, ordered);
+  const choice = epochs === undefined ? undefined : choose(epochs, decisions);
+  const tips = choice?.tips ?? [];
+  if (epochs !== undefined) noteIdleVotes(epochs, decisions, idle);
+
+  // Nobody's SUSPEND is held up by another one.
+  const rights = new OperatorRights(tips, index);
+  const suspensions = openSuspensions(decisions, rights, tips, idle);
+  const held = new OperatorRights(tips, index, parked, suspensions);
+  const owners = new Owners(decisions, held, meshId, idle);
+  const memberships = new Memberships(decisions, held, owners, tips, idle);
+  const { sites, endedSites } = memberships;
+  const isEnrolled = (site: SiteId): boolean => sites.has(site) || endedSites.has(site);
+  const grants = computeGrants(decisions, held, isEnrolled, idle);
+  const forks = forkedLogs(decisions, isEnrolled, idle);
+  return {
+    meshId,
+    meshName: genesis?.body.name ?? "",
+    ...constitution(tips, genesis?.body),
+    proposals: epochs === undefined || choice === undefined ? [] : proposalsOf(epochs, choice),
+    suspensions,
+    isSuspended: (key) => suspensions.some((each) => each.key === key),
+    sites,
+    endedSites,
+    owners: owners.owners,
+    ...grants,
+    forkedLogs: forks,
+    ...logLimits(endedSites, forks),
+    idle,
+    forks: forksAmong(ordered),
+    ...writing(memberships, grants),
+    ...delegating(owners, memberships),
   };
-  for (const { key, name } of draft.genesis?.operators ?? []) draft.operators.set(key, { name });
-
-  // Owners before delegations, those before sites (a release may be an owner's), grants last.
-  for (const statement of ordered) {
-    const { body } = statement;
-    if (isUnknown(body)) draft.idle.set(statement.id, `this version does not know ${body.kind}`);
-    else if (body.kind === "OWNER") admitOwner(draft, statement, body);
-  }
-  for (const statement of ordered) {
-    const { body } = statement;
-    if (!isUnknown(body) && body.kind === "DELEGATE") delegate(draft, statement, body);
-  }
-  for (const statement of ordered) {
-    const { body } = statement;
-    if (!isUnknown(body) && body.kind === "SITE") enrol(draft, statement, body);
-  }
-  for (const statement of ordered) {
-    const { body } = statement;
-    if (!isUnknown(body) && body.kind === "GRANT") grant(draft, statement, body);
-  }
-  return finish(draft, forksAmong(ordered));
 }
 
-/** Whatever a signer had seen stands before what it signed. */
-export function compareStatements(a: SignedStatement, b: SignedStatement): number {
-  return lamportOf(a) - lamportOf(b) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-}
-
-function lamportOf({ body }: SignedStatement): number {
-  return isChained(body) ? body.lamport : 0;
-}
-
-function admitOwner(draft: Draft, { id }: SignedStatement, body: OwnerBody): void {
-  const claim = openOwnerClaim(body);
-  const operator = body.by as OperatorId;
-  if (claim === undefined || !draft.operators.has(operator)) {
-    draft.idle.set(id, "not signed by an operator");
-  } else if (claim.sign !== claim.owner || claim.seq !== 1 || claim.prev !== draft.meshId) {
-    draft.idle.set(id, "this version does not know replaced owner keys");
-  } else if (draft.owners.has(claim.owner)) {
-    draft.idle.set(id, "the owner was admitted before");
-  } else if ([...draft.owners.values()].some((owner) => owner.recovery === claim.recovery)) {
-    draft.idle.set(id, "the recovery key belongs to another owner");
-  } else {
-    const taken = [...draft.owners.values()].some(({ name }) => name === claim.name);
-    draft.owners.set(claim.owner, {
-      ownerId: claim.owner,
-      sign: claim.sign,
-      box: claim.box,
-      recovery: claim.recovery,
-      name: taken ? `${claim.name}-${claim.owner.slice(0, 8)}` : claim.name,
-      org: claim.org,
-      country: claim.country,
-      statement: id,
-    });
-  }
-}
-
-function delegate(draft: Draft, { id }: SignedStatement, body: DelegateBody): void {
-  if (draft.owners.get(body.owner)?.sign !== (body.by as OwnerId)) {
-    draft.idle.set(id, "not signed by the owner");
-    return;
-  }
-  const { owner, set, site, lockDays, seq } = body;
-  draft.delegations.push({ owner, set, site, lockDays, seq, statement: id });
-}
-
-function enrol(draft: Draft, { id }: SignedStatement, body: SiteBody): void {
-  const request = openSiteRequest(body);
-  const operator = body.by as OperatorId;
-  if (request === undefined || !draft.operators.has(operator)) {
-    draft.idle.set(id, "not signed by an operator");
-    return;
-  }
-  const siteId = request.key;
-  if (draft.sites.has(siteId) || draft.endedSites.has(siteId)) {
-    draft.idle.set(id, "the key was enrolled before");
-    return;
-  }
-  const replaced = replacedBy(draft, body);
-  if (replaced === "unsound") {
-    draft.idle.set(id, "the release is not by the replaced site or its owner");
-    return;
-  }
-  if (replaced !== undefined) draft.sites.delete(replaced.site.siteId);
-  const { name, org, place, domains } = request;
-  const taken = [...draft.sites.values()].some((site) => site.name === name);
-  draft.sites.set(siteId, {
-    siteId,
-    name: taken ? `${name.slice(0, 54)}-${siteId.slice(0, 8)}` : name,
-    org,
-    place,
-    domains,
-    classes: new Set(body.classes),
-    operator,
-    replaces: replaced?.site.siteId,
-    statement: id,
+/** Suspended operators are no exception, and what only one node has parked is none either. */
+function choose(epochs: Epochs, decisions: Decisions): Choice {
+  const left = new Set(decisions.of("LEAVE").map(({ body }) => body.by));
+  const electors = decisions.of("SITE").flatMap(({ id, body }) => {
+    const site = openSiteRequest(body)?.key;
+    return site === undefined || left.has(site) ? [] : [{ site, by: body.by, statement: id }];
   });
-  if (replaced !== undefined) {
-    const { site, heads } = replaced;
-    draft.endedSites.set(site.siteId, { ...site, ended: { kind: "replaced", by: siteId }, heads });
+  const acknowledgements = decisions.of("ACK").map(({ body }) => {
+    return { site: body.by, n: body.n, epoch: body.epoch };
+  });
+  return chooseEpochs(epochs, decisions.index, electors, acknowledgements);
+}
+
+function noteIdleVotes(epochs: Epochs, decisions: Decisions, idle: Map<StatementId, string>): void {
+  for (const { id, reason, status } of epochs.unsound.values()) {
+    if (status === "invalid") idle.set(id, reason);
+  }
+  for (const { id, body } of decisions.of("VOTE")) {
+    const epoch = epochs.sound.get(body.epoch) ?? epochs.unsound.get(body.epoch);
+    if (epoch === undefined) idle.set(id, "the epoch is not known");
+    else if (!epoch.votes.includes(body.by)) idle.set(id, "the signer has no vote on this epoch");
+  }
+  for (const { id, body } of decisions.of("ACK")) {
+    if (epochs.sound.get(body.epoch)?.n !== body.n) idle.set(id, "the epoch does not count");
   }
 }
 
-function replacedBy(
-  draft: Draft,
-  body: SiteBody,
-): { readonly site: Site; readonly heads: EndedSite["heads"] } | "unsound" | undefined {
-  if (body.release === null) return undefined;
-  const release = openSiteRelease(body.release);
-  const site = release === undefined ? undefined : draft.sites.get(release.old);
-  if (release === undefined || site === undefined) return "unsound";
-  const key = toHex(body.release.key);
-  const byOwner = draft.delegations.some(
-    (delegation) =>
-      delegation.site === site.siteId && draft.owners.get(delegation.owner)?.sign === key,
+/** What the epochs that count say together: what all of them give. */
+function constitution(tips: readonly SoundEpoch[], genesis: GenesisBody | undefined) {
+  const [first] = tips;
+  const operators = [...(first?.operators ?? [])].filter(([key]) =>
+    tips.every((epoch) => epoch.operators.has(key)),
   );
-  if (key !== site.siteId && !byOwner) return "unsound";
-  const heads = new Map<LogId, { seq: number; head: (typeof release.heads)[number]["head"] }>();
-  for (const { log, seq, head } of release.heads) heads.set(log, { seq, head });
-  return { site, heads };
-}
-
-function grant(draft: Draft, { id }: SignedStatement, body: GrantBody): void {
-  const operator = body.by as OperatorId;
-  if (!draft.operators.has(operator)) {
-    draft.idle.set(id, "not signed by an operator");
-  } else if (!draft.sites.has(body.site) && !draft.endedSites.has(body.site)) {
-    draft.idle.set(id, "the site is not enrolled");
-  } else {
-    const { site, class: granted, selector } = body;
-    if (isSharedClass(granted)) {
-      draft.grants.push({ site, class: granted, selector, operator, statement: id });
-    } else draft.idle.set(id, `this version knows no shared class ${granted}`);
-  }
+  const recovery = (first?.recovery ?? NOBODY).keys.filter((key) =>
+    tips.every((epoch) => epoch.recovery.keys.includes(key)),
+  );
+  const features = (first?.features ?? []).filter((feature) =>
+    tips.every((epoch) => epoch.features.includes(feature)),
+  );
+  return {
+    epoch: {
+      n: Math.max(0, ...tips.map(({ n }) => n)),
+      ids: tips.map(({ id }) => id),
+      contested: tips.length > 1,
+      parents: tips.map((tip) => {
+        return {
+          id: tip.id,
+          operators: tip.operators,
+          threshold: tip.threshold,
+          recovery: tip.recovery,
+        };
+      }),
+    },
+    operators: new Map(operators),
+    threshold: Math.max(0, ...tips.map(({ threshold }) => threshold)),
+    recovery: {
+      keys: recovery,
+      threshold: Math.max(0, ...tips.map((epoch) => epoch.recovery.threshold)),
+    },
+    features: new Set(features),
+    rules: tips.length === 0 ? (genesis?.rules ?? 1) : Math.max(...tips.map(({ rules }) => rules)),
+  };
 }
 
 function forksAmong(ordered: readonly SignedStatement[]): SignerFork[] {
@@ -218,54 +162,37 @@ function forksAmong(ordered: readonly SignedStatement[]): SignerFork[] {
     });
 }
 
-function finish(draft: Draft, forks: readonly SignerFork[]): Authority {
-  const { sites, endedSites, owners, grants, genesis } = draft;
-  const delegations = draft.delegations.toSorted(
-    (a, b) => b.seq - a.seq || (a.statement < b.statement ? -1 : 1),
-  );
-  const recoveries = new Map([...owners.values()].map((owner) => [owner.recovery, owner]));
-  const explicit = (owner: OwnerId, set: SetId): Delegation | undefined =>
-    delegations.find((delegation) => delegation.owner === owner && delegation.set === set);
-
+function writing({ sites, endedSites }: Memberships, { grants }: Grants) {
+  const granted = Map.groupBy(grants, (right) => `${right.site} ${right.class}`);
   const mayWriteClass = (site: SiteId, recordClass: ClassName): boolean => {
     const enrolled = sites.get(site) ?? endedSites.get(site);
     if (enrolled === undefined) return false;
     if (!isSharedClass(recordClass)) return enrolled.classes.has(recordClass);
-    return grants.some((right) => right.site === site && right.class === recordClass);
+    return granted.has(`${site} ${recordClass}`);
   };
+  const named = new Map([...sites.values()].map((site) => [site.name, site]));
   return {
-    meshId: draft.meshId,
-    meshName: genesis?.name ?? "",
-    epoch: { n: 0, ids: draft.meshId === undefined ? [] : [draft.meshId], contested: false },
-    operators: draft.operators,
-    threshold: genesis?.threshold ?? 0,
-    recovery: genesis?.recovery ?? { keys: [], threshold: 0 },
-    features: new Set(),
-    rules: genesis?.rules ?? 1,
-    proposals: [],
-    suspensions: [],
-    sites,
-    endedSites,
-    owners,
-    grants,
-    endedGrants: [],
-    forkedLogs: new Map(),
-    delegations,
-    idle: draft.idle,
-    forks,
     mayWriteClass,
-    mayWrite(site, recordClass, key) {
+    mayWrite(site: SiteId, recordClass: ClassName, key: string): boolean {
       if (!mayWriteClass(site, recordClass)) return false;
       if (!isSharedClass(recordClass)) return true;
       const start = key.split("/", 1)[0];
-      return grants.some(
-        (right) =>
-          right.site === site &&
-          right.class === recordClass &&
-          (right.selector === null || right.selector === start),
-      );
+      const rights = granted.get(`${site} ${recordClass}`) ?? [];
+      return rights.some(({ selector }) => selector === null || selector === start);
     },
-    delegatedSite(owner, set) {
+    isMember: (peer: PeerKey) => sites.has(peer as SiteId),
+    siteNamed: (name: string) => named.get(name),
+  };
+}
+
+function delegating({ owners, delegations: all }: Owners, { sites }: Memberships) {
+  const delegations = all.toSorted((a, b) => b.seq - a.seq || (a.statement < b.statement ? -1 : 1));
+  const recoveries = new Map([...owners.values()].map((owner) => [owner.recovery, owner]));
+  const explicit = (owner: OwnerId, set: SetId): Delegation | undefined =>
+    delegations.find((delegation) => delegation.owner === owner && delegation.set === set);
+  return {
+    delegations,
+    delegatedSite(owner: OwnerId, set: SetId): SiteId | undefined {
       const named = explicit(owner, set);
       if (named !== undefined) return named.site;
       const candidates = new Set(
@@ -275,21 +202,13 @@ function finish(draft: Draft, forks: readonly SignerFork[]): Authority {
       );
       return candidates.size === 1 ? [...candidates][0] : undefined;
     },
-    delegationFor(owner, set, site) {
+    delegationFor(owner: OwnerId, set: SetId, site: SiteId): Delegation | undefined {
       const named = explicit(owner, set);
       if (named !== undefined) return named.site === site ? named : undefined;
       return delegations.find(
         (each) => each.owner === owner && each.set === null && each.site === site,
       );
     },
-    logLimit(author, log) {
-      const ended = endedSites.get(author);
-      return ended === undefined ? "open" : (ended.heads.get(log) ?? "none");
-    },
-    isSuspended: () => false,
-    mayOpenLogs: () => true,
-    isMember: (peer: PeerKey) => sites.has(peer as SiteId),
-    ownerOfRecovery: (peer) => recoveries.get(peer),
-    siteNamed: (name) => [...sites.values()].find((site) => site.name === name),
+    ownerOfRecovery: (peer: PeerKey) => recoveries.get(peer),
   };
 }

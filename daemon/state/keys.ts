@@ -15,11 +15,17 @@ const SEQ_DIGITS = String(MAX_SEQ).length;
 export const MARKS = prefixRange("mark/");
 
 export const STATEMENTS = prefixRange("statement/");
+/** Statements that came here after a SUSPEND of their signer. */
+export const PARKED = prefixRange("parked/");
 export const ENTRIES = prefixRange("entry/");
 export const QUARANTINE = prefixRange("quarantine/");
 
 export function statementKey(id: StatementId): string {
   return `statement/${id}`;
+}
+
+export function parkedKey(id: StatementId): string {
+  return `parked/${id}`;
 }
 
 export function entryKey(log: LogId, seq: number): string {

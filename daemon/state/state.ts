@@ -23,12 +23,14 @@ import type { Clock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
 import type { View } from "../core/view.ts";
 import type { Logger } from "../observe/log.ts";
+import { dueAcknowledgement } from "./acknowledge.ts";
 import { Announcer, type StateEvent } from "./announcer.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { HeldLog } from "./held-log.ts";
 import { Incoming, positionOf } from "./incoming.ts";
 import { Intake } from "./intake.ts";
+import { statementKey } from "./keys.ts";
 import { applyCutoffs, loadLogs } from "./load.ts";
 import { OwnLogs } from "./own-logs.ts";
 import { Positions, type LogFact } from "./positions.ts";
@@ -88,6 +90,9 @@ export class State {
     const state = new State(setup, book, await Quarantine.open(store, log));
     state.#incoming.lamport = await loadLogs(store, state.#shelf, book.authority, log);
     for (const held of state.#shelf.all()) state.#publishPosition(held);
+    // A version that knows more rules than the one before it may have something to say.
+    const due = dueAcknowledgement(book.set, book.authority, setup.siteKey);
+    if (due !== undefined) await state.addStatements([due]);
     return state;
   }
 
@@ -207,6 +212,7 @@ export class State {
     const result = { added: added.map(({ id }) => id), waiting, refused };
     this.#queue.stage(changes);
     if (added.length === 0) return { publish: () => {}, result };
+    const acknowledged = await this.#acknowledge();
     const { store, log } = this.#setup;
     this.#views.forgetAll();
     const flush = (): Promise<void> => this.#queue.flush();
@@ -219,10 +225,27 @@ export class State {
         const bytes = encodeStatement(statement);
         this.#announcer.tellItem({ kind: "statement", id: statement.id, bytes, from });
       }
+      for (const { id, bytes } of acknowledged) {
+        this.#announcer.tellItem({ kind: "statement", id, bytes, from: undefined });
+      }
       this.#announcer.noteStatements();
       for (const outcome of woken) outcome.publish();
     };
     return { publish, result };
+  }
+
+  /** Durable before anybody can ask for it: a second, other word after a crash would be a lie. */
+  async #acknowledge(): Promise<
+    readonly { readonly id: StatementId; readonly bytes: Uint8Array }[]
+  > {
+    const { set, authority } = this.#book;
+    const due = dueAcknowledgement(set, authority, this.#setup.siteKey);
+    if (due === undefined) return [];
+    const bytes = encodeStatement(due);
+    this.#queue.stage([{ kind: "put", key: statementKey(due.id), value: bytes }]);
+    await this.#queue.flush();
+    this.#queue.stage(this.#book.add([due]).changes);
+    return [{ id: due.id, bytes }];
   }
 
   async #receiveStatement(statement: SignedStatement, from: SiteId): Promise<Reception> {

@@ -1,18 +1,24 @@
 /**
  * The statements of this node, those that wait for others, and what they add up to.
+ *
+ * Which statements came after a SUSPEND of their signer is the one thing that this node remembers
+ * beside the statements themselves.
  */
-import type { SiteId, StatementId } from "../../protocol/ids.ts";
+import { parseId, type SiteId, type StatementId } from "../../protocol/ids.ts";
 import {
   decodeStatement,
   encodeStatement,
   type SignedStatement,
 } from "../../protocol/statement.ts";
-import { authorize, compareStatements } from "../core/authorize.ts";
+import { authorize } from "../core/authorize.ts";
+import { compareStatements } from "../core/decisions.ts";
 import type { Authority } from "../core/authority.ts";
+import { StatementIndex } from "../core/statement-index.ts";
 import { StatementSet } from "../core/statement-set.ts";
+import { isHeldUp } from "../core/suspensions.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
-import { statementKey, STATEMENTS } from "./keys.ts";
+import { PARKED, parkedKey, statementKey, STATEMENTS } from "./keys.ts";
 import { StateError } from "./state-error.ts";
 
 /** Statements of one peer kept in memory until what they name is here; at most 1 MiB. */
@@ -34,6 +40,7 @@ export interface BookResult {
 export class StatementBook {
   readonly #set = new StatementSet();
   readonly #waiting = new Map<StatementId, Waiting>();
+  readonly #parked = new Set<StatementId>();
   #authority: Authority = authorize([]);
 
   /**
@@ -53,7 +60,12 @@ export class StatementBook {
         log.error("a stored statement is damaged", { key, error: String(error) });
       }
     }
-    book.add(read);
+    for await (const [key] of store.entries(PARKED)) {
+      const id = parseId<StatementId>(key.slice(PARKED.from.length));
+      if (id !== undefined) book.#parked.add(id);
+    }
+    book.#enter(read.map((statement) => ({ statement, from: undefined })));
+    book.#authority = authorize(book.#set.all(), book.#parked);
     if (stored > 0 && book.set.meshId === undefined) {
       throw new StateError(
         "E-STATE-STORE",
@@ -80,44 +92,91 @@ export class StatementBook {
    * @param from - The peer that sent them: each has its own room for those that have to wait.
    */
   add(statements: readonly SignedStatement[], from?: SiteId): BookResult {
-    const added: SignedStatement[] = [];
-    const refused: { id: StatementId; reason: string }[] = [];
-    const dropped: StatementId[] = [];
-    let rest: readonly Waiting[] = statements.map((statement) => ({ statement, from }));
-    let before;
-    do {
-      // What waits is looked at again only when something has entered that it may wait for.
-      if (added.length > 0) rest = [...this.#takeWaiting(), ...rest];
-      before = rest.length;
-      rest = rest.toSorted(byPlace).filter(({ statement }) => {
-        const verdict = this.#set.add(statement);
-        if (verdict.kind === "accepted") {
-          added.push(statement);
-          dropped.push(...verdict.dropped);
-        } else if (verdict.kind === "refused") {
-          refused.push({ id: statement.id, reason: verdict.reason });
-        }
-        return verdict.kind === "waiting";
-      });
-    } while (rest.length < before);
-    for (const each of rest) {
-      if (!this.#keepWaiting(each)) refused.push({ id: each.statement.id, reason: "E-STATE-FULL" });
+    const { added, dropped, refused } = this.#enter(
+      statements.map((statement) => ({ statement, from })),
+    );
+    const changes: StoreChange[] = [
+      ...added.map((statement): StoreChange => ({
+        kind: "put",
+        key: statementKey(statement.id),
+        value: encodeStatement(statement),
+      })),
+      ...dropped.map((id): StoreChange => ({ kind: "delete", key: statementKey(id) })),
+    ];
+    if (added.length > 0) {
+      this.#authority = authorize(this.#set.all(), this.#parked);
+      const parking = this.#park(added);
+      if (parking.length > 0) this.#authority = authorize(this.#set.all(), this.#parked);
+      changes.push(...parking);
     }
-    if (added.length > 0) this.#authority = authorize(this.#set.all());
     const named = new Set(statements.map(({ id }) => id));
     return {
       added,
       waiting: [...this.#waiting.keys()].filter((id) => named.has(id)),
       refused,
-      changes: [
-        ...added.map((statement): StoreChange => ({
-          kind: "put",
-          key: statementKey(statement.id),
-          value: encodeStatement(statement),
-        })),
-        ...dropped.map((id): StoreChange => ({ kind: "delete", key: statementKey(id) })),
-      ],
+      changes,
     };
+  }
+
+  #enter(arrivals: readonly Waiting[]): {
+    readonly added: readonly SignedStatement[];
+    readonly dropped: readonly StatementId[];
+    readonly refused: BookResult["refused"];
+  } {
+    const entered = new Map<StatementId, SignedStatement>();
+    const left = new Set<StatementId>();
+    const refused = new Map<StatementId, string>();
+    let rest = arrivals;
+    let before;
+    do {
+      // What waits is looked at again only when something has entered that it may wait for.
+      if (entered.size > 0) rest = [...this.#takeWaiting(), ...rest];
+      before = entered.size;
+      rest = rest.toSorted(byPlace).filter(({ statement }) => {
+        const { id } = statement;
+        const verdict = this.#set.add(statement);
+        refused.delete(id);
+        if (verdict.kind === "accepted") {
+          entered.set(id, statement);
+          for (const each of verdict.dropped) left.add(each);
+        } else if (verdict.kind === "refused") {
+          refused.set(id, verdict.reason);
+          // Something that backs it may come with it.
+          return verdict.reason === "E-STATE-LIMIT";
+        }
+        return verdict.kind === "waiting";
+      });
+    } while (entered.size > before);
+    for (const each of rest) {
+      const { id } = each.statement;
+      if (!refused.has(id) && !this.#keepWaiting(each)) refused.set(id, "E-STATE-FULL");
+    }
+    const isHere = (id: StatementId): boolean => this.#set.get(id) !== undefined;
+    return {
+      added: [...entered.values()].filter(({ id }) => isHere(id)),
+      dropped: [...left].filter((id) => !isHere(id)),
+      refused: [...refused].map(([id, reason]) => ({ id, reason })),
+    };
+  }
+
+  /** Parks what came too late for a suspended signer, and forgets what nothing parks any more. */
+  #park(added: readonly SignedStatement[]): readonly StoreChange[] {
+    const { suspensions } = this.#authority;
+    if (suspensions.length === 0 && this.#parked.size === 0) return [];
+    const index = new StatementIndex(this.#set.all());
+    const changes: StoreChange[] = [];
+    for (const statement of added) {
+      if (!isHeldUp(statement, suspensions, index)) continue;
+      this.#parked.add(statement.id);
+      changes.push({ kind: "put", key: parkedKey(statement.id), value: Uint8Array.of(1) });
+    }
+    for (const id of this.#parked) {
+      const statement = this.#set.get(id);
+      if (statement !== undefined && isHeldUp(statement, suspensions, index)) continue;
+      this.#parked.delete(id);
+      changes.push({ kind: "delete", key: parkedKey(id) });
+    }
+    return changes;
   }
 
   #takeWaiting(): readonly Waiting[] {

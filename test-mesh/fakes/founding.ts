@@ -200,7 +200,7 @@ export class Founding {
         parents: parents.toSorted(),
         features: [...(change.features ?? [])],
         rules: change.rules ?? 1,
-        chains: change.chains ?? [...known.keys()].flatMap((key) => this.chainOf(key)),
+        chains: change.chains ?? [...known.keys()].map((key) => this.chainOf(key)),
         revokes: change.revokes ?? [],
         unsuspends: [...(change.unsuspends ?? [])],
       },
@@ -210,11 +210,10 @@ export class Founding {
     return id;
   }
 
-  /** The entry of a signer in the `chains` of an epoch that is made now; none before its first. */
-  chainOf(by: SignerId): EpochBody["chains"] {
-    const head = this.#heads.get(by);
-    if (head === undefined) return [];
-    return [{ by, seq: head.seq - 1, head: head.prev as StatementId }];
+  /** The entry of a signer in the `chains` of an epoch that is made now. */
+  chainOf(by: SignerId): EpochBody["chains"][number] {
+    const { seq, prev } = this.#heads.get(by) ?? { seq: 1, prev: this.meshId };
+    return { by, seq: seq - 1, head: prev };
   }
 
   vote(epoch: StatementId, by: SigningKey): StatementId {
@@ -239,8 +238,8 @@ export class Founding {
     by: SigningKey = this.operator,
     logs: readonly LogHead[] = [],
   ): StatementId {
-    const [end] = this.chainOf(key as OperatorId);
-    const chain = end === undefined ? null : { seq: end.seq, head: end.head };
+    const { seq, head } = this.chainOf(key as OperatorId);
+    const chain = seq === 0 ? null : { seq, head: head as StatementId };
     return this.#keep({ ...this.next(by), kind: "SUSPEND", key, logs: [...logs], chain }, by);
   }
 

@@ -221,7 +221,7 @@ export class SpreadMesh {
     return {
       ...{ meshId: MESH, meshName: "test", operators: new Map(), threshold: 1, owners },
       ...{ sites: this.#members, endedSites: new Map(), grants: [], delegations, delegationFor },
-      epoch: { n: 0, ids: [MESH], contested: false },
+      epoch: { n: 0, ids: [MESH], contested: false, parents: [] },
       ...{ recovery: { keys: [], threshold: 0 }, features: new Set<string>(), rules: 1 },
       ...{ proposals: [], suspensions: [], endedGrants: [], forkedLogs: new Map() },
       ...{ logLimit: () => "open", isSuspended: () => false, mayOpenLogs: () => true },

@@ -1,0 +1,96 @@
+/**
+ * All statements of one signer, and which of them may stay.
+ *
+ * The first in the order (seq, id) stay, up to the limits of GENESIS. Three sorts are kept before all others,
+ * so that a signer cannot push out of the set, by statements that it adds later, what others have
+ * built on: what an epoch with enough votes names as known (and the path to it), votes for an EPOCH
+ * that is here, and EPOCHs that somebody else has voted for. The latter two take up room, the
+ * first does not.
+ */
+import type { MeshId, StatementId } from "../../protocol/ids.ts";
+import { isChained, type SignedStatement } from "../../protocol/statement.ts";
+
+/** Statements of one signer beyond what epochs name. */
+const MAX_SIGNER_BYTES = 4 * 1024 * 1024;
+
+export type Standing = "pinned" | "backed" | "plain";
+
+/** A place in a chain: a statement, or an owner's claim inside an OWNER. */
+export interface ChainEnd {
+  readonly id: StatementId | MeshId;
+  readonly seq: number;
+  readonly lamport: number;
+}
+
+export class SignerChain {
+  readonly #all = new Set<SignedStatement>();
+  #sizeBytes = 0;
+  #end: ChainEnd | undefined;
+
+  get statements(): ReadonlySet<SignedStatement> {
+    return this.#all;
+  }
+
+  /** The highest place; of several the lowest id. */
+  get end(): ChainEnd | undefined {
+    return this.#end;
+  }
+
+  add(statement: SignedStatement): void {
+    this.#all.add(statement);
+    this.#sizeBytes += statement.bytes.length;
+    const { body, id } = statement;
+    if (isChained(body)) this.noteEnd({ id, seq: body.seq, lamport: body.lamport });
+  }
+
+  noteEnd(end: ChainEnd): void {
+    const known = this.#end;
+    if (known !== undefined && compareEnds(known, end) <= 0) return;
+    this.#end = end;
+  }
+
+  /** What has to leave so that the rest keeps to the limit. */
+  surplus(
+    limit: number,
+    standing: (statement: SignedStatement) => Standing,
+  ): readonly SignedStatement[] {
+    if (this.#all.size <= limit && this.#sizeBytes <= MAX_SIGNER_BYTES) return [];
+    const plain: SignedStatement[] = [];
+    let count = 0;
+    let sizeBytes = 0;
+    for (const statement of this.#all) {
+      const sort = standing(statement);
+      if (sort === "plain") plain.push(statement);
+      else if (sort === "backed") {
+        count += 1;
+        sizeBytes += statement.bytes.length;
+      }
+    }
+    plain.sort(compareInChain);
+    const first = plain.findIndex((statement) => {
+      count += 1;
+      sizeBytes += statement.bytes.length;
+      return count > limit || sizeBytes > MAX_SIGNER_BYTES;
+    });
+    // All from there on: what builds on one that leaves leaves, too.
+    return first === -1 ? [] : plain.slice(first);
+  }
+
+  /** Whether one more that nobody has backed would have to leave, or makes another one leave. */
+  isFull(limit: number, standing: (statement: SignedStatement) => Standing): boolean {
+    if (this.#all.size < limit && this.#sizeBytes < MAX_SIGNER_BYTES) return false;
+    const counted = [...this.#all].filter((each) => standing(each) !== "pinned");
+    const sizeBytes = counted.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return counted.length >= limit || sizeBytes >= MAX_SIGNER_BYTES;
+  }
+}
+
+function compareEnds(a: ChainEnd, b: ChainEnd): number {
+  return b.seq - a.seq || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}
+
+/** The order in which statements of one signer count against its limit. */
+function compareInChain(a: SignedStatement, b: SignedStatement): number {
+  const seqOf = ({ body }: SignedStatement): number => (isChained(body) ? body.seq : 0);
+  return seqOf(a) - seqOf(b) || (a.id < b.id ? -1 : 1);
+}
