@@ -103,7 +103,7 @@ function followState(
       setRoster();
       events.publish({ type: "statements" });
     } else {
-      if (change.classes.has("site")) setRoster();
+      if (change.classes.has("site") || change.classes.has("place")) setRoster();
       events.publish({ type: "view", classes: [...change.classes] });
     }
   });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { idOf, sha256, type SiteId } from "../../protocol/ids.ts";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { silentLogger } from "../observe/log.ts";
+import { neighboursOf } from "../core/overlay.ts";
 import { addressesOf, Dialer, waitMs } from "./dialer.ts";
 
 const [self, peer] = [idOf<SiteId>(sha256("self")), idOf<SiteId>(sha256("peer"))];
@@ -81,4 +82,49 @@ test("a changed address is tried at once, and a site off the roster no more", as
   const after = tries.length;
   await time.advance(120_000);
   assert.equal(tries.length, after);
+});
+
+test("in a large mesh few are dialled, and who stays away is replaced until it is back", async () => {
+  const sites = Array.from({ length: 200 }, (_, index) => idOf<SiteId>(sha256(`site ${index}`)));
+  const entry = (siteId: SiteId) => ({ siteId, addresses: ["/a"] });
+  const time = new FakeTime();
+  const up = new Set<SiteId>();
+  const tried = new Set<SiteId>();
+  const neighbours = neighboursOf(self, sites);
+  const [absent, partner] = [[...neighbours][0], sites.find((site) => !neighbours.has(site))];
+  assert.ok(absent !== undefined && partner !== undefined);
+  const dialer = new Dialer(self, time.clock(), silentLogger, {
+    isLinked: (site) => up.has(site),
+    dial: async (site) => {
+      tried.add(site);
+      if (site === absent) throw new Error("away");
+      up.add(site);
+      dialer.linkChanged(site, true);
+    },
+  });
+  dialer.setRoster(sites.map((site) => ({ ...entry(site), isPartner: site === partner })));
+  await time.advance(10_000);
+  assert.deepEqual([...tried].toSorted(), [...neighbours, partner].toSorted());
+  await time.advance(120_000);
+  const instead = [...tried].filter((site) => !neighbours.has(site) && site !== partner);
+  assert.ok(instead.length >= 1 && instead.length <= 8, `${instead.length} more`);
+  tried.clear();
+  await time.advance(3_600_000);
+  assert.deepEqual([...tried], [absent], "nobody else is tried, and it is tried again and again");
+});
+
+test("a site of a large mesh that reaches nobody does not end with trying everybody", async () => {
+  const sites = Array.from({ length: 200 }, (_, index) => idOf<SiteId>(sha256(`site ${index}`)));
+  const time = new FakeTime();
+  const tried = new Set<SiteId>();
+  const dialer = new Dialer(self, time.clock(), silentLogger, {
+    isLinked: () => false,
+    dial: (site) => {
+      tried.add(site);
+      return Promise.reject(new Error("away"));
+    },
+  });
+  dialer.setRoster(sites.map((siteId) => ({ siteId, addresses: ["/a"] })));
+  await time.advance(3_600_000);
+  assert.ok(tried.size > 8 && tried.size <= 40, `${tried.size} sites`);
 });

@@ -24,6 +24,8 @@ export interface RosterEntry {
   readonly siteId: SiteId;
   /** Multiaddrs, with or without `/p2p/…` at their end. Ones that cannot be read are passed over. */
   readonly addresses: readonly string[];
+  /** Linked also in a mesh that is too large for all: it keeps data for us, or we for it. */
+  readonly isPartner?: boolean;
 }
 
 /** The protocols that a peer who is no member can reach, each under its own condition. */

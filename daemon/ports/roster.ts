@@ -3,7 +3,7 @@
  * the `node` records where members can be reached.
  */
 import type { SiteId } from "../../protocol/ids.ts";
-import { nodeRecord, type NodeRecord } from "../../protocol/record.ts";
+import { nodeRecord, placeRecord, type NodeRecord } from "../../protocol/record.ts";
 import type { Authority } from "../core/authority.ts";
 import type { View } from "../core/view.ts";
 import type { RosterEntry } from "../mesh/membership.ts";
@@ -12,6 +12,17 @@ import type { RosterEntry } from "../mesh/membership.ts";
 export function nodeOf(view: View, site: SiteId): NodeRecord | undefined {
   const entry = view.get("site", "node", site);
   return entry === undefined ? undefined : nodeRecord.safeParse(entry.value).data;
+}
+
+/** Sites that this one's data is placed at, and those whose data is placed here. */
+function partnersOf(view: View, self: SiteId): ReadonlySet<SiteId> {
+  const partners = new Set<SiteId>();
+  for (const { author, value } of view.entries("place")) {
+    const targets = placeRecord.safeParse(value).data?.groups.flatMap((group) => group.targets);
+    if (author === self) for (const target of targets ?? []) partners.add(target);
+    else if (targets?.includes(self) === true) partners.add(author);
+  }
+  return partners;
 }
 
 /**
@@ -25,11 +36,13 @@ export function rosterOf(
   self: SiteId,
   first: RosterEntry | undefined,
 ): readonly RosterEntry[] {
+  const partners = partnersOf(view, self);
   return [...authority.sites.keys()]
     .filter((siteId) => siteId !== self)
     .map((siteId) => {
       const told = nodeOf(view, siteId)?.addresses ?? [];
       const known = first?.siteId === siteId ? first.addresses : [];
-      return { siteId, addresses: [...new Set([...told, ...known])] };
+      const isPartner = partners.has(siteId) || first?.siteId === siteId;
+      return { siteId, addresses: [...new Set([...told, ...known])], isPartner };
     });
 }
