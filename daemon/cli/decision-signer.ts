@@ -1,9 +1,10 @@
 /** Who signs a decision: an operator with its key file, or the mesh's recovery key from a phrase. */
 import type { Command } from "commander";
-import { idOf, type OperatorId, type PeerKey } from "../../protocol/ids.ts";
+import { idOf, type PeerKey } from "../../protocol/ids.ts";
 import { meshRecoveryKey } from "../../protocol/owner-keys.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
+import { votersOf } from "./epoch-change.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import type { MeshKnowledge } from "./mesh-knowledge.ts";
 import { openOperatorFile, readPhrase } from "./people-files.ts";
@@ -51,20 +52,22 @@ export function mustNameKey(options: SignerOptions): void {
  */
 export async function openSigner(
   options: SignerOptions,
-  { authority }: MeshKnowledge,
+  mesh: MeshKnowledge,
 ): Promise<DecisionSigner> {
+  const { parents } = mesh.authority.epoch;
   if (options.operatorKey === undefined) {
     const key = meshRecoveryKey(await readPhrase(options.phraseFile));
     const id = idOf<PeerKey>(key.publicKey);
-    if (authority.recovery.keys.includes(id)) return { id, name: "the recovery key", key };
+    if (parents.some(({ recovery }) => recovery.keys.includes(id)))
+      return { id, name: "the recovery key", key };
     throw new CommandError("E-OPERATOR", "The phrase gives no recovery key of this mesh.", {
       hint: "It is the phrase of whoever founded the mesh, unless that was changed since.",
       exit: 5,
     });
   }
   const operator = await openOperatorFile(options.operatorKey, options.passphraseFile);
-  const known = authority.operators.get(operator.key as OperatorId);
-  if (known !== undefined) return { id: operator.key, name: known.name, key: operator.sign };
+  const name = votersOf(mesh).get(operator.key);
+  if (name !== undefined) return { id: operator.key, name, key: operator.sign };
   throw new CommandError("E-OPERATOR", `${operator.name} is no operator of this mesh.`, {
     hint: "Look who is:  pleach operators",
     exit: 5,

@@ -3,7 +3,6 @@
  */
 import type { EpochBody } from "../../protocol/epoch-statement.ts";
 import type { OperatorId, SiteId, StatementId } from "../../protocol/ids.ts";
-import { isUnknown } from "../../protocol/statement.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import { UsageError } from "./exit.ts";
 import type { MeshKnowledge } from "./mesh-knowledge.ts";
@@ -68,25 +67,30 @@ function chainsOf(
   dropped: ReadonlySet<OperatorId>,
   lastCounting: EpochChange["lastCounting"],
 ): EpochBody["chains"] {
-  return [...operatorsOfParents(mesh)].map((by) => {
+  return [...votersOf(mesh).keys()].map((by) => {
     if (lastCounting !== undefined && dropped.has(by)) return { by, ...lastCounting };
     const { seq, prev } = mesh.headOf(by);
     return { by, seq: seq - 1, head: prev };
   });
 }
 
-function operatorsOfParents({ statements, authority }: MeshKnowledge): Set<OperatorId> {
-  const parents = new Set<string>(authority.epoch.ids);
-  const keys = statements.flatMap(({ id, body }) => {
-    if (!parents.has(id) || isUnknown(body)) return [];
-    return body.kind === "GENESIS" || body.kind === "EPOCH"
-      ? body.operators.map(({ key }) => key)
-      : [];
-  });
-  return new Set([...keys, ...authority.operators.keys()]);
+/** Who may vote for the next epoch: while several count, the operators of any of them. */
+export function votersOf({ authority }: MeshKnowledge): ReadonlyMap<OperatorId, string> {
+  const all = authority.epoch.parents.flatMap(({ operators }) => [...operators]);
+  return new Map(all.map(([key, { name }]) => [key, name]));
 }
 
-/** The open suspensions of a key: a decision about it for good ends them. */
+/**
+ * The open suspensions that a decision about a key for good ends: of the key, and those that it
+ * made itself.
+ */
+export function suspensionsAround(mesh: MeshKnowledge, key: SignerId | SiteId): StatementId[] {
+  return mesh.authority.suspensions
+    .filter((each) => (each.key as string) === key || (each.by as string) === key)
+    .map(({ id }) => id);
+}
+
+/** The open suspensions of a key. */
 export function suspensionsOf(mesh: MeshKnowledge, key: SignerId | SiteId): StatementId[] {
   return mesh.authority.suspensions
     .filter((each) => (each.key as string) === key)

@@ -4,7 +4,7 @@ import type { OperatorId, SiteId } from "../../protocol/ids.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import type { CutEffect } from "../control/shapes-decisions.ts";
 import type { Proposal } from "../core/authority.ts";
-import type { EpochContent } from "./epoch-change.ts";
+import { votersOf, type EpochContent } from "./epoch-change.ts";
 import type { MeshKnowledge } from "./mesh-knowledge.ts";
 import { wrap } from "./output.ts";
 import { formatTime } from "./quantities.ts";
@@ -152,7 +152,7 @@ export function outcomeOf(mesh: MeshKnowledge, id: string): Outcome | undefined 
 function proposalOutcome(mesh: MeshKnowledge, proposal: Proposal): Outcome {
   const { status, votes, needed, reason } = proposal;
   const voted = new Set<SignerId>(votes);
-  const missing = [...mesh.authority.operators.keys()].filter((key) => !voted.has(key));
+  const missing = [...votersOf(mesh).keys()].filter((key) => !voted.has(key));
   return {
     state: status,
     votes: votes.map((key) => mesh.nameOf(key)),

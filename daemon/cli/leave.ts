@@ -72,10 +72,8 @@ function leavingWords(answer: LeavingAnswer): readonly string[] {
         ? "no data sets"
         : `${ownSets} data sets: nothing new is stored; what others hold can be recovered`,
     ),
-    ...labelled(
-      "Stays",
-      "all that it wrote; services and addresses of it should be removed before",
-    ),
+    ...labelled("Stays", "records of zones that it wrote, and what it decided"),
+    ...labelled("Goes", "its services, addresses and name servers are not served any more"),
     ...labelled(
       "Hear of it",
       others.length === 0 ? "nobody: it is the only site" : up.join(", ") || "nobody now",

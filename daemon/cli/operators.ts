@@ -4,7 +4,7 @@ import { parseId, type OperatorId } from "../../protocol/ids.ts";
 import type { CliContext } from "./context.ts";
 import { help } from "./context.ts";
 import { withSignerOptions, type SignerOptions } from "./decision-signer.ts";
-import { suspensionsOf } from "./epoch-change.ts";
+import { suspensionsAround } from "./epoch-change.ts";
 import { UsageError } from "./exit.ts";
 import { findMember } from "./find-member.ts";
 import { askMembers, knownHere } from "./mesh-knowledge.ts";
@@ -117,7 +117,7 @@ function removeCommand(context: CliContext): Command {
       const operator = parseId<OperatorId>(key);
       const change = {
         drop: operator === undefined ? [] : [operator],
-        unsuspends: suspensionsOf(mesh, key),
+        unsuspends: suspensionsAround(mesh, key),
         ...thresholdOf(options),
       };
       await propose(context, mesh, options, change, `${name} is no operator any more.`);

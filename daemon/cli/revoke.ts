@@ -6,7 +6,7 @@ import { isChained } from "../../protocol/statement.ts";
 import { endsShape } from "../control/shapes-decisions.ts";
 import { help, type CliContext } from "./context.ts";
 import { withSignerOptions, type SignerOptions } from "./decision-signer.ts";
-import { suspensionsOf, type EpochChange } from "./epoch-change.ts";
+import { suspensionsAround, type EpochChange } from "./epoch-change.ts";
 import { UsageError } from "./exit.ts";
 import { findMember, type KindOptions, type Member } from "./find-member.ts";
 import { askMembers, type MeshKnowledge } from "./mesh-knowledge.ts";
@@ -32,7 +32,7 @@ export function revokeCommand(context: CliContext): Command {
         member.kind === "site"
           ? await siteChange(context, member, options)
           : operatorChange(mesh, member, options);
-      const unsuspends = suspensionsOf(mesh, member.key);
+      const unsuspends = suspensionsAround(mesh, member.key);
       const said = `${member.name} is revoked: its key counts nowhere any more.`;
       await propose(context, mesh, options, { ...change, unsuspends }, said);
     });

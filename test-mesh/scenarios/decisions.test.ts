@@ -1,0 +1,114 @@
+/** Operators decide together and against each other: real daemons, real commands, real files. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readFile, writeFile } from "node:fs/promises";
+import { statusShape } from "../../daemon/control/shapes-status.ts";
+import { DecisionParty } from "../decision-party.ts";
+import { admit, phraseFile } from "../form.ts";
+import { withMesh } from "../harness.ts";
+import { waitFor } from "../wait.ts";
+import type { Json, TestSite } from "../test-site.ts";
+
+async function operatorsAt(site: TestSite): Promise<readonly Json[]> {
+  return (await site.pleach("operators"))["operators"] as readonly Json[];
+}
+
+async function namesAt(site: TestSite): Promise<readonly string[]> {
+  return (await operatorsAt(site)).map(({ name }) => String(name)).toSorted();
+}
+
+test("two suspend each other, one suspends all others: the rest votes and decides", () =>
+  withMesh(async (mesh) => {
+    const party = new DecisionParty(mesh);
+    const quimper = await mesh.site("quimper", { dht: false });
+    const brest = await mesh.site("brest", { dht: false });
+    await Promise.all([quimper.start(), brest.start()]);
+    await party.found(quimper, ["anne", "bob", "carol"]);
+    const passphrase = join(mesh.directory, "passphrase");
+    const files = { operatorKey: party.keyFile("anne"), passphrase };
+    await admit(quimper, brest, files, "--owner", "none");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh");
+
+    await quimper.pleach("suspend", "bob", "--operator", ...party.as("anne"));
+    await brest.pleach("suspend", "anne", "--operator", ...party.as("bob"));
+    await brest.pleach("suspend", "carol", "--operator", ...party.as("bob"));
+    await waitFor("three suspended at quimper", 10_000, async () =>
+      (await operatorsAt(quimper)).every(({ suspended }) => suspended === true),
+    );
+    const { todo } = await quimper.client.get("/v1/status", statusShape);
+    assert.equal(todo.filter(({ text }) => /is suspended by/.test(text)).length, 3);
+
+    // Held up is what a suspended operator admits, never its vote.
+    const proposed = await party.ends(
+      ...([quimper, 5, "revoke", "bob", "--operator", ...party.as("anne")] as const),
+    );
+    assert.deepEqual([proposed["state"], proposed["votes"]], ["open", ["anne"]]);
+    const id = String(proposed["id"]);
+    await waitFor("the proposal at brest", 10_000, async () => {
+      const { proposals } = await brest.pleach("sign");
+      return (proposals as Json[]).some((each) => each["id"] === id);
+    });
+    const signed = await brest.pleach("sign", id.slice(0, 8), ...party.as("carol"));
+    assert.deepEqual([signed["state"], signed["epoch"]], ["counts", 1]);
+    for (const site of mesh.sites) {
+      await waitFor(
+        `the end of bob at ${site.name}`,
+        10_000,
+        async () => (await namesAt(site)).join() === "anne,carol",
+      );
+      assert.ok((await operatorsAt(site)).every(({ suspended }) => suspended === false));
+    }
+    const late = await quimper.refused("suspend", "anne", "--operator", ...party.as("bob"));
+    assert.deepEqual([late.exit, late.error["code"]], [5, "E-OPERATOR"]);
+  }));
+
+test("signatures are gathered by files alone, and the recovery key decides without operators", () =>
+  withMesh(async (mesh) => {
+    const party = new DecisionParty(mesh);
+    const quimper = await mesh.site("quimper", { dht: false });
+    await quimper.start();
+    await party.found(quimper, ["anne", "bob", "carol"]);
+    await party.makeKey(quimper, "dora");
+    const add = ["operators", "add", `${party.keyFile("dora")}.pub`];
+    const dry = await quimper.pleach(...add, "--threshold", "2", "--dry-run");
+    assert.match(String((dry["words"] as string[]).join("\n")), /New +dora/);
+    assert.deepEqual(await namesAt(quimper), ["anne", "bob", "carol"]);
+    const proposed = await party.ends(quimper, 5, ...add, "--threshold", "2", ...party.as("anne"));
+    const id = String(proposed["id"]);
+    assert.deepEqual(proposed["missing"], ["bob", "carol"]);
+
+    const file = (name: string): string => join(mesh.directory, name);
+    await quimper.pleach("sign", id.slice(0, 8), "--out", file("proposal.txt"));
+    // No configuration and no daemon: another machine, to which the file went by e-mail.
+    const mailed = (await readFile(file("proposal.txt"), "utf8")).replaceAll(/^/gm, "> ");
+    await writeFile(file("mailed.txt"), mailed);
+    const away = ["--config", "/nowhere", "sign", file("mailed.txt"), "--out", file("signed.txt")];
+    const wrong = await quimper.refused(...away, ...party.as("dora"));
+    assert.equal(wrong.error["code"], "E-OPERATOR");
+    const answer = await quimper.pleach(...away, ...party.as("bob"));
+    assert.equal(answer["state"], "counts");
+    assert.deepEqual(await namesAt(quimper), ["anne", "bob", "carol"], "not before it is back");
+    const damaged = file("damaged.txt");
+    const text = await readFile(file("signed.txt"), "utf8");
+    await writeFile(damaged, text.replace(/[A-Z](?=[a-z0-9+/]{4})/, "_"));
+    assert.equal(
+      (await quimper.refused("sign", "--add", damaged)).error["code"],
+      "E-DECISION-DAMAGED",
+    );
+    const added = await quimper.pleach("sign", "--add", file("signed.txt"));
+    assert.deepEqual([added["state"], added["epoch"]], ["counts", 1]);
+    assert.deepEqual(await namesAt(quimper), ["anne", "bob", "carol", "dora"]);
+    assert.equal((await quimper.pleach("operators"))["threshold"], 2);
+    const twice = await quimper.pleach("sign", "--add", file("signed.txt"));
+    assert.equal(twice["state"], "counts", "a file may come twice");
+
+    const byPhrase = ["--phrase-file", phraseFile(mesh.directory, "quimper"), "--yes"];
+    const alone = await quimper.pleach("operators", "remove", "carol", ...byPhrase);
+    assert.deepEqual([alone["state"], alone["epoch"]], ["counts", 2]);
+    assert.deepEqual(await namesAt(quimper), ["anne", "bob", "dora"]);
+    const back = await quimper.refused(
+      ...["operators", "add", `${party.keyFile("carol")}.pub`, ...byPhrase],
+    );
+    assert.equal(back.error["code"], "E-DECISION", "a key that was removed never comes back");
+  }));
