@@ -109,3 +109,29 @@ test("an owner who was admitted beyond the limit leaves with all that it signed"
   offer(early, founding.statements);
   assert.deepEqual(ids(late), ids(early));
 });
+
+test("votes of one operator for one epoch, again and again, are taken in any order", () => {
+  const operators = [testKey("ann"), testKey("bob")];
+  const [ann, bob] = operators;
+  assert.ok(ann && bob);
+  const founding = new Founding("twice", operators);
+  const epoch = founding.epoch();
+  const forked = founding.fork();
+  for (let i = 0; i < 4; i++) founding.vote(epoch, bob);
+  for (let i = 0; i < 3; i++) {
+    forked.enrol(`site-${i}`, { by: bob });
+    forked.vote(epoch, bob);
+  }
+  const all = [...new Set([...founding.statements, ...forked.statements])];
+  const inOrder = new StatementSet();
+  offer(inOrder, all);
+  assert.equal(inOrder.size, new Set(all.map(({ id }) => id)).size);
+  fc.assert(
+    fc.property(fc.shuffledSubarray(all, { minLength: all.length }), (order) => {
+      const set = new StatementSet();
+      offer(set, order);
+      assert.deepEqual(ids(set), ids(inOrder));
+    }),
+    { numRuns: 100, seed: 7 },
+  );
+});

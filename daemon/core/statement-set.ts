@@ -199,8 +199,9 @@ export class StatementSet {
     if (content.pinned.has(statement.id)) content.pinned.add(body.prev);
     this.#noteMeaning(statement, body);
     const surplus = chain.surplus(this.#limitOf(by), (each) => this.#standing(each));
-    if (surplus.length === 0 && !displaced) return { kind: "accepted", dropped: [] };
-    const dropped = this.#rebuildWithout(new Set(surplus));
+    const leaving = new Set([...surplus, ...(displaced ? this.#unfit() : [])]);
+    if (leaving.size === 0) return { kind: "accepted", dropped: [] };
+    const dropped = this.#rebuildWithout(leaving);
     if (!this.#content.byId.has(statement.id)) return { kind: "refused", reason: "E-STATE-LIMIT" };
     return { kind: "accepted", dropped };
   }
@@ -219,6 +220,15 @@ export class StatementSet {
     if (isUnknown(body) || body.kind !== "VOTE") return false;
     const counted = this.#content.ballots.get(body.epoch)?.get(body.by);
     return counted !== undefined && counted.body.kind === "VOTE" && id < counted.id;
+  }
+
+  /** Those that were let in because they were backed, are so no longer, and fit no chain. */
+  #unfit(): readonly SignedStatement[] {
+    return this.all().filter((statement) => {
+      const { body } = statement;
+      if (!isChained(body) || this.#standing(statement) !== "plain") return false;
+      return this.#fitsChain(body) !== true;
+    });
   }
 
   #noteMeaning(statement: SignedStatement, body: ChainedBody): void {
