@@ -185,18 +185,35 @@ export function lowerCase(name: DnsName): DnsName {
   return lower as DnsName;
 }
 
-/** Equal for names that are the same to DNS; usable as the key of a map. */
-export function nameKey(name: DnsName): string {
-  return labelKey(name);
+/**
+ * Equal for names that are the same to DNS; usable as the key of a map.
+ *
+ * @param above - The key of the name so many labels above it. Default: 0.
+ */
+export function nameKey(name: DnsName, above = 0): string {
+  let from = 0;
+  for (let left = above; left > 0 && name[from] !== 0; left--) from += (name[from] ?? 0) + 1;
+  return keyOf(name, from, name.length);
 }
 
-/** The same for the bytes of one label or of several. */
-export function labelKey(label: Uint8Array): string {
-  let key = "";
-  for (const byte of label) {
-    key += String.fromCharCode(byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte);
+/** The same for each label, from the leftmost on. */
+export function labelKeys(name: DnsName): string[] {
+  const keys: string[] = [];
+  for (let at = 0, size = name[0] ?? 0; size > 0; at += size + 1, size = name[at] ?? 0) {
+    keys.push(keyOf(name, at + 1, at + 1 + size));
   }
-  return key;
+  return keys;
+}
+
+/** A key made here in one piece takes less room than one that is put together of its letters. */
+const scratch = Buffer.allocUnsafeSlow(256);
+
+function keyOf(bytes: Uint8Array, from: number, to: number): string {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    scratch[at - from] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+  }
+  return scratch.toString("latin1", 0, to - from);
 }
 
 export function sameName(a: DnsName, b: DnsName): boolean {
@@ -206,7 +223,7 @@ export function sameName(a: DnsName, b: DnsName): boolean {
 /** Whether the name is the apex or stands below it. */
 export function isWithin(name: DnsName, apex: DnsName): boolean {
   const above = countLabels(name) - countLabels(apex);
-  return above >= 0 && sameName(parentName(name, above), apex);
+  return above >= 0 && nameKey(name, above) === nameKey(apex);
 }
 
 /** The name without its first `count` labels, as a view. */
@@ -221,8 +238,8 @@ export function parentName(name: DnsName, count = 1): DnsName {
  * Other names are legal in DNS; addresses on them are worth a warning.
  */
 export function isHostName(name: DnsName): boolean {
-  return labelsOf(name).every((label, index) => {
-    const text = String.fromCharCode(...label);
-    return (index === 0 && text === "*") || /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i.test(text);
-  });
+  return labelKeys(name).every(
+    (label, index) =>
+      (index === 0 && label === "*") || /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(label),
+  );
 }

@@ -91,8 +91,18 @@ export function idBytes(id: AnyId): Uint8Array {
 }
 
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.length <= scratch.length) {
+    scratch.set(bytes);
+    return scratch.toString("hex", 0, bytes.length);
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
+
+/**
+ * What is no longer than an id goes through here: asked for its `buffer`, a small array is moved to
+ * memory of its own, which takes several times the room for as long as it lives.
+ */
+const scratch = Buffer.allocUnsafeSlow(64);
 
 /** @throws RangeError when the text is not lower-case hexadecimal, which is a bug in the caller. */
 export function fromHex(text: string): Uint8Array {

@@ -97,7 +97,7 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   if (!parsed.success || parsed.data.view !== "public") {
     throw new DnsValueError("E-DNS-VALUE", "The record has no ttl, data and view that we know.");
   }
-  const zone = lowerCase(parseDnsName(zoneName, ROOT_NAME));
+  const zone = recentZone(zoneName);
   const owner = lowerCase(parseDnsName(name, zone));
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
@@ -106,7 +106,16 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   if (zoneRecordKey(record) !== key) {
     throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");
   }
-  return record;
+  // A copy: that the name was looked at in parts has given it memory of its own, see toHex.
+  return { ...record, owner: lowerCase(owner) };
+}
+
+/** Records are read zone by zone, so those of a zone share its name. */
+let recent: { readonly text: string; readonly zone: DnsName } = { text: ".", zone: ROOT_NAME };
+
+function recentZone(text: string): DnsName {
+  if (text !== recent.text) recent = { text, zone: lowerCase(parseDnsName(text, ROOT_NAME)) };
+  return recent.zone;
 }
 
 /**

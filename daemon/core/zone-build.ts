@@ -209,10 +209,11 @@ function warnOfHidden(warnings: string[], apex: DnsName, rrsets: readonly RRset[
   );
   for (const { owner, type } of rrsets) {
     for (let up = 1; up <= countLabels(owner) - depth; up++) {
-      const above = parentName(owner, up);
-      if (!cuts.has(nameKey(above)) || type === TYPE.A || type === TYPE.AAAA) continue;
+      if (!cuts.has(nameKey(owner, up)) || type === TYPE.A || type === TYPE.AAAA) continue;
       const name = `${formatType(type)} of ${formatDnsName(owner)}`;
-      warnings.push(`${name} is never served: ${formatDnsName(above)} leads elsewhere.`);
+      warnings.push(
+        `${name} is never served: ${formatDnsName(parentName(owner, up))} leads elsewhere.`,
+      );
       break;
     }
     if ((type === TYPE.A || type === TYPE.AAAA) && !isHostName(owner)) {

@@ -8,7 +8,14 @@ import { TYPE } from "../../protocol/dns-type.ts";
 import type { RRset } from "../core/zone.ts";
 import type { AdditionalSet, AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
-import { findNode, pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tree.ts";
+import {
+  findNode,
+  pathOf,
+  rrsetOf,
+  type NamePath,
+  type ServedZone,
+  type ZoneTree,
+} from "./zone-tree.ts";
 
 /** Where the target's name starts in the data. */
 const TARGET_OFFSET: ReadonlyMap<number, number> = new Map<number, number>([
@@ -80,7 +87,8 @@ function addressSet(
   glue: boolean,
 ): RRset | undefined {
   if (glue) {
-    const found = findNode(served, path)?.rrsets.get(type);
+    const node = findNode(served, path);
+    const found = node && rrsetOf(node, type);
     if (found !== undefined) return found;
   }
   const finding = searchZone(served, path, type);

@@ -5,7 +5,7 @@
  */
 import { TYPE } from "../../protocol/dns-type.ts";
 import type { RRset } from "../core/zone.ts";
-import type { NamePath, ServedZone, ZoneNode } from "./zone-tree.ts";
+import { rrsetOf, type NamePath, type ServedZone, type ZoneNode } from "./zone-tree.ts";
 
 export type Finding = {
   /** The name does not stand in the zone as it is: a wildcard, a DNAME or a cut answers for it. */
@@ -50,12 +50,12 @@ function atWildcard(encloser: ZoneNode, type: number): Finding {
 }
 
 function atNode(node: ZoneNode, type: number, synthesized: boolean): Finding {
-  if (type === TYPE.ANY && node.rrsets.size > 0) {
-    return { kind: "records", rrsets: [...node.rrsets.values()], synthesized };
+  if (type === TYPE.ANY && node.rrsets.length > 0) {
+    return { kind: "records", rrsets: node.rrsets, synthesized };
   }
-  const rrset = node.rrsets.get(type);
+  const rrset = rrsetOf(node, type);
   if (rrset !== undefined) return { kind: "records", rrsets: [rrset], synthesized };
-  const cname = node.rrsets.get(TYPE.CNAME);
+  const cname = rrsetOf(node, TYPE.CNAME);
   if (cname !== undefined) return { kind: "cname", rrset: cname, synthesized };
   return { kind: "no-data", synthesized };
 }

@@ -5,16 +5,42 @@
  * records of their own that stand above others (empty non-terminals) are nodes, too, so that they
  * are told apart from names that do not exist (RFC 8020).
  */
-import { labelKey, labelsOf, type DnsName } from "../../protocol/dns-name.ts";
+import { labelKeys, type DnsName } from "../../protocol/dns-name.ts";
 import { TYPE } from "../../protocol/dns-type.ts";
 import type { RRset, Zone } from "../core/zone.ts";
 
 export interface ZoneNode {
-  readonly rrsets: Map<number, RRset>;
-  readonly children: Map<string, ZoneNode>;
+  /** One of each type: few enough to look through. */
+  readonly rrsets: readonly RRset[];
+  readonly children: ReadonlyMap<string, ZoneNode>;
   /** NS records below the apex: from here on others answer. */
+  readonly cut: RRset | undefined;
+  readonly dname: RRset | undefined;
+}
+
+/** Nearly all nodes have none, so they share this. */
+const NO_CHILDREN: ReadonlyMap<string, ZoneNode> = new Map();
+
+class GrowingNode implements ZoneNode {
+  readonly rrsets: RRset[] = [];
   cut: RRset | undefined;
   dname: RRset | undefined;
+  #children: Map<string, GrowingNode> | undefined;
+
+  get children(): ReadonlyMap<string, ZoneNode> {
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  child(label: string): GrowingNode {
+    this.#children ??= new Map();
+    const child = this.#children.get(label) ?? new GrowingNode();
+    this.#children.set(label, child);
+    return child;
+  }
+}
+
+export function rrsetOf(node: ZoneNode, type: number): RRset | undefined {
+  return node.rrsets.find((rrset) => rrset.type === type);
 }
 
 export interface ServedZone {
@@ -38,7 +64,7 @@ interface Branch {
 export type NamePath = readonly string[];
 
 export function pathOf(name: DnsName): NamePath {
-  return labelsOf(name).map(labelKey).toReversed();
+  return labelKeys(name).reverse();
 }
 
 /** The immutable set of zones that a server answers from. */
@@ -79,32 +105,25 @@ export class ZoneTree {
 }
 
 function serve(zone: Zone, depth: number, parent: ServedZone | undefined): ServedZone {
-  const root = newNode();
+  const root = new GrowingNode();
   for (const rrset of zone.rrsets) addRrset(root, depth, rrset);
   return {
     zone,
     root,
     depth,
-    apexNs: root.rrsets.get(TYPE.NS),
+    apexNs: rrsetOf(root, TYPE.NS),
     negativeSoa: negativeSoa(zone.soa),
     parent,
   };
 }
 
-function addRrset(root: ZoneNode, depth: number, rrset: RRset): void {
-  let node = root;
-  for (const label of pathOf(rrset.owner).slice(depth)) {
-    const child = node.children.get(label) ?? newNode();
-    node.children.set(label, child);
-    node = child;
-  }
-  node.rrsets.set(rrset.type, rrset);
+function addRrset(root: GrowingNode, depth: number, rrset: RRset): void {
+  const node = pathOf(rrset.owner)
+    .slice(depth)
+    .reduce((above, label) => above.child(label), root);
+  node.rrsets.push(rrset);
   if (rrset.type === TYPE.NS && node !== root) node.cut = rrset;
   if (rrset.type === TYPE.DNAME) node.dname = rrset;
-}
-
-function newNode(): ZoneNode {
-  return { rrsets: new Map(), children: new Map(), cut: undefined, dname: undefined };
 }
 
 /** RFC 2308 section 5: the lesser of the record's TTL and its MINIMUM field, which ends the data. */
