@@ -4,6 +4,7 @@
  * What is shown is read from what gets signed. After signing, the rule that all nodes follow is asked
  * what the statement does; one that would do nothing, or something else, is never handed over.
  */
+import type { OperatorId } from "../../protocol/ids.ts";
 import { StatementChain } from "../../protocol/statement-chain.ts";
 import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
 import { addAnswerShape } from "../control/shapes-decisions.ts";
@@ -29,6 +30,9 @@ export interface Decided {
   readonly statement: SignedStatement;
   readonly after: MeshKnowledge;
 }
+
+/** What a suspended operator cannot do; it can vote, suspend and propose. */
+const HELD_UP: ReadonlySet<string> = new Set(["GRANT", "UNGRANT"]);
 
 /** @returns Undefined after a dry run, which has printed its result. */
 export async function decide(
@@ -62,12 +66,15 @@ export async function signPlan(
   if (typed === null) await confirm("Sign it?", yes);
   else await confirmName(typed, yes);
   const signer = await openSigner(options, mesh);
+  if (HELD_UP.has(content.kind) && mesh.authority.isSuspended(signer.id as OperatorId)) {
+    out.warn(`${signer.name} is suspended: this is held up until somebody ends that.`);
+  }
   const statement = new StatementChain(mesh.meshId, signer.key, mesh.headOf(signer.id)).sign(
     content,
   );
   const after = mesh.with([statement]);
   const idle = after.authority.idle.get(statement.id);
-  if (idle !== undefined && idle !== "parked") throw noEffect(idle);
+  if (idle !== undefined) throw noEffect(idle);
   return { statement, after };
 }
 

@@ -3,6 +3,7 @@
  */
 import type { EpochBody } from "../../protocol/epoch-statement.ts";
 import type { OperatorId, SiteId, StatementId } from "../../protocol/ids.ts";
+import { isUnknown } from "../../protocol/statement.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import { UsageError } from "./exit.ts";
 import type { MeshKnowledge } from "./mesh-knowledge.ts";
@@ -22,15 +23,18 @@ export interface EpochChange {
 }
 
 /** More than half. */
-export function majorityOf(operators: number): number {
+function majorityOf(operators: number): number {
   return Math.floor(operators / 2) + 1;
 }
 
 /** @throws UsageError for what no epoch can be: no operator left, a threshold above their number. */
 export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochContent {
-  const { epoch, operators, threshold, recovery, features, rules } = mesh.authority;
+  const { epoch, recovery, features, rules } = mesh.authority;
   const dropped = new Set(change.drop);
-  const all = [...operators].map(([key, { name }]) => ({ key, name }));
+  const gone = goneOperators(mesh);
+  const all = [...votersOf(mesh)]
+    .filter(([key]) => !gone.has(key))
+    .map(([key, name]) => ({ key, name }));
   const next = [...all.filter(({ key }) => !dropped.has(key)), ...(change.add ?? [])];
   if (next.length === 0) {
     throw new UsageError(
@@ -38,11 +42,7 @@ export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochCon
       "Add another one first:  pleach operators add FILE.pub",
     );
   }
-  const usual =
-    threshold === majorityOf(all.length)
-      ? majorityOf(next.length)
-      : Math.min(threshold, next.length);
-  const decideBy = change.threshold ?? usual;
+  const decideBy = change.threshold ?? usualThreshold(mesh, next.length);
   if (decideBy > next.length) {
     throw new UsageError(`${decideBy} signatures cannot come from ${next.length} operators.`);
   }
@@ -59,6 +59,41 @@ export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochCon
     revokes: [...(change.revokes ?? [])],
     unsuspends: [...(change.unsuspends ?? [])],
   };
+}
+
+/** A majority where each epoch before has one; else the most that one of them asks for. */
+function usualThreshold({ authority }: MeshKnowledge, operators: number): number {
+  const { parents } = authority.epoch;
+  if (parents.every((each) => each.threshold === majorityOf(each.operators.size))) {
+    return majorityOf(operators);
+  }
+  return Math.min(operators, Math.max(...parents.map(({ threshold }) => threshold)));
+}
+
+/** Keys that one of the epochs that count has dropped: they never come back. */
+function goneOperators({ statements, authority }: MeshKnowledge): ReadonlySet<OperatorId> {
+  const epochs = new Map<
+    string,
+    { readonly parents: readonly string[]; readonly keys: Set<OperatorId> }
+  >();
+  for (const { id, body } of statements) {
+    if (isUnknown(body) || (body.kind !== "GENESIS" && body.kind !== "EPOCH")) continue;
+    const parents = body.kind === "EPOCH" ? body.parents : [];
+    epochs.set(id, { parents, keys: new Set(body.operators.map(({ key }) => key)) });
+  }
+  const gone = new Set<OperatorId>();
+  for (const { id, operators } of authority.epoch.parents) {
+    const before = [...(epochs.get(id)?.parents ?? [])];
+    const seen = new Set<string>();
+    for (let at = before.pop(); at !== undefined; at = before.pop()) {
+      const epoch = epochs.get(at);
+      if (epoch === undefined || seen.has(at)) continue;
+      seen.add(at);
+      before.push(...epoch.parents);
+      for (const key of epoch.keys) if (!operators.has(key)) gone.add(key);
+    }
+  }
+  return gone;
 }
 
 /** Where the chains of the operators of all parents end. */

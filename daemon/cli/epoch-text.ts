@@ -88,7 +88,7 @@ function operatorWords(mesh: MeshKnowledge, body: EpochContent | EpochBody): str
 
 function droppedBy(mesh: MeshKnowledge, body: EpochContent | EpochBody): OperatorId[] {
   const left = new Set(body.operators.map(({ key }) => key));
-  return [...mesh.authority.operators.keys()].filter((key) => !left.has(key));
+  return [...votersOf(mesh).keys()].filter((key) => !left.has(key));
 }
 
 function revokeWords(

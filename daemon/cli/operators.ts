@@ -159,8 +159,8 @@ function settleCommand(context: CliContext): Command {
   withSignerOptions(settle, true);
   return help(
     settle,
-    "Settles epochs that are contested, by one that goes on from all of them, with the operators " +
-      "whom all of them name. Each of them needs its signatures.",
+    "Settles epochs that are contested, by one that goes on from all of them, with all operators " +
+      "whom none of them dropped. It needs the signatures that each of them asks for.",
     [
       ["pleach operators settle --operator-key FILE", "propose it"],
       ["pleach operators settle --phrase-file SHEET", "with the recovery key"],

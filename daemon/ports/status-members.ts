@@ -1,4 +1,5 @@
 /** Gathers what `pleach status` judges about members, decisions and what was signed. */
+import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
 import type { OperatorId, SiteId } from "../../protocol/ids.ts";
 import { RECORD_CLASSES } from "../../protocol/record-class.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
@@ -12,6 +13,9 @@ const SHORT = 8;
 export function memberFacts(state: State): MemberFacts {
   const authority = state.authority();
   const { epoch, operators, threshold, proposals, suspensions, forks } = authority;
+  const voters = new Map(
+    epoch.parents.flatMap((parent) => [...parent.operators].map(([key, { name }]) => [key, name])),
+  );
   return {
     self: authority.endedSites.get(state.siteId)?.ended.kind ?? "member",
     sites: authority.sites.size,
@@ -26,7 +30,7 @@ export function memberFacts(state: State): MemberFacts {
         epoch: body.n,
         votes: votes.length,
         needed,
-        missing: [...operators].filter(([key]) => !votes.includes(key)).map(([, { name }]) => name),
+        missing: [...voters].filter(([key]) => !votes.includes(key)).map(([, name]) => name),
       })),
     suspended: [...new Set(suspensions.map(({ key }) => key))].map((key) => ({
       name: nameOf(authority, key),
@@ -38,8 +42,9 @@ export function memberFacts(state: State): MemberFacts {
       parked: 0,
     })),
     forkedSigners: [...new Set(forks.map(({ by }) => nameOf(authority, by)))],
-    unknownRules: undefined,
-    unknownFeatures: [],
+    unknownRules: authority.rules > KNOWN_RULES ? authority.rules : undefined,
+    // This version knows none: it is the first.
+    unknownFeatures: [...authority.features].toSorted(),
   };
 }
 

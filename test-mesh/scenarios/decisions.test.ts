@@ -112,3 +112,44 @@ test("signatures are gathered by files alone, and the recovery key decides witho
     );
     assert.equal(back.error["code"], "E-DECISION", "a key that was removed never comes back");
   }));
+
+test("two epochs of one number contest each other until operators settle it", () =>
+  withMesh(async (mesh) => {
+    const party = new DecisionParty(mesh);
+    const quimper = await mesh.site("quimper", { dht: false });
+    const brest = await mesh.site("brest", { dht: false });
+    await Promise.all([quimper.start(), brest.start()]);
+    await party.found(quimper, ["anne"]);
+    const passphrase = join(mesh.directory, "passphrase");
+    const files = { operatorKey: party.keyFile("anne"), passphrase };
+    await admit(quimper, brest, files, "--owner", "none");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh");
+    for (const name of ["dora", "erik"]) await party.makeKey(quimper, name);
+
+    // Each half of the mesh decides without the other.
+    await brest.stop();
+    const one = ["operators", "add", `${party.keyFile("dora")}.pub`, "--threshold", "1"];
+    assert.equal((await quimper.pleach(...one, ...party.as("anne")))["state"], "counts");
+    await quimper.stop();
+    await brest.start();
+    const other = ["operators", "add", `${party.keyFile("erik")}.pub`, "--threshold", "1"];
+    assert.equal((await brest.pleach(...other, ...party.as("anne")))["state"], "counts");
+    await quimper.start();
+
+    for (const site of mesh.sites) {
+      await waitFor(`the contest at ${site.name}`, 20_000, async () => {
+        const { todo } = await site.client.get("/v1/status", statusShape);
+        return todo.some(({ command }) => command.startsWith("pleach operators settle"));
+      });
+      assert.deepEqual(await namesAt(site), ["anne"], "only whom both name");
+    }
+    const settled = await quimper.pleach("operators", "settle", ...party.as("anne"));
+    assert.deepEqual([settled["state"], settled["epoch"]], ["counts", 2]);
+    assert.deepEqual(await namesAt(quimper), ["anne", "dora", "erik"], "nobody was dropped");
+    for (const site of mesh.sites) {
+      await waitFor(`the end of it at ${site.name}`, 10_000, async () => {
+        const { todo } = await site.client.get("/v1/status", statusShape);
+        return todo.every(({ command }) => !command.startsWith("pleach operators settle"));
+      });
+    }
+  }));
