@@ -155,6 +155,17 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   return checkEnvelope(readEnvelope(bytes));
 }
 
+/**
+ * Reads an entry that {@link decodeEnvelope} took before it was stored, from a store that tells
+ * damage: the signature is not verified once more.
+ *
+ * @throws EnvelopeError
+ */
+export function readStoredEnvelope(bytes: Uint8Array): Envelope {
+  const { id, log, header, payload } = readEnvelope(bytes);
+  return { id, log, header, payload, bytes };
+}
+
 /** An entry whose form is right. Who made it, and with which payload, is not checked. */
 export interface UncheckedEnvelope extends UncheckedHeader {
   readonly payload: Uint8Array;

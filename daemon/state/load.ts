@@ -4,7 +4,7 @@
  * Nothing but the entries themselves is trusted: a record that the store lost or damaged ends
  * its log there. What is of no use after that is deleted, and replication brings it again.
  */
-import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import { readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
@@ -88,7 +88,7 @@ function follows(held: HeldLog, { header }: Envelope): boolean {
 
 function open(key: string, bytes: Uint8Array, log: Logger): Envelope | undefined {
   try {
-    const envelope = decodeEnvelope(bytes);
+    const envelope = readStoredEnvelope(bytes);
     if (key === entryKey(envelope.log, envelope.header.seq)) return envelope;
     log.error("a stored entry lies in the wrong place", { key });
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * Builds the document of a log anew from the entries in the store.
  */
-import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import { readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
 import { LogDocument } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
 import type { HeldLog } from "./held-log.ts";
@@ -19,7 +19,7 @@ export async function rebuildDocument(
   if (start === 0) return undefined;
   let document: LogDocument | undefined;
   for await (const [, bytes] of store.entries(entriesFrom(held.log, start))) {
-    const envelope = decodeEnvelope(bytes);
+    const envelope = readStoredEnvelope(bytes);
     if (envelope.header.seq > held.seq) break;
     // What a later version put after this shows with the next snapshot.
     const { kind } = envelope.header;

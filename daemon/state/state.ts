@@ -39,6 +39,7 @@ import { Quarantine } from "./quarantine.ts";
 import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
 import type { Reception, Replica } from "./replica.ts";
 import { createReplica } from "./state-replica.ts";
+import { sealEntries } from "./sealed-entries.ts";
 import { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 import { StatementBook } from "./statement-book.ts";
@@ -84,8 +85,10 @@ export class State {
   #own: OwnLogs | undefined;
 
   /** Reads the store. Works before there is a mesh: then only statements can be added. */
-  static async open(setup: StateSetup): Promise<State> {
-    const { store, log } = setup;
+  static async open(given: StateSetup): Promise<State> {
+    const { log } = given;
+    const store = sealEntries(given.store, log);
+    const setup = { ...given, store };
     const book = await StatementBook.open(store, log);
     const state = new State(setup, book, await Quarantine.open(store, log));
     state.#incoming.lamport = await loadLogs(store, state.#shelf, book.authority, log);

@@ -4,14 +4,17 @@ import { encodeCbor, decodeCbor } from "../../../protocol/cbor.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
 import { decodeEnvelope, MAX_ENVELOPE_BYTES } from "../../../protocol/envelope.ts";
 import { decodeStatement, encodeStatement } from "../../../protocol/statement.ts";
+import { unsealEntry } from "../../../daemon/state/sealed-entries.ts";
 import type { Healed } from "../heal.ts";
 
 export function acceptedBytesAreCanonical({ world, sites }: Healed): void {
   const { forbidden } = world.byzantine;
   for (const { disk, name } of sites) {
-    for (const [key, bytes] of disk.content) {
+    for (const [key, value] of disk.content) {
       const isEntry = key.startsWith("entry/");
       if (!isEntry && !key.startsWith("statement/")) continue;
+      const bytes = isEntry ? unsealEntry(key, value) : value;
+      assert.ok(bytes !== undefined, `${name} stored ${key} damaged`);
       const why = forbidden.get(toHex(sha256(bytes)));
       assert.equal(why, undefined, `${name} stored ${why}: ${key}`);
       const again = isEntry
