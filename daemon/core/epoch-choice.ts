@@ -6,10 +6,10 @@
  * are what every one of them gives. So a competitor can take rights away, until people settle it,
  * and never add any.
  *
- * Whose word has weight must not be for one side to say. Each candidate names where the chains of
- * the operators end, and so which sites it knows; a winner needs its majority among the sites of
- * every candidate. One that leaves sites out that all others know cannot make its own sites a
- * majority that way: electorates that lie within another one are passed over.
+ * Whose word has weight must not be for one side to say: a candidate can leave out sites that exist,
+ * or name an end of a chain that has invented ones before it. So a winner needs its majority among
+ * the sites of every candidate. Where that is nobody, the sites decide that the parent itself named
+ * as known: no candidate can add to them or leave them out. GENESIS names none.
  */
 import type { OperatorId, SiteId, StatementId } from "../../protocol/ids.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
@@ -95,29 +95,40 @@ function winnerOf(
   support: Choice["support"],
 ): SoundEpoch | undefined {
   if (candidates.length < 2) return undefined;
-  const electorates = decisive(
-    candidates.map((candidate) => electorateOf(parent, candidate, index, electors)),
+  const isMajority = (id: EpochId, sites: ReadonlySet<SiteId>): boolean => {
+    const supporters = support.get(id) ?? new Set();
+    return [...sites].filter((each) => supporters.has(each)).length * 2 > sites.size;
+  };
+  const electorates = candidates
+    .map((candidate) => electorateOf(parent, candidate, index, electors))
+    .filter(({ size }) => size > 0);
+  const known = electorateOf(parent, parent, index, electors);
+  return (
+    only(candidates, ({ id }) => {
+      return electorates.length > 0 && electorates.every((sites) => isMajority(id, sites));
+    }) ??
+    only(candidates, ({ id }) => isMajority(id, known)) ??
+    only(candidates, ({ votes }) => isRecovered(parent, votes))
   );
-  const acknowledged = candidates.filter(({ id }) => {
-    const sites = support.get(id) ?? new Set();
-    return (
-      electorates.length > 0 &&
-      electorates.every((all) => [...all].filter((each) => sites.has(each)).length * 2 > all.size)
-    );
-  });
-  if (acknowledged.length === 1) return acknowledged[0];
-  const recovered = candidates.filter(({ votes }) => isRecovered(parent, votes));
-  return recovered.length === 1 ? recovered[0] : undefined;
 }
 
-/** The sites of a parent that one of its children knows. */
+/** The one that is so; undefined when there are none or several. */
+function only(
+  candidates: readonly SoundEpoch[],
+  isSo: (candidate: SoundEpoch) => boolean,
+): SoundEpoch | undefined {
+  const found = candidates.filter(isSo);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** The sites under an epoch that lie before the ends of chains which it or a child of it names. */
 function electorateOf(
   parent: SoundEpoch,
-  child: SoundEpoch,
+  witness: SoundEpoch,
   index: StatementIndex,
   electors: readonly Elector[],
 ): ReadonlySet<SiteId> {
-  const known = new Map((child.body?.chains ?? []).map(({ by, head }) => [by, head]));
+  const known = new Map((witness.body?.chains ?? []).map(({ by, head }) => [by, head]));
   const found = electors.filter(({ site, by, statement }) => {
     if (parent.revoked.has(site) || !countsUnder(parent, by, statement, index)) return false;
     const head = known.get(by);
@@ -126,18 +137,6 @@ function electorateOf(
       : index.pathTo(head).has(statement);
   });
   return new Set(found.map(({ site }) => site));
-}
-
-/** Without those that are empty or lie within another one. */
-function decisive(all: readonly ReadonlySet<SiteId>[]): readonly ReadonlySet<SiteId>[] {
-  return all.filter(
-    (each, at) =>
-      each.size > 0 &&
-      !all.some(
-        (other, place) =>
-          place !== at && each.isSubsetOf(other) && (other.size > each.size || place < at),
-      ),
-  );
 }
 
 /** Whether a statement of an operator counts under an epoch. */

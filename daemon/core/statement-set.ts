@@ -190,7 +190,7 @@ export class StatementSet {
   #keep(statement: SignedStatement, body: ChainedBody): StatementVerdict {
     const content = this.#content;
     const chain = this.#chainOf(body.by);
-    const displaced = this.#displacedBallot(statement);
+    const displaced = this.#displacedBallots(statement);
     chain.add(statement);
     content.byId.set(statement.id, statement);
     const { by, seq, lamport } = body;
@@ -199,7 +199,7 @@ export class StatementSet {
     if (content.pinned.has(statement.id)) content.pinned.add(body.prev);
     this.#noteMeaning(statement, body);
     const surplus = chain.surplus(this.#limitOf(by), (each) => this.#standing(each));
-    const leaving = new Set([...surplus, ...(displaced ? this.#unfit() : [])]);
+    const leaving = new Set([...surplus, ...displaced]);
     if (leaving.size === 0) return { kind: "accepted", dropped: [] };
     const dropped = this.#rebuildWithout(leaving);
     if (!this.#content.byId.has(statement.id)) return { kind: "refused", reason: "E-STATE-LIMIT" };
@@ -215,20 +215,15 @@ export class StatementSet {
     return chain;
   }
 
-  /** Whether a vote takes the place of another one of its signer, which is backed no longer. */
-  #displacedBallot({ id, body }: SignedStatement): boolean {
-    if (isUnknown(body) || body.kind !== "VOTE") return false;
+  /** A vote that is here only because it was the one that counts, once another one does. */
+  #displacedBallots({ id, body }: SignedStatement): readonly SignedStatement[] {
+    if (isUnknown(body) || body.kind !== "VOTE") return [];
     const counted = this.#content.ballots.get(body.epoch)?.get(body.by);
-    return counted !== undefined && counted.body.kind === "VOTE" && id < counted.id;
-  }
-
-  /** Those that were let in because they were backed, are so no longer, and fit no chain. */
-  #unfit(): readonly SignedStatement[] {
-    return this.all().filter((statement) => {
-      const { body } = statement;
-      if (!isChained(body) || this.#standing(statement) !== "plain") return false;
-      return this.#fitsChain(body) !== true;
-    });
+    if (counted === undefined || counted.id < id) return [];
+    const { body: other } = counted;
+    if (isUnknown(other) || other.kind !== "VOTE" || this.#content.pinned.has(counted.id))
+      return [];
+    return this.#fitsChain(other) === true ? [] : [counted];
   }
 
   #noteMeaning(statement: SignedStatement, body: ChainedBody): void {
