@@ -25,7 +25,7 @@ export interface Attack {
 }
 
 /** An item as the encoder takes it. */
-interface RawItem {
+export interface RawItem {
   readonly key?: string;
   readonly root?: string;
   readonly origin?: { readonly client: number; readonly clock: number };
