@@ -28,7 +28,10 @@ const first: Omit<EnvelopeHeader, "v" | "payloadBytes" | "payloadHash"> = {
   prev: null,
   kind: "SNAP",
   prevSnap: null,
+  started: 1,
   retires: [],
+  floor: 0,
+  past: 0,
   authority: mesh,
   lamport: 1,
   clockBefore: 0,
@@ -40,6 +43,7 @@ const update = {
   seq: 2,
   prev: other,
   kind: "UPD",
+  started: 0,
   clockBefore: 1,
   clockAfter: 2,
 } as const;
@@ -71,7 +75,7 @@ test("arbitrary bytes are refused with an EnvelopeError, nothing else", () => {
 });
 
 test("a header that contradicts itself is refused", () => {
-  const retires = [{ log: idOf<LogId>(new Uint8Array(16)), seq: 1, head: other }];
+  const retires = [{ log: idOf<LogId>(new Uint8Array(16)), seq: 1, lamport: 1, started: 1 }];
   for (const wrong of [
     { ...first, kind: "UPD" },
     { ...first, prev: other },
@@ -79,11 +83,19 @@ test("a header that contradicts itself is refused", () => {
     { ...first, clockBefore: 1, clockAfter: 1 },
     { ...update, prev: null },
     { ...update, retires },
+    { ...update, started: 1 },
+    { ...update, floor: 1 },
+    { ...update, past: 1 },
+    { ...first, started: 0 },
+    { ...first, lamport: 2 },
+    { ...first, floor: 2 },
+    { ...first, retires: [...retires, ...retires] },
     { ...update, prevSnap: other },
     { ...update, clockAfter: 0 },
     { ...update, kind: "SNAP" },
   ] as const) {
-    assert.throws(() => signEnvelope(key, wrong, payload), { code: "E-ENVELOPE-FORM" });
+    const fields = { ...wrong, retires: [...wrong.retires] };
+    assert.throws(() => signEnvelope(key, fields, payload), { code: "E-ENVELOPE-FORM" });
   }
 });
 

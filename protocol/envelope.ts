@@ -29,13 +29,15 @@ export const MAX_UPDATE_BYTES = 64 * 1024;
 /** The payload of a snapshot; what a document may hold always fits (see document-limits.ts). */
 export const MAX_SNAPSHOT_BYTES = 256 * 1024;
 /** A header alone, without its signature. */
-export const MAX_HEADER_BYTES = 4096;
+export const MAX_HEADER_BYTES = 6 * 1024;
 /** A whole envelope; fits one frame. */
 export const MAX_ENVELOPE_BYTES = MAX_SNAPSHOT_BYTES + MAX_HEADER_BYTES + 256;
 /** A decade of thirty entries a second; ten digits in every store. */
 export const MAX_SEQ = 9_999_999_999;
 /** The highest number of a part of a class. */
 export const MAX_PART = 255;
+/** Logs that one snapshot may name as taken up; their names fit a header. */
+export const MAX_RETIREMENTS = 64;
 
 const DOMAIN = "pleach/envelope/1";
 
@@ -45,11 +47,13 @@ export class EnvelopeError extends PleachError<
 
 const retirement = z.object({
   log: idField<LogId>(16),
-  /** The last entry whose effect the snapshot holds. */
+  /** The last entry whose effect the snapshot holds, and its Lamport number. */
   seq: countField(1, MAX_SEQ),
-  head: idField<EnvelopeId>(),
+  lamport: countField(1, MAX_LAMPORT),
+  /** The Lamport number of the log's first entry. */
+  started: countField(1, MAX_LAMPORT),
 });
-/** A log that a snapshot takes up, and up to where. */
+/** A log that a snapshot takes up, and up to where; what that means is said in core/lineage.ts. */
 export type Retirement = z.output<typeof retirement>;
 
 /** What an entry does to the document of its log. */
@@ -75,8 +79,14 @@ const headerSchema = z.object({
   }),
   /** SNAP: the snapshot before it in this log. */
   prevSnap: idField<EnvelopeId>().nullable(),
-  /** SNAP: the logs whose state it holds. */
-  retires: z.array(retirement).max(16),
+  /** SNAP: the Lamport number of the log's first entry; 0 in an update. */
+  started: countField(0, MAX_LAMPORT),
+  /** SNAP: all logs of its lineage whose state it holds, as far as they fit; each once. */
+  retires: z.array(retirement).max(MAX_RETIREMENTS),
+  /** SNAP: logs of its lineage that started below this are taken up whole, seen or unseen. */
+  floor: countField(0, MAX_LAMPORT),
+  /** SNAP: how many entries of its lineage lie in what it has taken up; for serials only. */
+  past: countField(0),
   /** The epoch that the author acted under: GENESIS, until there is another. */
   authority: idField<StatementId | MeshId>(),
   /** The highest number that the author had seen, and one. */
@@ -223,19 +233,34 @@ export function checkEnvelope(unchecked: UncheckedEnvelope): Envelope {
 }
 
 function checkKind(header: EnvelopeHeader): void {
-  const snapshot = header.kind === "SNAP";
+  const first = header.seq === 1;
   const sound =
-    (header.seq === 1) === (header.prev === null) &&
-    (header.seq > 1 || snapshot) &&
-    (!snapshot || (header.seq === 1) === (header.prevSnap === null)) &&
-    (!snapshot || header.clockBefore === 0) &&
+    first === (header.prev === null) &&
+    (!first || header.kind === "SNAP") &&
+    (header.kind !== "SNAP" || isPlainSnapshot(header)) &&
     (header.kind !== "UPD" || isPlainUpdate(header)) &&
     header.clockAfter >= header.clockBefore;
   if (!sound) throw new EnvelopeError("E-ENVELOPE-FORM", "The header contradicts itself.");
 }
 
-function isPlainUpdate({ prevSnap, retires, payloadBytes }: EnvelopeHeader): boolean {
-  return prevSnap === null && retires.length === 0 && payloadBytes <= MAX_UPDATE_BYTES;
+function isPlainSnapshot(header: EnvelopeHeader): boolean {
+  const { seq, prevSnap, clockBefore, lamport, started, floor, retires } = header;
+  return (
+    (seq === 1) === (prevSnap === null) &&
+    clockBefore === 0 &&
+    (seq === 1 ? started === lamport : started >= 1 && started <= lamport) &&
+    floor <= started &&
+    new Set(retires.map(({ log }) => log)).size === retires.length
+  );
+}
+
+function isPlainUpdate(header: EnvelopeHeader): boolean {
+  const { prevSnap, started, retires, floor, past, payloadBytes } = header;
+  return (
+    prevSnap === null &&
+    started + retires.length + floor + past === 0 &&
+    payloadBytes <= MAX_UPDATE_BYTES
+  );
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

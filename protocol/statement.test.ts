@@ -87,7 +87,8 @@ function forkedEntries(mesh: MeshId) {
       {
         ...chain,
         ...{ class: "site", author: idOf<SiteId>(quimper.publicKey), part: 0, seq: 1 },
-        ...{ kind: "SNAP", retires: [], authority: mesh, lamport: 1, wallMs: 0 },
+        ...{ kind: "SNAP", authority: mesh, lamport: 1, wallMs: 0 },
+        ...{ started: fields.kind === "UPD" ? 0 : 1, retires: [], floor: 0, past: 0 },
         ...{ clockBefore: 0, clockAfter: 0 },
         ...fields,
       },

@@ -78,7 +78,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     view: () => state.view(),
     authority: () => state.authority(),
     logHeads: () => state.logHeads(),
-    statementIds: () => state.statements().map(({ id }) => id),
+    statements: () => state.statements(),
     onChange: (listener) =>
       state.subscribe((event) => {
         // Zones are made of these; the records of backups change far more often.

@@ -7,7 +7,7 @@
 import { Doc, encodeStateAsUpdate, getState } from "yjs";
 import { clientIdOf } from "../../protocol/envelope.ts";
 import type { LogId } from "../../protocol/ids.ts";
-import { packVersion, type RecordVersion } from "../../protocol/record-version.ts";
+import { packVersion, unpackVersion, type RecordVersion } from "../../protocol/record-version.ts";
 import { ROOT } from "./admission.ts";
 
 export interface Payload {
@@ -29,6 +29,14 @@ export class LogWriter {
     this.#set(records);
     const bytes = Uint8Array.from(encodeStateAsUpdate(this.#doc));
     this.snapshot = { bytes, clockBefore: 0, clockAfter: this.#clock() };
+  }
+
+  /** Everything that it has set, whether it counts anywhere or not. */
+  *records(): Generator<readonly [key: string, version: RecordVersion]> {
+    for (const [key, packed] of this.#doc.getMap(ROOT).entries()) {
+      const version = unpackVersion(packed);
+      if (version !== undefined) yield [key, version];
+    }
   }
 
   /** The update that sets these records; each key at most once. */

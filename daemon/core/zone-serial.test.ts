@@ -3,16 +3,43 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
-import { idOf, sha256, type EnvelopeId, type LogId, type StatementId } from "../../protocol/ids.ts";
-import { isLaterSerial, serialOffset, zoneSerial, type CountedLog } from "./zone-serial.ts";
+import {
+  idOf,
+  sha256,
+  type EnvelopeId,
+  type LogId,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
+import {
+  isLaterSerial,
+  serialOffset,
+  zoneSerial,
+  type CountedLog,
+  type CountedStatement,
+} from "./zone-serial.ts";
 
-const log = (name: string, seq: number, recordClass: CountedLog["class"] = "zone"): CountedLog => ({
+/** Each name is a log of a part of its own. */
+const log = (
+  name: string,
+  seq: number,
+  recordClass: CountedLog["class"] = "zone",
+  more: Partial<CountedLog> = {},
+): CountedLog => ({
   class: recordClass,
+  author: idOf<SiteId>(sha256("author")),
+  part: sha256(name)[0] ?? 0,
   log: idOf<LogId>(sha256(name).subarray(0, 16)),
   seq,
   head: idOf<EnvelopeId>(sha256(`${name} ${seq}`)),
+  takenUp: 0,
+  past: 0,
+  ...more,
 });
-const statement = (name: string) => idOf<StatementId>(sha256(name));
+const statement = (name: string, body: object = { kind: "GRANT" }): CountedStatement => ({
+  id: idOf<StatementId>(sha256(name)),
+  body: body as CountedStatement["body"],
+});
 
 /** How far three logs and the statements are known. */
 const state = fc.record({
@@ -35,7 +62,7 @@ const vectors = z
       z.object({
         base: z.number(),
         logs: z.array(z.custom<CountedLog>()),
-        statements: z.array(z.custom<StatementId>()),
+        statements: z.array(z.custom<CountedStatement>()),
         serial: z.number(),
       }),
     ),
@@ -98,11 +125,31 @@ describe("the serial of a zone", () => {
     ok(equals < 15, `${equals} of 200 are equal; 1 in 64 is expected`);
   });
 
-  it("cannot be used up by one hostile log", () => {
-    equal(
-      Math.floor(serialOffset([log("a", 2 ** 40)], []) / 64),
-      Math.floor(serialOffset([log("a", 2 ** 20)], []) / 64),
-    );
+  it("cannot be used up by one hostile author", () => {
+    const most = Math.floor(serialOffset([log("a", 2 ** 21)], []) / 64);
+    const logs = [log("a", 2 ** 33), log("b", 2 ** 40), log("c", 1, "site", { past: 2 ** 50 })];
+    equal(Math.floor(serialOffset(logs, []) / 64), most);
+  });
+
+  it("goes on when a log takes up another one", () => {
+    const before = serialOffset([log("a", 7), log("b", 2)], []);
+    const taken = log("c", 1, "zone", { part: log("a", 7).part, past: 7 });
+    const tail = log("a", 9, "zone", { takenUp: 7 });
+    ok(isLaterSerial(serialOffset([taken, log("b", 2)], []), before));
+    ok(isLaterSerial(serialOffset([taken, tail, log("b", 2)], []), before));
+  });
+
+  it("goes on when a statement takes away all that an author wrote", () => {
+    const logs = [log("a", 2 ** 20), log("b", 2 ** 20)];
+    const before = serialOffset(logs, []);
+    const ends = [
+      { kind: "EPOCH", revokes: [{}] },
+      { kind: "LEAVE" },
+      { kind: "SITE", release: {} },
+    ];
+    for (const body of ends) ok(isLaterSerial(serialOffset([], [statement("end", body)]), before));
+    const grant = serialOffset([], [statement("grant")]);
+    ok(!isLaterSerial(grant, before));
   });
 
   it("goes on above a base, round the end of the numbers", () => {

@@ -54,7 +54,7 @@ export class ZonePublisher {
     const state = {
       view: this.#source.view(),
       sites: [...this.#source.authority().sites.values()],
-      serialOffset: serialOffset(this.#source.logHeads(), this.#source.statementIds()),
+      serialOffset: serialOffset(this.#source.logHeads(), this.#source.statements()),
     };
     const zones = buildZones(state, this.#memory);
     this.#tree = new ZoneTree(zones);

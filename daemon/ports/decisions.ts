@@ -48,7 +48,7 @@ export function decisionPort(sources: DecisionSources): DecisionPort {
       return { added: [...added], waiting: [...waiting], refused: [...refused] };
     },
     ends: async (request) => {
-      const logs = await logEnds(state, request);
+      const logs = logEnds(state, request);
       return { logs, effect: await cutEffect(state, { ...request, logs }) };
     },
     effect: (request) => cutEffect(state, request),
@@ -90,7 +90,7 @@ async function leave(sources: DecisionSources, site: string) {
     throw leaveError(`This site is ${name}, not ${site}.`);
   }
   const request = { site: state.siteId, classes: null, sinceMs: null };
-  const heads = await logEnds(state, request);
+  const heads = logEnds(state, request);
   const told = linked().map((each) => nameOf(state, each));
   const statement = signStatement(
     {

@@ -1,8 +1,8 @@
 /** Where the logs of a site end, and what lies behind given ends, for decisions that cut them. */
 import { readEnvelope } from "../../protocol/envelope.ts";
-import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
+import type { LogId, SiteId } from "../../protocol/ids.ts";
 import type { LogHead } from "../../protocol/log-head.ts";
-import { RECORD_CLASSES } from "../../protocol/record-class.ts";
+import { RECORD_CLASSES, type ClassName } from "../../protocol/record-class.ts";
 import type { CutEffect, EffectRequest, EndsRequest } from "../control/shapes-decisions.ts";
 import type { State } from "../state/state.ts";
 
@@ -10,15 +10,9 @@ import type { State } from "../state/state.ts";
 const MAX_RECORDS = 1000;
 
 /** The last entry of each log that is here, or that the site wrote before a time by its clock. */
-export async function logEnds(
-  state: State,
-  { site, classes, sinceMs }: EndsRequest,
-): Promise<LogHead[]> {
-  const logs = logsOf(state, site as SiteId, classes);
-  const ends = logs.map(async ({ log, seq, head }) =>
-    sinceMs === null ? { log, seq, head } : lastBefore(state, log, sinceMs),
-  );
-  return (await Promise.all(ends)).flatMap((end) => end ?? []);
+export function logEnds(state: State, { site, classes, sinceMs }: EndsRequest): LogHead[] {
+  const names = classes === null ? undefined : (classes as readonly ClassName[]);
+  return [...state.cutoffs(site as SiteId, { classes: names, sinceMs: sinceMs ?? undefined })];
 }
 
 /** What behind the ends would count no more. */
@@ -36,11 +30,10 @@ export async function cutEffect(
   let kept = 0;
   let cut = 0;
   let firstCutAtMs: number | null = null;
-  for (const { log, seq, retired } of logsOf(state, site as SiteId, classes)) {
+  for (const { log, seq } of logsOf(state, site as SiteId, classes)) {
     const end = endOf.get(log) ?? 0;
     kept += Math.min(end, seq);
-    // What a later log has taken up shows from there.
-    if (end >= seq || retired) continue;
+    if (end >= seq) continue;
     cut += seq - end;
     const atMs = await writtenAtMs(state, log, end + 1);
     if (atMs !== null && atMs < (firstCutAtMs ?? Infinity)) firstCutAtMs = atMs;
@@ -60,17 +53,6 @@ function logsOf(state: State, site: SiteId, classes: readonly string[] | null) {
   return state
     .logHeads()
     .filter((fact) => fact.author === site && (classes?.includes(fact.class) ?? true));
-}
-
-/** The entry before the first one that was written at this time or later. */
-async function lastBefore(state: State, log: LogId, sinceMs: number): Promise<LogHead | undefined> {
-  let last: { readonly seq: number; readonly head: EnvelopeId } | undefined;
-  for await (const bytes of state.replica.envelopesFrom(log, 0)) {
-    const { id, header } = readEnvelope(bytes);
-    if (header.wallMs >= sinceMs) break;
-    last = { seq: header.seq, head: id };
-  }
-  return last === undefined ? undefined : { log, ...last };
 }
 
 /** By the site's own clock; null when the entry is not kept here any more. */

@@ -29,12 +29,7 @@ export function statementPort(state: State): StatementPort {
       const [operator] = state.authority().operators.keys();
       return operator === undefined ? 1 : state.chainHead(operator).lamport;
     },
-    // Live logs first: a release names only so many, and what a retired one held lives on in them.
-    headsOf: (site) =>
-      state
-        .logHeads()
-        .filter(({ author }) => author === site)
-        .toSorted((a, b) => Number(a.retired) - Number(b.retired)),
+    headsOf: (site) => state.cutoffs(site),
     add: (statements) => state.addStatements(statements),
     onChange: (listener) =>
       state.subscribe(({ kind }) => {

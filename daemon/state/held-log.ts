@@ -1,41 +1,67 @@
 /**
- * What a node has of one log, and the document that comes of it.
+ * What a node has of one log, how much of it counts, and the document that comes of it.
  */
+import type { SnapshotWord } from "../core/lineage.ts";
 import type { LogDocument } from "../core/log-document.ts";
-import type { Envelope, Retirement } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
 import type { ClassName } from "../../protocol/record-class.ts";
 
 interface HeldEntry {
   readonly id: EnvelopeId;
-  /** Snapshots only: the logs that they take up. */
-  readonly retires: readonly Retirement[] | undefined;
-  /** When its author says that it signed it: only for how long it is kept. */
+  readonly lamport: number;
+  /** When its author says that it signed it: advice, for people who look for a point to cut at. */
   readonly wallMs: number;
+  readonly sizeBytes: number;
 }
 
+/** A snapshot of which the header is known, the payload perhaps pruned. */
+export interface KnownSnapshot {
+  readonly seq: number;
+  readonly id: EnvelopeId;
+  readonly word: SnapshotWord;
+}
+
+interface HeldSnapshot extends KnownSnapshot {
+  /** When it came, by this node's clock: how long what lies before it stays. */
+  readonly receivedMs: number;
+}
+
+/** How far a log may count, whatever is held of it; see core/authority.ts. */
+export type LogLimit =
+  | "open"
+  | "none"
+  | { readonly seq: number; readonly head: EnvelopeId | undefined };
+
 /** One class and part of one author: its logs take up one another. */
-export type Lineage = `${ClassName}/${SiteId}/${number}`;
+export type LineageName = `${ClassName}/${SiteId}/${number}`;
 
 export class HeldLog {
   readonly log: LogId;
   readonly class: ClassName;
   readonly author: SiteId;
   readonly part: number;
-  readonly lineage: Lineage;
-  /** The last entry that counts; 0: none does. */
-  seq = 0;
-  /** The last entry held: above `seq` when the rest was cut off. */
+  readonly lineage: LineageName;
+  /** The last entry held; what of it counts is {@link seq}. */
   storedSeq = 0;
-  /** Built when it is needed; undefined also when other logs have taken up all of it. */
+  limit: LogLimit = "open";
+  /** What people see ends here while the author is suspended. */
+  frozenSeq: number | undefined;
+  /** At {@link seq}. Built when it is needed; undefined also when other logs have taken it up. */
   document: LogDocument | undefined;
-  /** The place for which its author signed an entry that is unfit; nothing else is taken there. */
-  unfitSeq: number | undefined;
+  /** At {@link shownSeq}, when that is less. */
+  frozenDocument: LogDocument | undefined;
+  /** An entry that its author signed and that is unfit: nothing else is taken at its place. */
+  unfit: { readonly seq: number; readonly id: EnvelopeId; readonly signed: Uint8Array } | undefined;
+  /** Bytes in the store. */
+  sizeBytes = 0;
   readonly #entries = new Map<number, HeldEntry>();
-  /** Places of the snapshots held, ascending: entries arrive in order. */
-  readonly #snapshots: number[] = [];
+  /** Ascending: entries arrive in order. */
+  readonly #snapshots: HeldSnapshot[] = [];
   /** Places of the entries of kinds that this version does not know, ascending. */
   readonly #later: number[] = [];
+  /** Of snapshots that are not held, in any order. */
+  readonly #headers: KnownSnapshot[] = [];
 
   constructor(log: LogId, of: Pick<HeldLog, "class" | "author" | "part">) {
     this.log = log;
@@ -45,21 +71,58 @@ export class HeldLog {
     this.lineage = lineageOf(of);
   }
 
-  /** Notes the next entry as held and counting. */
-  append({ id, header }: Envelope): void {
-    const retires = header.kind === "SNAP" ? header.retires : undefined;
-    this.#entries.set(header.seq, { id, retires, wallMs: header.wallMs });
-    if (retires !== undefined && (this.#snapshots.at(-1) ?? 0) < header.seq) {
-      this.#snapshots.push(header.seq);
-    }
-    if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(header.seq);
-    this.seq = header.seq;
-    this.storedSeq = Math.max(this.storedSeq, header.seq);
+  /** Notes the next entry as held. */
+  append({ id, header, bytes }: Envelope, receivedMs: number): void {
+    const { seq, lamport, wallMs } = header;
+    const sizeBytes = bytes.length;
+    this.#entries.set(seq, { id, lamport, wallMs, sizeBytes });
+    if (header.kind === "SNAP") this.#snapshots.push({ seq, id, word: wordOf(header), receivedMs });
+    if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(seq);
+    this.storedSeq = seq;
+    this.sizeBytes += sizeBytes;
+  }
+
+  /** Notes the header of a snapshot that is not held. */
+  noteHeader(snapshot: KnownSnapshot, sizeBytes: number): void {
+    this.#headers.push(snapshot);
+    this.sizeBytes += sizeBytes;
+  }
+
+  /** The last entry that counts; 0: none does. */
+  get seq(): number {
+    const { limit, storedSeq } = this;
+    if (limit === "none") return 0;
+    if (limit === "open" || storedSeq < limit.seq) return storedSeq;
+    const isNamed = this.idAt(limit.seq) === limit.head;
+    return isNamed && this.snapshotBefore(limit.seq) !== undefined ? limit.seq : 0;
+  }
+
+  /**
+   * Whether the limit names an entry that is not the one held there, or one before all that is held:
+   * then nothing that is held leads up to it.
+   */
+  isOfNoUse(): boolean {
+    const { limit, storedSeq } = this;
+    return typeof limit === "object" && storedSeq >= limit.seq && limit.seq > 0 && this.seq === 0;
+  }
+
+  /** The last entry that people see. */
+  get shownSeq(): number {
+    return Math.min(this.seq, this.frozenSeq ?? Infinity);
+  }
+
+  /** The document at {@link shownSeq}. */
+  get shownDocument(): LogDocument | undefined {
+    return this.shownSeq < this.seq ? this.frozenDocument : this.document;
   }
 
   /** Undefined when that entry is not held. */
   idAt(seq: number): EnvelopeId | undefined {
     return this.#entries.get(seq)?.id;
+  }
+
+  lamportAt(seq: number): number {
+    return this.#entries.get(seq)?.lamport ?? 0;
   }
 
   get head(): EnvelopeId | undefined {
@@ -77,39 +140,77 @@ export class HeldLog {
    * follows it is held and passed on, and shows with the next snapshot.
    */
   get isObscured(): boolean {
-    const snapshot = this.snapshotBefore(this.seq);
+    const snapshot = this.snapshotBefore(this.seq)?.seq ?? 0;
     return this.#later.some((at) => at > snapshot && at <= this.seq);
   }
 
-  /** The newest snapshot held up to `seq`; 0 when there is none. */
-  snapshotBefore(seq: number): number {
-    return this.#snapshots.findLast((at) => at <= seq) ?? 0;
+  /** The newest snapshot held up to `seq`. */
+  snapshotBefore(seq: number): HeldSnapshot | undefined {
+    return this.#snapshots.findLast((snapshot) => snapshot.seq <= seq);
+  }
+
+  /** The highest place of which anything is known. */
+  get knownSeq(): number {
+    return this.#headers.reduce((most, { seq }) => Math.max(most, seq), this.storedSeq);
+  }
+
+  heldSnapshots(): readonly HeldSnapshot[] {
+    return this.#snapshots;
+  }
+
+  /** All snapshots whose headers are known, ascending. */
+  knownSnapshots(): readonly KnownSnapshot[] {
+    const held = new Set(this.#snapshots.map(({ seq }) => seq));
+    const others = this.#headers.filter(({ seq }) => !held.has(seq));
+    return [...others, ...this.#snapshots].toSorted((a, b) => a.seq - b.seq);
+  }
+
+  /** The last entry up to which all were signed before `wallMs`, by the author's clock. */
+  lastBefore(wallMs: number): number {
+    let last = 0;
+    for (const [seq, entry] of this.#entries) {
+      if (seq > this.shownSeq || entry.wallMs >= wallMs) break;
+      last = seq;
+    }
+    return last;
   }
 
   /**
-   * The entries that nobody needs any more: signed before `beforeMs`, and older than the last but
-   * one snapshot. They cease to be held.
+   * From where on everything stays: the last but one snapshot, or the newest one before a place
+   * that is pinned. What lies before it goes when the snapshot after it came before `beforeMs`.
    */
-  prune(beforeMs: number): readonly number[] {
-    const keptFrom = this.#snapshots.at(-2) ?? 0;
-    const gone = [...this.#entries]
-      .filter(([seq, { wallMs }]) => seq < keptFrom && wallMs < beforeMs)
-      .map(([seq]) => seq);
-    for (const seq of gone) this.#entries.delete(seq);
-    const left = this.#snapshots.filter((seq) => this.#entries.has(seq));
-    this.#snapshots.splice(0, Infinity, ...left);
-    return gone;
+  keptFrom(pinned: readonly number[], beforeMs: number): number {
+    const limits = [
+      ...(typeof this.limit === "object" ? [this.limit.seq] : []),
+      ...(this.frozenSeq === undefined ? [] : [this.frozenSeq]),
+    ];
+    const old = this.#snapshots.findLast(({ receivedMs }) => receivedMs < beforeMs)?.seq ?? 0;
+    const needed = [...limits, ...pinned]
+      .filter((seq) => seq > 0)
+      .map((seq) => this.snapshotBefore(seq)?.seq ?? 0);
+    return Math.min(this.#snapshots.at(-2)?.seq ?? 0, old, ...needed);
   }
 
-  /** What its counting snapshots take up. */
-  retirements(): readonly Retirement[] {
-    return [...this.#entries]
-      .filter(([seq]) => seq <= this.seq)
-      .flatMap(([, { retires }]) => retires ?? []);
+  /** Lets the entries before a snapshot go; those of snapshots leave their headers. */
+  prune(keptFrom: number): { readonly seq: number; readonly isSnapshot: boolean }[] {
+    const gone: { seq: number; isSnapshot: boolean }[] = [];
+    for (const [seq, { sizeBytes }] of this.#entries) {
+      if (seq >= keptFrom) break;
+      this.#entries.delete(seq);
+      this.sizeBytes -= sizeBytes;
+      gone.push({ seq, isSnapshot: this.#snapshots[0]?.seq === seq });
+      if (this.#snapshots[0]?.seq === seq) this.#headers.push(...this.#snapshots.splice(0, 1));
+    }
+    return gone;
   }
 }
 
+/** What of a header its lineage is judged by; the rest need not stay in memory. */
+export function wordOf({ started, retires, floor, past }: SnapshotWord): SnapshotWord {
+  return { started, retires, floor, past };
+}
+
 /** The lineage of the log that an entry belongs to. */
-export function lineageOf(of: Pick<HeldLog, "class" | "author" | "part">): Lineage {
+export function lineageOf(of: Pick<HeldLog, "class" | "author" | "part">): LineageName {
   return `${of.class}/${of.author}/${of.part}`;
 }

@@ -2,30 +2,37 @@
  * Takes entries in, lets those wait that come too early, and makes known what became durable.
  */
 import type { Envelope } from "../../protocol/envelope.ts";
+import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
 import type { SiteId } from "../../protocol/ids.ts";
+import { Lamport } from "../core/lamport.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Outcome } from "./commit-queue.ts";
-import type { HeldLog } from "./held-log.ts";
 import type { Intake, IntakeResult } from "./intake.ts";
-import type { Position, Positions } from "./positions.ts";
+import type { Pruning } from "./keep/pruning.ts";
+import { positionsOf, type Positions } from "./positions.ts";
 import type { Reception } from "./replica.ts";
+import type { Shelf } from "./shelf.ts";
 import type { StatementBook } from "./statement-book.ts";
 import type { ViewCache } from "./view-cache.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 export interface IncomingSetup {
+  readonly siteId: SiteId;
   readonly book: StatementBook;
+  readonly shelf: Shelf;
   readonly intake: Intake;
+  readonly pruning: Pruning;
   readonly positions: Positions;
   readonly views: ViewCache;
   readonly announcer: Announcer;
+  /** Makes a proof of a fork known, and what it ends. */
+  readonly prove: (proof: ForkProofBody) => Promise<Outcome<unknown>>;
 }
 
 export class Incoming {
   readonly #setup: IncomingSetup;
   readonly #waiting = new WaitingRoom();
-  /** The highest Lamport number in any entry held. */
-  lamport = 0;
+  readonly lamport = new Lamport();
 
   constructor(setup: IncomingSetup) {
     this.#setup = setup;
@@ -68,6 +75,12 @@ export class Incoming {
         const kept = from !== undefined && this.#waiting.keep(envelope, from);
         return { publish: nothing, result: kept ? "waiting" : { refused: "E-STATE-FULL" } };
       }
+      case "set-aside":
+        return { publish: nothing, result: "known" };
+      case "forked": {
+        const { publish } = await this.#setup.prove(taken.proof);
+        return { publish, result: { refused: "E-STATE-FORK" } };
+      }
       case "refused":
         return { publish: nothing, result: { refused: taken.reason } };
       case "accepted":
@@ -81,25 +94,19 @@ export class Incoming {
     envelope: Envelope,
     from: SiteId | undefined,
   ): Outcome<Reception> {
-    const { positions, views, announcer } = this.#setup;
+    const { shelf, positions, pruning, views, announcer, siteId } = this.#setup;
     const { header, id, bytes, log } = envelope;
-    this.lamport = Math.max(this.lamport, header.lamport);
+    this.lamport.note(header.lamport, header.author === siteId);
     // The next job of this group has to see it already, readers once more when it is durable.
     views.forget(header.class);
-    const position = positionOf(taken.held);
+    const touched = pruning.takeTouched().add(taken.held.lineage);
+    const now = [...touched].map((name) => [name, positionsOf(shelf, name)] as const);
     const publish = (): void => {
-      if (position !== undefined) positions.set(position);
+      for (const [name, counting] of now) positions.set(name, counting);
       views.forget(header.class);
       announcer.tellItem({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
       announcer.noteClass(header.class);
     };
     return { publish, result: taken.kind };
   }
-}
-
-/** How far a log counts here; undefined when none of it does. */
-export function positionOf(held: HeldLog): Position | undefined {
-  const { log, author, part, seq, head } = held;
-  if (head === undefined) return undefined;
-  return { class: held.class, log, author, part, seq, head, fromSeq: held.firstSeq };
 }

@@ -1,31 +1,33 @@
 /**
  * Admits entries to the logs of this node, foreign and own ones by the same checks.
  *
- * The order: form and signature (protocol/envelope.ts), mesh, author, cutoff, place in the log,
- * then the document. What has to be written is staged; the caller publishes it when it is durable.
+ * The order: form and signature (protocol/envelope.ts), mesh, author, limit, place in the log,
+ * what others have taken up, room, then the document. What has to be written is staged; the
+ * caller publishes it when it is durable.
  */
-import type { Envelope } from "../../protocol/envelope.ts";
-import type { Clock } from "../core/clock.ts";
+import { readEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
+import { encodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { Authority } from "../core/authority.ts";
+import type { Clock } from "../core/clock.ts";
+import { judgeLineage } from "../core/lineage.ts";
 import { LogDocument, type DocumentRefusal } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
-import { cutoffOf } from "./cutoff.ts";
-import { HeldLog, lineageOf } from "./held-log.ts";
-import { entryKey, markKey } from "./keys.ts";
+import type { Documents } from "./documents.ts";
+import { HeldLog, wordOf } from "./held-log.ts";
+import type { AuthorRoom } from "./keep/author-room.ts";
+import { encodeReceived, type Pruning } from "./keep/pruning.ts";
+import { entryKey, markKey, receivedKey } from "./keys.ts";
+import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
+import type { Limits } from "./limits/limits.ts";
+import { limitOf } from "./limits/log-limits.ts";
 import type { Quarantine } from "./quarantine.ts";
-import { rebuildDocument } from "./rebuild.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import type { Shelf } from "./shelf.ts";
+import { endOf, type Shelf } from "./shelf.ts";
 
-/** Unretired logs of one lineage that are kept at all; only four of them count. */
+/** Live logs of one lineage that are kept at all, those with the lowest ids; four of them count. */
 const MAX_KEPT_LOGS = 16;
-
-/**
- * Entries older than the last two snapshots stay so long, so that a revocation which names one of
- * them as the last that counts can still be carried out.
- */
-const RETENTION_MS = 90 * 24 * 3600 * 1000;
 
 export type IntakeRefusal =
   | "E-STATE-MESH"
@@ -33,37 +35,38 @@ export type IntakeRefusal =
   | "E-STATE-FORK"
   | "E-STATE-LIMIT"
   | "E-STATE-CONTENT"
-  | "E-STATE-QUARANTINE";
+  | "E-STATE-QUARANTINE"
+  | "E-STATE-FULL";
 
 export type IntakeResult =
   | { readonly kind: "accepted" | "parked"; readonly held: HeldLog }
+  /** Of a log that others have taken up: stored, should more come of it, and told to nobody. */
+  | { readonly kind: "set-aside" }
   | { readonly kind: "known" }
-  /** Waits for the entry before it, or for the enrolment of its author. */
+  /** Waits for the entry before it, for the headers before it, or for the enrolment of its author. */
   | { readonly kind: "waiting" }
+  | { readonly kind: "forked"; readonly proof: ForkProofBody }
   | { readonly kind: "refused"; readonly reason: IntakeRefusal };
 
-export class Intake {
-  readonly #store: Store;
-  readonly #shelf: Shelf;
-  readonly #refusals: RefusalLog;
-  readonly #quarantine: Quarantine;
-  readonly #clock: Clock;
-  readonly #queue: CommitQueue;
+interface IntakeSetup {
+  readonly store: Store;
+  readonly shelf: Shelf;
+  readonly refusals: RefusalLog;
+  readonly quarantine: Quarantine;
+  readonly clock: Clock;
+  readonly queue: CommitQueue;
+  readonly documents: Documents;
+  readonly pruning: Pruning;
+  readonly room: AuthorRoom;
+  readonly forks: ForkWatch;
+  readonly limits: Limits;
+}
 
-  constructor(o: {
-    readonly store: Store;
-    readonly shelf: Shelf;
-    readonly refusals: RefusalLog;
-    readonly quarantine: Quarantine;
-    readonly clock: Clock;
-    readonly queue: CommitQueue;
-  }) {
-    this.#store = o.store;
-    this.#shelf = o.shelf;
-    this.#refusals = o.refusals;
-    this.#quarantine = o.quarantine;
-    this.#clock = o.clock;
-    this.#queue = o.queue;
+export class Intake {
+  readonly #setup: IntakeSetup;
+
+  constructor(setup: IntakeSetup) {
+    this.#setup = setup;
   }
 
   /**
@@ -77,86 +80,161 @@ export class Intake {
     origin: "own" | "foreign",
     again: boolean,
   ): Promise<IntakeResult> {
-    const place = this.#judgePlace(envelope, authority, again);
-    if (place !== "next") return place;
-    const held = this.#shelf.get(envelope.log) ?? new HeldLog(envelope.log, envelope.header);
-    const refusal =
-      origin === "own"
-        ? await this.#apply(held, envelope)
-        : await this.#applyMarked(held, envelope);
-    if (refusal !== undefined) {
-      this.#refusals.unfit(envelope, refusal);
-      this.#queue.stage(this.#quarantine.add(envelope));
-      held.unfitSeq = envelope.header.seq;
-      return refused("E-STATE-CONTENT");
+    const { shelf, forks, limits } = this.#setup;
+    const before = shelf.get(envelope.log);
+    const place = this.#judgePlace(envelope, before, authority, again);
+    if (place === "forked") {
+      const proof = before && (await forks.proof(before, envelope, signedHeaderOf(envelope)));
+      return proof === undefined ? refused("E-STATE-FORK") : { kind: "forked", proof };
     }
-    if (this.#shelf.get(held.log) === undefined) this.#shelf.add(held);
-    held.append(envelope);
-    this.#shelf.noteRetirements(held);
-    const { header, log, bytes } = envelope;
-    this.#queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
-    if (header.kind === "SNAP") this.#prune(held);
-    const mayCount = authority.mayWriteClass(header.author, header.class);
+    if (place !== "next") return place;
+    const held = before ?? new HeldLog(envelope.log, envelope.header);
+    const standing = await this.#standing(held, envelope);
+    if (standing === "whole") return { kind: held.storedSeq > 0 ? "known" : "waiting" };
+    if (standing === "crowded") return refused("E-STATE-LIMIT");
+    if (!(await this.#hasRoom(envelope))) return refused("E-STATE-FULL");
+    // It may have gone to make that room; then it comes again from its beginning.
+    if (before !== undefined && shelf.get(before.log) === undefined) return { kind: "waiting" };
+    if (before === undefined) limits.begin(held, authority);
+    const refusal = await this.#apply(held, envelope, origin);
+    if (refusal !== undefined) return this.#refuse(held, envelope, refusal);
+    await this.#keep(held, envelope);
+    if (standing === "taken-up") return { kind: "set-aside" };
+    const mayCount = authority.mayWriteClass(held.author, held.class);
     return { kind: mayCount ? "accepted" : "parked", held };
   }
 
-  #judgePlace(envelope: Envelope, authority: Authority, again: boolean): IntakeResult | "next" {
+  #judgePlace(
+    envelope: Envelope,
+    held: HeldLog | undefined,
+    authority: Authority,
+    again: boolean,
+  ): IntakeResult | "next" | "forked" {
     const { header, id, log } = envelope;
+    const { author, seq } = header;
     if (header.mesh !== authority.meshId) return refused("E-STATE-MESH");
-    if (this.#quarantine.has(id)) return refused("E-STATE-QUARANTINE");
-    const held = this.#shelf.get(log);
-    // Each costs building the document anew; signing many for one place must not cost it many times.
-    if (held?.unfitSeq === header.seq) return refused("E-STATE-QUARANTINE");
-    const ended = authority.endedSites.get(header.author);
-    if (ended === undefined && !authority.sites.has(header.author)) return { kind: "waiting" };
-    const seq = held?.seq ?? 0;
-    if (header.seq <= seq) {
-      const known = held?.idAt(header.seq);
-      // What lies before the oldest snapshot held is covered by it.
-      return known === undefined || known === id ? { kind: "known" } : refused("E-STATE-FORK");
-    }
-    if (ended !== undefined) {
-      const named = { log, author: header.author, lineage: lineageOf(header) };
-      const cutoff = cutoffOf(named, authority, this.#shelf);
-      if (cutoff === undefined || header.seq > cutoff.seq) return refused("E-STATE-RIGHT");
-      if (header.seq === cutoff.seq && id !== cutoff.head) return refused("E-STATE-FORK");
-    }
-    if (header.seq === seq + 1) {
-      if (seq > 0 && header.prev !== held?.head) return refused("E-STATE-FORK");
-    } else if (header.kind !== "SNAP" || (seq > 0 && !again)) {
-      // The first entry held of a log may be any snapshot: it stands for all before it.
+    if (this.#setup.quarantine.has(id)) return refused("E-STATE-QUARANTINE");
+    if (!authority.sites.has(author) && !authority.endedSites.has(author))
       return { kind: "waiting" };
+    const limit = limitOf(authority, author, log);
+    if (limit === "none" || (limit !== "open" && seq > limit.seq)) return refused("E-STATE-RIGHT");
+    if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
+    if (held !== undefined && contradicts(held, envelope)) return "forked";
+    const storedSeq = held?.storedSeq ?? 0;
+    // What lies before the oldest snapshot held is covered by it.
+    if (seq <= storedSeq) return { kind: "known" };
+    // Each costs building the document anew; signing many for one place must not cost it many times.
+    if (held?.unfit?.seq === seq) return "forked";
+    const isNext = seq === storedSeq + 1;
+    if (isNext && seq > 1 && header.prev !== held?.idAt(storedSeq)) return refused("E-STATE-FORK");
+    if (header.kind !== "SNAP") return isNext && seq > 1 ? "next" : { kind: "waiting" };
+    return this.#judgeSnapshot(envelope, held, isNext, again);
+  }
+
+  /** A snapshot has to go on the chain of those before it, which then need not be held. */
+  #judgeSnapshot(
+    { header }: Envelope,
+    held: HeldLog | undefined,
+    isNext: boolean,
+    again: boolean,
+  ): IntakeResult | "next" {
+    if (header.seq === 1) return "next";
+    const before = held?.knownSnapshots().findLast(({ seq }) => seq < header.seq);
+    const follows = before !== undefined && before.id === header.prevSnap;
+    if (follows && before.word.started !== header.started) return refused("E-STATE-CONTENT");
+    if (isNext) return follows ? "next" : refused("E-STATE-CONTENT");
+    const mayLeaveGap = again || (held?.storedSeq ?? 0) === 0;
+    return follows && mayLeaveGap ? "next" : { kind: "waiting" };
+  }
+
+  /** What the lineage makes of a log that ends with this entry. */
+  async #standing(
+    held: HeldLog,
+    { header, log }: Envelope,
+  ): Promise<"counts" | "taken-up" | "whole" | "crowded"> {
+    const { shelf, pruning } = this.#setup;
+    if (header.kind !== "SNAP" && shelf.counts(held)) return "counts";
+    const word = header.kind === "SNAP" ? wordOf(header) : endOf(held)?.word;
+    if (word === undefined) return "counts";
+    const others = shelf.lineage(held.lineage).filter((other) => other !== held);
+    const ends = others.flatMap((other) => endOf(other) ?? []);
+    const judged = judgeLineage([...ends, { log, seq: header.seq, word }]);
+    const takenUp = judged.get(log)?.seq ?? 0;
+    if (takenUp === Infinity) return "whole";
+    if (header.seq <= takenUp) return "taken-up";
+    if (takenUp > 0 || held.storedSeq > 0) return "counts";
+    const live = ends.filter((end) => judged.get(end.log)?.seq === 0).map((end) => end.log);
+    const highest = live.toSorted().at(-1);
+    if (live.length < MAX_KEPT_LOGS || highest === undefined) return "counts";
+    if (log > highest) return "crowded";
+    const gone = shelf.get(highest);
+    if (gone !== undefined) await pruning.drop(gone);
+    return "counts";
+  }
+
+  async #hasRoom({ header: { author }, bytes }: Envelope): Promise<boolean> {
+    const { room, pruning } = this.#setup;
+    if (!room.fits(author, bytes.length)) await pruning.press(author);
+    const fits = room.fits(author, bytes.length);
+    room.noteFull(author, !fits);
+    return fits;
+  }
+
+  #refuse(held: HeldLog, envelope: Envelope, refusal: DocumentRefusal): IntakeResult {
+    const { refusals, queue, quarantine } = this.#setup;
+    refusals.unfit(envelope, refusal);
+    queue.stage(quarantine.add(envelope));
+    const { seq } = envelope.header;
+    held.unfit = { seq, id: envelope.id, signed: signedHeaderOf(envelope) };
+    return refused("E-STATE-CONTENT");
+  }
+
+  async #keep(held: HeldLog, envelope: Envelope): Promise<void> {
+    const { shelf, clock, queue, room, documents, pruning } = this.#setup;
+    const { header, log, bytes } = envelope;
+    const receivedMs = clock.wallMs();
+    if (shelf.get(log) === undefined) shelf.add(held);
+    held.append(envelope, receivedMs);
+    room.note(held.author, bytes.length);
+    queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
+    if (header.kind !== "SNAP") {
+      shelf.noteUpdate(held);
+      if (held.frozenSeq !== undefined) await documents.settle(held.lineage);
+      return;
     }
-    return held === undefined && this.#isCrowded(envelope) ? refused("E-STATE-LIMIT") : "next";
-  }
-
-  #isCrowded({ header }: Envelope): boolean {
-    const row = this.#shelf.lineage(lineageOf(header));
-    return row.filter((held) => this.#shelf.retiredSeq(held) === 0).length >= MAX_KEPT_LOGS;
-  }
-
-  #prune(held: HeldLog): void {
-    const gone = held.prune(this.#clock.wallMs() - RETENTION_MS);
-    this.#queue.stage(gone.map((seq) => ({ kind: "delete", key: entryKey(held.log, seq) })));
+    const value = encodeReceived(receivedMs);
+    queue.stage([{ kind: "put", key: receivedKey(log, header.seq), value }]);
+    shelf.judgeAnew(held.lineage);
+    await documents.settle(held.lineage);
+    await pruning.tidy(held.lineage);
   }
 
   /**
-   * A process that dies of an entry leaves a mark to the next one. Cached writes are enough for
-   * that, and a process that is killed at any other moment leaves none.
+   * Changes the document of the log, or says why it cannot be changed so.
+   *
+   * A process that dies of a foreign entry leaves a mark to the next one. Cached writes are enough
+   * for that, and a process that is killed at any other moment leaves none.
    */
-  async #applyMarked(held: HeldLog, envelope: Envelope): Promise<DocumentRefusal | undefined> {
-    const deaths = this.#quarantine.deaths(envelope.id);
+  async #apply(
+    held: HeldLog,
+    envelope: Envelope,
+    origin: "own" | "foreign",
+  ): Promise<DocumentRefusal | undefined> {
+    if (origin === "own") return this.#change(held, envelope);
+    const { quarantine, store } = this.#setup;
+    const deaths = quarantine.deaths(envelope.id);
     const key = markKey(envelope.id);
-    await this.#store.write([{ kind: "put", key, value: Uint8Array.of(deaths) }], "cached");
+    await store.write([{ kind: "put", key, value: Uint8Array.of(deaths) }], "cached");
     try {
-      return await this.#apply(held, envelope);
+      return await this.#change(held, envelope);
     } finally {
-      await this.#store.write([{ kind: "delete", key }], "cached");
+      await store.write([{ kind: "delete", key }], "cached");
     }
   }
 
   /** On a refusal the document is thrown away, because it may be half changed. */
-  async #apply(held: HeldLog, envelope: Envelope): Promise<DocumentRefusal | undefined> {
+  async #change(held: HeldLog, envelope: Envelope): Promise<DocumentRefusal | undefined> {
+    const { documents } = this.#setup;
     if (envelope.header.kind === "SNAP") {
       const started = LogDocument.start(envelope);
       if (typeof started === "string") return started;
@@ -164,19 +242,20 @@ export class Intake {
       return undefined;
     }
     if (envelope.header.kind !== "UPD" || held.isObscured) return undefined;
-    if (held.document === undefined) {
-      await this.#queue.flush();
-      held.document = await rebuildDocument(this.#store, held);
-    }
+    const document = await documents.toContinue(held);
     // Not the entry's fault: what the store has lost is found and fetched at the next start.
-    if (held.document === undefined) throw new Error(`the store has lost entries of ${held.log}`);
-    const refusal = held.document.apply(envelope);
+    if (document === undefined) throw new Error(`the store has lost entries of ${held.log}`);
+    const refusal = document.apply(envelope);
     if (refusal === undefined) return undefined;
-    held.document = undefined;
-    await this.#queue.flush();
-    if (this.#shelf.isLive(held)) held.document = await rebuildDocument(this.#store, held);
+    documents.forget(held);
+    await documents.settle(held.lineage);
     return refusal;
   }
+}
+
+function signedHeaderOf({ bytes }: Envelope): Uint8Array {
+  const { headerBytes, signature } = readEnvelope(bytes);
+  return encodeSignedHeader(headerBytes, signature);
 }
 
 function refused(reason: IntakeRefusal): IntakeResult {

@@ -18,6 +18,12 @@ export const STATEMENTS = prefixRange("statement/");
 /** Statements that came here after a SUSPEND of their signer. */
 export const PARKED = prefixRange("parked/");
 export const ENTRIES = prefixRange("entry/");
+/** Signed headers of snapshots whose payloads are pruned. */
+export const HEADERS = prefixRange("header/");
+/** When snapshots came. */
+export const RECEIVED = prefixRange("received/");
+/** Up to where the logs of suspended sites are shown. */
+export const FROZEN = prefixRange("frozen/");
 export const QUARANTINE = prefixRange("quarantine/");
 
 export function statementKey(id: StatementId): string {
@@ -29,12 +35,29 @@ export function parkedKey(id: StatementId): string {
 }
 
 export function entryKey(log: LogId, seq: number): string {
-  return `entry/${log}/${String(seq).padStart(SEQ_DIGITS, "0")}`;
+  return `entry/${place(log, seq)}`;
 }
 
 /** The entries of a log from one place on. */
 export function entriesFrom(log: LogId, seq: number): { from: string; to: string } {
   return { from: entryKey(log, seq), to: prefixRange(`entry/${log}/`).to };
+}
+
+export function headerKey(log: LogId, seq: number): string {
+  return `header/${place(log, seq)}`;
+}
+
+/** The headers of a log from one place on. */
+export function headersFrom(log: LogId, seq: number): { from: string; to: string } {
+  return { from: headerKey(log, seq), to: prefixRange(`header/${log}/`).to };
+}
+
+export function receivedKey(log: LogId, seq: number): string {
+  return `received/${place(log, seq)}`;
+}
+
+export function frozenKey(log: LogId): string {
+  return `frozen/${log}`;
 }
 
 export function markKey(id: EnvelopeId): string {
@@ -43,4 +66,8 @@ export function markKey(id: EnvelopeId): string {
 
 export function quarantineKey(id: EnvelopeId): string {
   return `quarantine/${id}`;
+}
+
+function place(log: LogId, seq: number): string {
+  return `${log}/${String(seq).padStart(SEQ_DIGITS, "0")}`;
 }

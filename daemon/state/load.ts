@@ -1,97 +1,107 @@
 /**
- * Puts the entries in the store back on the shelf, at the start and when rights have changed.
+ * Puts the entries in the store back on the shelf at the start.
  *
  * Nothing but the entries themselves is trusted: a record that the store lost or damaged ends
  * its log there. What is of no use after that is deleted, and replication brings it again.
  */
-import { readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
-import type { Authority } from "../core/authority.ts";
+import { decodeCbor } from "../../protocol/cbor.ts";
+import { EnvelopeError, readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import type { LogId, MeshId } from "../../protocol/ids.ts";
+import { decodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
-import { cutOff } from "./cutoff.ts";
-import { HeldLog } from "./held-log.ts";
-import { ENTRIES, entryKey } from "./keys.ts";
-import { rebuildDocument } from "./rebuild.ts";
+import { HeldLog, wordOf } from "./held-log.ts";
+import { ENTRIES, entryKey, HEADERS, headerKey, RECEIVED } from "./keys.ts";
 import type { Shelf } from "./shelf.ts";
 
 /**
- * Reads all entries, then builds the documents of the logs that say something of their own.
+ * Reads all headers and entries. What counts of them is not judged yet.
  *
- * @returns The highest Lamport number in any entry.
+ * @param nowMs - When something came of which that is not known.
+ * @param noteEntry - Is told of every entry that is put on the shelf.
  */
 export async function loadLogs(
   store: Store,
   shelf: Shelf,
-  authority: Authority,
+  meshId: MeshId,
+  nowMs: number,
   log: Logger,
-): Promise<number> {
-  let lamport = 0;
-  if (authority.meshId === undefined) return lamport;
+  noteEntry: (envelope: Envelope) => void,
+): Promise<void> {
+  const received = await readReceived(store, nowMs);
   const useless: StoreChange[] = [];
-  for await (const [key, bytes] of store.entries(ENTRIES)) {
-    const envelope = open(key, bytes, log);
-    if (envelope === undefined || envelope.header.mesh !== authority.meshId) {
+  for await (const [key, bytes] of store.entries(HEADERS)) {
+    const signed = open(key, bytes, decodeSignedHeader, headerKey, log);
+    if (signed === undefined || signed.header.mesh !== meshId) {
       useless.push({ kind: "delete", key });
       continue;
     }
-    lamport = Math.max(lamport, envelope.header.lamport);
-    let held = shelf.get(envelope.log);
-    if (held === undefined) {
-      held = new HeldLog(envelope.log, envelope.header);
-      shelf.add(held);
+    const { id, header } = signed;
+    const snapshot = { seq: header.seq, id, word: wordOf(header) };
+    logOf(shelf, signed).noteHeader(snapshot, bytes.length);
+  }
+  for await (const [key, bytes] of store.entries(ENTRIES)) {
+    const envelope = open(key, bytes, readStoredEnvelope, entryKey, log);
+    if (envelope === undefined || envelope.header.mesh !== meshId) {
+      useless.push({ kind: "delete", key });
+      continue;
     }
-    if (follows(held, envelope)) held.append(envelope);
-    else {
+    const held = logOf(shelf, envelope);
+    if (follows(held, envelope)) {
+      held.append(envelope, received.get(key.slice(ENTRIES.from.length)) ?? nowMs);
+      noteEntry(envelope);
+    } else {
       log.error("a stored log has a gap", { log: held.log, at: envelope.header.seq });
       useless.push({ kind: "delete", key });
     }
   }
+  for (const name of shelf.lineages()) shelf.judgeAnew(name);
   if (useless.length > 0) await store.write(useless, "durable");
-  shelf.recountRetirements();
-  cutOff(shelf, authority, log);
-  for (const held of shelf.all()) {
-    if (shelf.isLive(held)) held.document = await rebuildDocument(store, held);
-  }
-  return lamport;
 }
 
-/**
- * Ends the logs of replaced sites, after statements have changed.
- *
- * @param flush - Writes what is staged: documents are built anew from the store.
- * @returns The logs whose last counting entry is another one now.
- */
-export async function applyCutoffs(
-  store: Store,
-  shelf: Shelf,
-  authority: Authority,
-  log: Logger,
-  flush: () => Promise<void>,
-): Promise<ReadonlySet<HeldLog>> {
-  const cut = cutOff(shelf, authority, log);
-  if (cut.size === 0) return cut;
-  await flush();
-  for (const held of shelf.all()) {
-    const live = shelf.isLive(held);
-    if (!live) held.document = undefined;
-    else if (cut.has(held) || held.document === undefined) {
-      held.document = await rebuildDocument(store, held);
+/** By what stands behind the prefix of the key; never later than now, whatever the clock said. */
+async function readReceived(store: Store, nowMs: number): Promise<Map<string, number>> {
+  const received = new Map<string, number>();
+  for await (const [key, bytes] of store.entries(RECEIVED)) {
+    let wallMs;
+    try {
+      wallMs = decodeCbor(bytes, 16);
+    } catch {
+      continue;
     }
+    if (typeof wallMs !== "number") continue;
+    received.set(key.slice(RECEIVED.from.length), Math.min(wallMs, nowMs));
   }
-  return cut;
+  return received;
+}
+
+function logOf(shelf: Shelf, of: { readonly log: LogId } & Pick<Envelope, "header">): HeldLog {
+  const known = shelf.get(of.log);
+  if (known !== undefined) return known;
+  const held = new HeldLog(of.log, of.header);
+  shelf.add(held);
+  return held;
 }
 
 function follows(held: HeldLog, { header }: Envelope): boolean {
   if (header.kind === "SNAP") return true;
-  return held.seq > 0 && header.seq === held.seq + 1 && header.prev === held.head;
+  const { storedSeq } = held;
+  return storedSeq > 0 && header.seq === storedSeq + 1 && header.prev === held.idAt(storedSeq);
 }
 
-function open(key: string, bytes: Uint8Array, log: Logger): Envelope | undefined {
+function open<Item extends { readonly log: LogId } & Pick<Envelope, "header">>(
+  key: string,
+  bytes: Uint8Array,
+  decode: (bytes: Uint8Array) => Item,
+  keyOf: (log: LogId, seq: number) => string,
+  log: Logger,
+): Item | undefined {
   try {
-    const envelope = readStoredEnvelope(bytes);
-    if (key === entryKey(envelope.log, envelope.header.seq)) return envelope;
+    const item = decode(bytes);
+    if (key === keyOf(item.log, item.header.seq)) return item;
     log.error("a stored entry lies in the wrong place", { key });
   } catch (error) {
+    if (!(error instanceof EnvelopeError)) throw error;
     log.error("a stored entry is damaged", { key, error: String(error) });
   }
   return undefined;

@@ -9,6 +9,7 @@ import { MAX_LIVE_BYTES, MAX_LIVE_RECORDS } from "../../protocol/document-limits
 import {
   logIdOf,
   MAX_PART,
+  MAX_RETIREMENTS,
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
@@ -16,13 +17,14 @@ import {
 } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, MeshId, SiteId } from "../../protocol/ids.ts";
 import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
-import type { RecordVersion } from "../../protocol/record-version.ts";
+import { versionId, type RecordVersion } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import type { Clock } from "../core/clock.ts";
 import { versionCost, type StoredVersion } from "../core/log-document.ts";
+import { entriesEver, latestFirst, wordOver, type SnapshotWord } from "../core/lineage.ts";
 import { LogWriter } from "../core/log-writer.ts";
-import type { Lineage } from "./held-log.ts";
-import type { Shelf } from "./shelf.ts";
+import type { HeldLog, LineageName } from "./held-log.ts";
+import { isBehind, type Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 
 /** Beyond these a log gets a new snapshot before its next update; see protocol/document-limits. */
@@ -33,14 +35,19 @@ const MAX_BATCH_BYTES = 40 * 1024;
 /** What parts are filled up to by new keys, so that records can still grow. */
 const FILL_BYTES = MAX_LIVE_BYTES * 0.8;
 const FILL_RECORDS = MAX_LIVE_RECORDS * 0.9;
-/** As many as one snapshot may name. */
-const MAX_RETIREMENTS = 16;
 
 type Change = readonly [key: string, version: RecordVersion];
 
+/** An update has no say in its lineage. */
+const NO_WORD: SnapshotWord = { started: 0, retires: [], floor: 0, past: 0 };
+
 interface OpenLog {
+  readonly class: RecordClass;
+  readonly part: number;
   readonly log: LogId;
   readonly salt: Uint8Array;
+  /** The Lamport number of its first entry. */
+  readonly started: number;
   seq: number;
   head: EnvelopeId | null;
   snapshot: EnvelopeId | null;
@@ -63,7 +70,7 @@ export interface ClassChanges {
 
 export class OwnLogs {
   readonly #setup: OwnLogsSetup;
-  readonly #open = new Map<Lineage, OpenLog>();
+  readonly #open = new Map<LineageName, OpenLog>();
 
   constructor(setup: OwnLogsSetup) {
     this.#setup = setup;
@@ -73,17 +80,17 @@ export class OwnLogs {
    * Signs entries that set these versions. Whoever takes them has to put each on the shelf
    * before it asks for the next.
    *
-   * @param lamport - The number of the entries.
+   * @param changes - Their Lamport numbers ascend within a class.
    * @throws StateError E-STATE-FULL when no part has room; nothing is signed then.
    */
-  *sign(changes: readonly ClassChanges[], lamport: number): Generator<Envelope, void> {
+  *sign(changes: readonly ClassChanges[]): Generator<Envelope, void> {
     const plan = changes.flatMap(({ class: recordClass, records }) =>
       [...this.#distribute(recordClass, records)].flatMap(([part, batch]) =>
         [...slices(batch)].map((slice) => ({ recordClass, part, slice })),
       ),
     );
     for (const { recordClass, part, slice } of plan) {
-      yield* this.#append(recordClass, part, slice, lamport);
+      yield* this.#append(recordClass, part, slice);
     }
   }
 
@@ -95,9 +102,8 @@ export class OwnLogs {
       if (known !== undefined) return known;
       const keys = new Map<string, number>();
       let bytes = 0;
-      for (const { key, version } of this.#setup.shelf.versionsOf(
-        this.#lineage(recordClass, part),
-      )) {
+      const name = this.#lineage(recordClass, part);
+      for (const { key, version } of this.#setup.shelf.versionsOf(name, "counting")) {
         keys.set(key, Math.max(version.costBytes, keys.get(key) ?? 0));
         bytes += version.costBytes;
       }
@@ -140,21 +146,67 @@ export class OwnLogs {
     throw new StateError("E-STATE-FULL", "This site has no room for more records of this class.");
   }
 
+  /** @param before - The Lamport number of a snapshot that is made before the changes. */
   *#append(
     recordClass: RecordClass,
     part: number,
     changes: readonly Change[],
-    lamport: number,
+    before: number = (changes[0]?.[1].lamport ?? 1) - 1,
   ): Generator<Envelope, void> {
     const lineage = this.#lineage(recordClass, part);
-    let open = this.#open.get(lineage);
+    const last = this.#open.get(lineage);
+    let open = last !== undefined && this.#goesOn(last) ? last : undefined;
     if (open === undefined || this.#wantsSnapshot(open)) {
-      open = yield* this.#snapshot(recordClass, part, open, lamport);
+      if (open !== undefined && this.#hasLater(open, lineage)) open = undefined;
+      const lost = last === undefined || open !== undefined ? [] : this.#lostOf(last);
+      open = yield* this.#snapshot(recordClass, part, open, lost, before);
       this.#open.set(lineage, open);
     }
+    const lamport = changes.at(-1)?.[1].lamport;
+    if (lamport === undefined) return;
     const { bytes, clockBefore, clockAfter } = open.writer.update(changes);
-    const fields = { prevSnap: null, retires: [], clockBefore, clockAfter, lamport };
+    const fields = { ...NO_WORD, prevSnap: null, clockBefore, clockAfter, lamport };
     yield this.#next(open, recordClass, part, { kind: "UPD", ...fields }, bytes);
+  }
+
+  /**
+   * Parts whose open log others have taken up, ended or dropped since it was opened, with what
+   * this process wrote in it: another box with this key, or a box put back to an older image.
+   */
+  displaced(): { readonly class: RecordClass; readonly part: number }[] {
+    return [...this.#open]
+      .filter(([, open]) => !this.#goesOn(open))
+      .map(([, { class: recordClass, part }]) => ({ class: recordClass, part }));
+  }
+
+  /** Opens new logs for those, with everything that would be lost with the old ones. */
+  *replaceDisplaced(lamport: number): Generator<Envelope, void> {
+    for (const { class: recordClass, part } of this.displaced()) {
+      yield* this.#append(recordClass, part, [], lamport);
+    }
+  }
+
+  /** Whether entries that are added to a log would count. */
+  #goesOn(open: OpenLog): boolean {
+    const held = this.#setup.shelf.get(open.log);
+    if (held === undefined || held.limit !== "open" || held.idAt(open.seq) !== open.head)
+      return false;
+    return held.storedSeq === open.seq && this.#setup.shelf.counts(held);
+  }
+
+  /** Whether another log counts that this one cannot take up, because it started later. */
+  #hasLater({ log, started }: OpenLog, lineage: LineageName): boolean {
+    return this.#setup.shelf.counting(lineage).some(({ held }) => {
+      const word = held.heldSnapshots().at(-1)?.word;
+      return (
+        word !== undefined && latestFirst({ log: held.log, word }, { log, word: { started } }) < 0
+      );
+    });
+  }
+
+  /** What this process wrote in a log; what stands elsewhere is found there again. */
+  #lostOf({ writer, started }: OpenLog): readonly Change[] {
+    return [...writer.records()].filter(([, version]) => version.lamport > started);
   }
 
   #wantsSnapshot(open: OpenLog): boolean {
@@ -165,30 +217,39 @@ export class OwnLogs {
     );
   }
 
-  /** A snapshot in the log that is open, or as the first entry of a new one. */
+  /**
+   * A snapshot in the log that is open, or as the first entry of a new one.
+   *
+   * @param lost - Versions that no log that counts may hold.
+   */
   *#snapshot(
     recordClass: RecordClass,
     part: number,
     before: OpenLog | undefined,
+    lost: readonly Change[],
     lamport: number,
   ): Generator<Envelope, OpenLog> {
     const { clock, meshId, siteId } = this.#setup;
     const salt = before?.salt ?? clock.random(16);
     const log =
       before?.log ?? logIdOf({ mesh: meshId, class: recordClass, author: siteId, part, salt });
-    const { records, retires } = this.#gather(recordClass, part, before?.log);
+    const { records, word } = this.#gather(recordClass, part, before?.log, lost);
     const seq = (before?.seq ?? 0) + 1;
     const writer = new LogWriter(log, seq, records);
     const open: OpenLog = {
+      class: recordClass,
+      part,
       log,
       salt,
+      started: before?.started ?? lamport,
       seq: seq - 1,
       head: before?.head ?? null,
       snapshot: before?.snapshot ?? null,
       writer,
     };
     const { bytes, clockBefore, clockAfter } = writer.snapshot;
-    const fields = { prevSnap: open.snapshot, retires, clockBefore, clockAfter, lamport };
+    const { started, snapshot: prevSnap } = open;
+    const fields = { ...word, started, prevSnap, clockBefore, clockAfter, lamport };
     const envelope = this.#next(open, recordClass, part, { kind: "SNAP", ...fields }, bytes);
     open.snapshot = envelope.id;
     yield envelope;
@@ -199,10 +260,8 @@ export class OwnLogs {
     open: OpenLog,
     recordClass: RecordClass,
     part: number,
-    fields: Pick<
-      EnvelopeHeader,
-      "kind" | "prevSnap" | "retires" | "clockBefore" | "clockAfter" | "lamport"
-    >,
+    fields: SnapshotWord &
+      Pick<EnvelopeHeader, "kind" | "prevSnap" | "clockBefore" | "clockAfter" | "lamport">,
     payload: Uint8Array,
   ): Envelope {
     const { meshId, siteId, siteKey, clock } = this.#setup;
@@ -217,6 +276,7 @@ export class OwnLogs {
       authority: meshId,
       wallMs: Math.max(0, Math.trunc(clock.wallMs())),
       ...fields,
+      retires: [...fields.retires],
     };
     const envelope = signEnvelope(siteKey, header, payload);
     open.seq += 1;
@@ -224,71 +284,103 @@ export class OwnLogs {
     return envelope;
   }
 
-  /** The state that a snapshot starts with, and the logs that it takes up by that. */
+  /** The state that a snapshot starts with, and what it says of the logs it takes up by that. */
   #gather(
     recordClass: RecordClass,
     part: number,
     current: LogId | undefined,
-  ): { records: Map<string, StoredVersion>; retires: Retirement[] } {
-    const { shelf } = this.#setup;
+    lost: readonly Change[],
+  ): {
+    records: Map<string, Known>;
+    word: Pick<SnapshotWord, "retires" | "floor" | "past">;
+  } {
+    const { shelf, siteId } = this.#setup;
     const lineage = this.#lineage(recordClass, part);
-    const { live, tails } = shelf.counting(lineage);
+    const speaking = shelf
+      .speaking(lineage, "counting")
+      .toSorted((a, b) => Number(b.held.log === current) - Number(a.held.log === current));
     const records = new Map<string, StoredVersion>();
-    const retires: Retirement[] = [];
-    const ordered = [...live, ...tails].toSorted(
-      (a, b) => Number(b.log === current) - Number(a.log === current),
-    );
+    const taken: { held: HeldLog; from: number }[] = [];
     let costBytes = 0;
-    const versions = Map.groupBy(shelf.versionsOf(lineage), ({ held }) => held);
-    for (const held of ordered) {
-      const own = versions.get(held) ?? [];
-      const cost = own.reduce((sum, { version }) => sum + version.costBytes, 0);
-      const head = held.head;
+    for (const { held, takenUp } of speaking) {
+      const own = [...(held.document?.records ?? [])].filter(([, each]) => isBehind(each, takenUp));
+      const cost = own.reduce((sum, [, version]) => sum + version.costBytes, 0);
       const fits =
         costBytes + cost <= MAX_LIVE_BYTES && records.size + own.length <= MAX_LIVE_RECORDS;
-      if (head === undefined || !fits || retires.length >= MAX_RETIREMENTS) continue;
+      if (held.document === undefined || !fits) continue;
       costBytes += cost;
-      for (const { key, version } of own) {
+      for (const [key, version] of own) {
         const other = records.get(key);
         if (other === undefined || isNewer(version, other)) records.set(key, version);
       }
-      if (held.log !== current) retires.push({ log: held.log, seq: held.seq, head });
+      taken.push({ held, from: takenUp.seq });
     }
-    this.#forgetDeletions(recordClass, records, new Set(ordered.map(({ log }) => log)));
-    return { records, retires: this.#withEarlier(retires, current) };
+    const all = new Map<string, Known>(records);
+    for (const [key, version] of lost) {
+      const id = versionId(siteId, recordClass, key, version);
+      const other = all.get(key);
+      const cost = versionCost(key, version);
+      const fits = costBytes + cost <= MAX_LIVE_BYTES && all.size < MAX_LIVE_RECORDS;
+      if (other === undefined ? !fits : !isNewer({ ...version, id }, other)) continue;
+      costBytes += cost;
+      all.set(key, { ...version, id });
+    }
+    this.#forgetDeletions(recordClass, all, new Set(taken.map(({ held }) => held.log)));
+    return { records: all, word: this.#wordOver(taken, current) };
   }
 
   /** Whoever has only the newest snapshot of a log has to know all that the log has taken up. */
-  #withEarlier(retires: readonly Retirement[], current: LogId | undefined): Retirement[] {
-    const held = current === undefined ? undefined : this.#setup.shelf.get(current);
-    const all = new Map(retires.map((each) => [each.log, each]));
-    for (const earlier of held?.retirements().toReversed() ?? []) {
-      if (!all.has(earlier.log)) all.set(earlier.log, earlier);
+  #wordOver(
+    taken: readonly { readonly held: HeldLog; readonly from: number }[],
+    current: LogId | undefined,
+  ): Pick<SnapshotWord, "retires" | "floor" | "past"> {
+    const retires = new Map<LogId, Retirement>();
+    let floor = 0;
+    const ever: { seq: number; from: number; past: number }[] = [];
+    for (const { held, from } of taken) {
+      const word = held.snapshotBefore(held.seq)?.word;
+      if (word === undefined) continue;
+      floor = Math.max(floor, word.floor);
+      for (const named of word.retires) {
+        const other = retires.get(named.log);
+        if (other === undefined || other.seq < named.seq) retires.set(named.log, named);
+      }
+      const isCurrent = held.log === current;
+      ever.push({ seq: isCurrent ? 0 : held.seq, from: isCurrent ? 0 : from, past: word.past });
     }
-    return [...all.values()].slice(0, MAX_RETIREMENTS);
+    for (const { held } of taken) {
+      const { log, seq } = held;
+      const started = held.snapshotBefore(seq)?.word.started;
+      if (log === current || started === undefined) continue;
+      retires.set(log, { log, seq, lamport: held.lamportAt(seq), started });
+    }
+    if (current !== undefined) retires.delete(current);
+    return wordOver([...retires.values()], floor, entriesEver(ever), MAX_RETIREMENTS);
   }
 
   /** A deletion may go once nothing that it replaces stands in any other log. */
   #forgetDeletions(
     recordClass: RecordClass,
-    records: Map<string, StoredVersion>,
+    records: Map<string, RecordVersion>,
     taken: ReadonlySet<LogId>,
   ): void {
     const { shelf, siteId } = this.#setup;
     const author = isSharedClass(recordClass) ? undefined : siteId;
     for (const [key, version] of records) {
       if (version.value !== undefined) continue;
-      const standing = shelf.standing(recordClass, key, author);
+      const standing = shelf.standing(recordClass, key, author, siteId);
       if (standing.every(({ held }) => taken.has(held.log))) records.delete(key);
     }
   }
 
-  #lineage(recordClass: RecordClass, part: number): Lineage {
+  #lineage(recordClass: RecordClass, part: number): LineageName {
     return `${recordClass}/${this.#setup.siteId}/${part}`;
   }
 }
 
-function isNewer(a: StoredVersion, b: StoredVersion): boolean {
+type Known = RecordVersion & Pick<StoredVersion, "id">;
+
+function isNewer(a: Known, b: Known): boolean {
   if (a.supersedes.includes(b.id)) return true;
   if (b.supersedes.includes(a.id)) return false;
   return a.lamport > b.lamport || (a.lamport === b.lamport && a.id > b.id);

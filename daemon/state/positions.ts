@@ -17,36 +17,47 @@ import {
   type ClassName,
 } from "../../protocol/record-class.ts";
 import { BUCKETS_PER_CLASS } from "../../protocol/sync-message.ts";
+import type { LineageName } from "./held-log.ts";
 import type { LogPosition } from "./replica.ts";
+import type { Shelf } from "./shelf.ts";
 
-/** A log as others see it: `retired` when a later log has taken up all of it. */
+/** A log that counts: it says something that no other log has taken up. */
 export interface LogFact {
   readonly class: ClassName;
   readonly author: SiteId;
+  readonly part: number;
   readonly log: LogId;
   readonly seq: number;
   readonly head: EnvelopeId;
-  readonly retired: boolean;
+  /** Up to where other logs have taken it up; 0: nothing of it. */
+  readonly takenUp: number;
+  /** How many entries lie in what it has itself taken up. */
+  readonly past: number;
 }
 
-/** A position with the class that it belongs to. */
-export interface Position extends LogPosition {
-  readonly class: ClassName;
-}
+/** A position with what else is told of a log. */
+export interface Position extends LogPosition, LogFact {}
 
 export class Positions {
   readonly #byLog = new Map<LogId, Position>();
+  readonly #byLineage = new Map<LineageName, readonly LogId[]>();
   readonly #digests = new Map<ClassGroup, readonly string[]>();
   #stateDigest: string | undefined;
 
-  set(position: Position): void {
-    this.#byLog.set(position.log, position);
-    this.#forget(groupOf(position.class));
-  }
-
-  remove(log: LogId, name: ClassName): void {
-    this.#byLog.delete(log);
-    this.#forget(groupOf(name));
+  /** Puts the logs of a lineage that count in the place of those that did. */
+  set(lineage: LineageName, positions: readonly Position[]): void {
+    for (const log of this.#byLineage.get(lineage) ?? []) {
+      const before = this.#byLog.get(log);
+      if (before !== undefined) this.#forget(groupOf(before.class));
+      this.#byLog.delete(log);
+    }
+    for (const position of positions) {
+      this.#byLog.set(position.log, position);
+      this.#forget(groupOf(position.class));
+    }
+    const logs = positions.map(({ log }) => log);
+    if (logs.length > 0) this.#byLineage.set(lineage, logs);
+    else this.#byLineage.delete(lineage);
   }
 
   get(log: LogId): Position | undefined {
@@ -97,4 +108,15 @@ export class Positions {
 
 function bucketOf(log: LogId): number {
   return Number.parseInt(log.slice(0, 1), 16) % BUCKETS_PER_CLASS;
+}
+
+/** How far the logs of a lineage count on the shelf. */
+export function positionsOf(shelf: Shelf, lineage: LineageName): Position[] {
+  return shelf.counting(lineage).flatMap(({ held, takenUp }) => {
+    const { log, author, part, seq, head, firstSeq: fromSeq } = held;
+    if (head === undefined) return [];
+    const past = held.snapshotBefore(seq)?.word.past ?? 0;
+    const at = { class: held.class, log, author, part, seq, head, fromSeq };
+    return [{ ...at, takenUp: takenUp.seq, past }];
+  });
 }

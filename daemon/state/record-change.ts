@@ -6,6 +6,7 @@ import type { SiteId } from "../../protocol/ids.ts";
 import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
 import {
   isRecordKey,
+  MAX_LAMPORT,
   MAX_SUPERSEDED,
   MAX_VALUE_BYTES,
   type RecordVersion,
@@ -46,7 +47,8 @@ export function checkChange(change: RecordChange, site: SiteId, authority: Autho
 
 /**
  * The versions that fulfil the wishes: each replaces all that stand at its key. What is so
- * already needs none. Of two wishes for one key the later counts.
+ * already needs none. Of two wishes for one key the later counts. The Lamport numbers ascend from
+ * behind `lamport`, so that what an entry brought can be told from what came after it.
  */
 export function versionsFor(
   changes: readonly RecordChange[],
@@ -57,12 +59,15 @@ export function versionsFor(
     readonly view: View;
   },
 ): ClassChanges[] {
+  let { lamport } = at;
   return [...Map.groupBy(changes, (change) => change.class)]
     .map(([recordClass, group]) => {
       const latest = new Map(group.map((change) => [change.key, change.value]));
       const records = [...latest].flatMap(([key, value]) => {
-        const version = versionFor(recordClass, key, value, at);
-        return version === undefined ? [] : ([[key, version]] as const);
+        const version = versionFor(recordClass, key, value, { ...at, lamport: lamport + 1 });
+        if (version === undefined) return [];
+        lamport = version.lamport;
+        return [[key, version]] as const;
       });
       return { class: recordClass, records };
     })
@@ -80,7 +85,7 @@ function versionFor(
   if (shown !== undefined && shown.conflicts.length === 0 && value !== undefined) {
     if (sameJson(shown.value, value)) return undefined;
   }
-  const standing = at.shelf.standing(recordClass, key, author);
+  const standing = at.shelf.standing(recordClass, key, author, at.siteId);
   if (value === undefined && standing.every(({ version }) => version.value === undefined)) {
     return undefined;
   }
@@ -89,5 +94,9 @@ function versionFor(
     .toSorted((a, b) => b.lamport - a.lamport || (a.id < b.id ? -1 : 1))
     .slice(0, MAX_SUPERSEDED)
     .map(({ id }) => id);
-  return { lamport: at.lamport, supersedes: [...new Set(supersedes)], value };
+  return {
+    lamport: Math.min(at.lamport, MAX_LAMPORT),
+    supersedes: [...new Set(supersedes)],
+    value,
+  };
 }

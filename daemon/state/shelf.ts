@@ -1,25 +1,48 @@
 /**
  * All logs that a node holds: which of them count, and what they say.
  *
- * Answers only from what was put on it; it reads and writes no store.
+ * Answers only from what was put on it; it reads and writes no store. A lineage is judged twice:
+ * as it counts, which is what replication compares, and as it is shown, which differs while
+ * the author is suspended.
  */
+import { judgeLineage, type LogEnd, type TakenUp } from "../core/lineage.ts";
 import type { Candidate } from "../core/merge.ts";
-import type { StoredVersion } from "../core/log-document.ts";
-import type { Retirement } from "../../protocol/envelope.ts";
+import type { LogDocument, StoredVersion } from "../core/log-document.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
-import type { HeldLog, Lineage } from "./held-log.ts";
+import type { ClassName } from "../../protocol/record-class.ts";
+import type { HeldLog, LineageName } from "./held-log.ts";
 
 /** Of more logs of one lineage that nothing has taken up, those with the lowest ids count. */
 const MAX_LIVE_LOGS = 4;
 /** Of more taken-up logs that went on, those with the lowest ids count. */
 const MAX_TAILS = 16;
 
+/** By what a lineage is judged: all that counts, or what people see of it. */
+export type Sight = "counting" | "shown";
+
+/** A log that says something of its own. */
+export interface CountingLog {
+  readonly held: HeldLog;
+  /** What others have taken up of it. */
+  readonly takenUp: TakenUp;
+}
+
+interface Judged {
+  /** Up to where each log of the lineage is taken up. */
+  readonly takenUp: ReadonlyMap<LogId, TakenUp>;
+  /** Sorted by id. */
+  readonly counting: readonly CountingLog[];
+  /** Those of them whose records count. */
+  readonly speaking: readonly CountingLog[];
+}
+
 export class Shelf {
   readonly #logs = new Map<LogId, HeldLog>();
-  readonly #lineages = new Map<Lineage, Map<LogId, HeldLog>>();
-  /** Up to where a log was taken up by a later one of its lineage. */
-  #retired = new Map<`${Lineage}|${LogId}`, Retirement>();
+  readonly #lineages = new Map<LineageName, Map<LogId, HeldLog>>();
+  readonly #judged: Record<Sight, Map<LineageName, Judged>> = {
+    counting: new Map(),
+    shown: new Map(),
+  };
 
   get(log: LogId): HeldLog | undefined {
     return this.#logs.get(log);
@@ -34,106 +57,103 @@ export class Shelf {
     const row = this.#lineages.get(held.lineage) ?? new Map<LogId, HeldLog>();
     row.set(held.log, held);
     this.#lineages.set(held.lineage, row);
+    this.judgeAnew(held.lineage);
   }
 
-  lineage(name: Lineage): readonly HeldLog[] {
+  remove(held: HeldLog): void {
+    this.#logs.delete(held.log);
+    this.#lineages.get(held.lineage)?.delete(held.log);
+    this.judgeAnew(held.lineage);
+  }
+
+  lineage(name: LineageName): readonly HeldLog[] {
     return [...(this.#lineages.get(name)?.values() ?? [])];
   }
 
-  /** Takes note of what a log's newest snapshots take up. */
-  noteRetirements(held: HeldLog): void {
-    for (const retirement of held.retirements()) {
-      const { log, seq } = retirement;
-      const name: `${Lineage}|${LogId}` = `${held.lineage}|${log}`;
-      if (log === held.log || seq <= (this.#retired.get(name)?.seq ?? 0)) continue;
-      this.#retired.set(name, retirement);
-      this.#dropIdleDocument(log);
-    }
+  lineages(): Iterable<LineageName> {
+    return this.#lineages.keys();
   }
 
-  /** Starts over, after entries have ceased to count. */
-  recountRetirements(): void {
-    this.#retired = new Map();
-    for (const held of this.#logs.values()) this.noteRetirements(held);
+  /** To be called whenever a log of the lineage ends elsewhere, except by {@link noteUpdate}. */
+  judgeAnew(name: LineageName): void {
+    this.#judged.counting.delete(name);
+    this.#judged.shown.delete(name);
   }
 
-  /** The last entry that another log has taken up; 0: none. */
-  retiredSeq(held: HeldLog): number {
-    return this.retirement(held)?.seq ?? 0;
+  /** An update of a log that counts anyway changes nothing in its lineage. */
+  noteUpdate(held: HeldLog): void {
+    if (!this.counts(held) || held.frozenSeq !== undefined) this.judgeAnew(held.lineage);
   }
 
-  /** Up to where another log of its lineage has taken it up, if one has. */
-  retirement({ lineage, log }: Pick<HeldLog, "lineage" | "log">): Retirement | undefined {
-    return this.#retired.get(`${lineage}|${log}`);
+  /** Up to where others have taken up a log. */
+  takenUp(held: Pick<HeldLog, "log" | "lineage">, sight: Sight = "counting"): TakenUp {
+    return this.#judge(held.lineage, sight).takenUp.get(held.log) ?? { seq: 0, lamport: 0 };
   }
 
-  /** Whether its document says anything that no other log has taken up. */
-  isLive(held: HeldLog): boolean {
-    return held.seq > this.retiredSeq(held);
+  /** Whether a log says anything that no other log has taken up. */
+  counts(held: HeldLog, sight: Sight = "counting"): boolean {
+    return this.#judge(held.lineage, sight).counting.some(({ held: other }) => other === held);
   }
 
-  /**
-   * The logs of a lineage that count in full, and those of which only the end does: it was
-   * written after another log took up what came before.
-   */
-  counting(name: Lineage): {
-    readonly live: readonly HeldLog[];
-    readonly tails: readonly HeldLog[];
-  } {
-    const counting = this.lineage(name)
-      .filter((held) => this.isLive(held))
-      .toSorted((a, b) => (a.log < b.log ? -1 : 1));
-    return {
-      live: counting.filter((held) => this.retiredSeq(held) === 0).slice(0, MAX_LIVE_LOGS),
-      tails: counting.filter((held) => this.retiredSeq(held) > 0).slice(0, MAX_TAILS),
-    };
+  /** The logs of a lineage that others have not taken up whole. */
+  counting(name: LineageName, sight: Sight = "counting"): readonly CountingLog[] {
+    return this.#judge(name, sight).counting;
+  }
+
+  /** Those whose records count. */
+  speaking(name: LineageName, sight: Sight): readonly CountingLog[] {
+    return this.#judge(name, sight).speaking;
   }
 
   /** The versions that one lineage contributes. */
-  versionsOf(name: Lineage): { held: HeldLog; key: string; version: StoredVersion }[] {
-    const { live, tails } = this.counting(name);
-    return [...live, ...tails].flatMap((held) => {
-      const after = this.retiredSeq(held);
-      const versions = [...(held.document?.records ?? [])];
-      return versions
-        .filter(([, version]) => version.seq > after)
-        .map(([key, version]) => ({ held, key, version }));
-    });
+  *versionsOf(
+    name: LineageName,
+    sight: Sight,
+  ): Generator<{ held: HeldLog; key: string; version: StoredVersion }> {
+    for (const { held, takenUp } of this.speaking(name, sight)) {
+      for (const [key, version] of documentOf(held, sight)?.records ?? []) {
+        if (isBehind(version, takenUp)) yield { held, key, version };
+      }
+    }
   }
 
-  /** Every version of a class that stands in a counting log, whatever the rights. */
-  candidates(recordClass: RecordClass): Candidate[] {
-    return this.lineagesOf(recordClass).flatMap((name) =>
-      this.versionsOf(name).map(({ held, key, version }) => ({
-        id: version.id,
-        lamport: version.lamport,
-        supersedes: version.supersedes,
-        value: version.value,
-        key,
-        author: held.author,
-        log: held.log,
-        seq: version.seq,
-      })),
-    );
+  /** Every version of a class that is shown, whatever the rights. */
+  candidates(recordClass: ClassName): Candidate[] {
+    const all: Candidate[] = [];
+    for (const name of this.lineagesOf(recordClass)) {
+      for (const { held, key, version } of this.versionsOf(name, "shown")) {
+        all.push(candidateOf(held, key, version));
+      }
+    }
+    return all;
   }
 
-  lineagesOf(recordClass: RecordClass, author?: SiteId): Lineage[] {
+  /** All lineages of an author. */
+  lineagesBy(author: SiteId): LineageName[] {
+    return [...this.#lineages.keys()].filter((name) => name.includes(`/${author}/`));
+  }
+
+  lineagesOf(recordClass: ClassName, author?: SiteId): LineageName[] {
     const start = author === undefined ? `${recordClass}/` : `${recordClass}/${author}/`;
     return [...this.#lineages.keys()].filter((name) => name.startsWith(start));
   }
 
-  /** The versions of one key in all counting logs of a class, or of one author. */
+  /**
+   * The versions of one key in all speaking logs of a class, or of one author.
+   *
+   * @param self - What this site wrote stands also while others do not show it.
+   */
   standing(
-    recordClass: RecordClass,
+    recordClass: ClassName,
     key: string,
-    author?: SiteId,
+    author: SiteId | undefined,
+    self: SiteId,
   ): { held: HeldLog; version: StoredVersion }[] {
     return this.lineagesOf(recordClass, author).flatMap((name) => {
-      const { live, tails } = this.counting(name);
-      return [...live, ...tails].flatMap((held) => {
-        const version = held.document?.records.get(key);
-        const counts = version !== undefined && version.seq > this.retiredSeq(held);
-        return counts ? [{ held, version }] : [];
+      const sight = name.includes(`/${self}/`) ? "counting" : "shown";
+      return this.speaking(name, sight).flatMap(({ held, takenUp }) => {
+        const version = documentOf(held, sight)?.records.get(key);
+        return version !== undefined && isBehind(version, takenUp) ? [{ held, version }] : [];
       });
     });
   }
@@ -142,15 +162,50 @@ export class Shelf {
   doubled(): Set<SiteId> {
     const sites = new Set<SiteId>();
     for (const [name, row] of this.#lineages) {
-      const { live, tails } = this.counting(name);
       const [first] = row.values();
-      if (first !== undefined && live.length + tails.length > 1) sites.add(first.author);
+      if (first !== undefined && this.counting(name).length > 1) sites.add(first.author);
     }
     return sites;
   }
 
-  #dropIdleDocument(log: LogId): void {
-    const held = this.#logs.get(log);
-    if (held !== undefined && !this.isLive(held)) held.document = undefined;
+  #judge(name: LineageName, sight: Sight): Judged {
+    const known = this.#judged[sight].get(name);
+    if (known !== undefined) return known;
+    const row = this.lineage(name);
+    const takenUp = judgeLineage(row.flatMap((held) => endOf(held, sight) ?? []));
+    const counting = row
+      .filter((held) => seqOf(held, sight) > (takenUp.get(held.log)?.seq ?? Infinity))
+      .toSorted((a, b) => (a.log < b.log ? -1 : 1))
+      .map((held) => ({ held, takenUp: takenUp.get(held.log) ?? { seq: 0, lamport: 0 } }));
+    const live = counting.filter((each) => each.takenUp.seq === 0).slice(0, MAX_LIVE_LOGS);
+    const tails = counting.filter((each) => each.takenUp.seq > 0).slice(0, MAX_TAILS);
+    const judged = { takenUp, counting, speaking: [...live, ...tails] };
+    this.#judged[sight].set(name, judged);
+    return judged;
   }
+}
+
+/** How a log ends for its lineage; undefined when none of it counts. */
+export function endOf(held: HeldLog, sight: Sight = "counting"): LogEnd | undefined {
+  const seq = seqOf(held, sight);
+  const word = held.snapshotBefore(seq)?.word;
+  return word === undefined ? undefined : { log: held.log, seq, word };
+}
+
+export function candidateOf(held: HeldLog, key: string, version: StoredVersion): Candidate {
+  const { id, lamport, supersedes, value, seq } = version;
+  return { id, lamport, supersedes, value, key, author: held.author, log: held.log, seq };
+}
+
+/** A snapshot in a tail carries over what was taken up: those versions stand elsewhere, or went. */
+export function isBehind(version: StoredVersion, takenUp: TakenUp): boolean {
+  return version.seq > takenUp.seq && version.lamport > takenUp.lamport;
+}
+
+function seqOf(held: HeldLog, sight: Sight): number {
+  return sight === "counting" ? held.seq : held.shownSeq;
+}
+
+function documentOf(held: HeldLog, sight: Sight): LogDocument | undefined {
+  return sight === "counting" ? held.document : held.shownDocument;
 }

@@ -65,7 +65,10 @@ function forge(
     prev: null,
     kind: "SNAP",
     prevSnap: null,
+    started: wrong.kind === "UPD" ? 0 : 1,
     retires: [],
+    floor: 0,
+    past: 0,
     authority: founding.meshId,
     lamport: 1,
     clockBefore: 0,
@@ -115,7 +118,7 @@ test("no byte of one author changes a document of another", async () => {
     [
       forge(founding, nothing, {
         part: 2,
-        retires: [{ log: victim.log, seq: 1000, head: victim.id }],
+        retires: [{ log: victim.log, seq: 1000, lamport: 1, started: 1 }],
       }),
       "accepted",
     ],
@@ -155,7 +158,7 @@ test("a payload of arbitrary bytes harms nobody, and the node goes on after a re
   assert.equal(again.view().get("site", "node", quimper)?.value, "honest");
 });
 
-test("after a refused update the log goes on where it was", async () => {
+test("of two updates at one place neither counts, and the log ends before them", async () => {
   const { founding, node } = await attacked();
   const salt = new Uint8Array(16).fill(9);
   const start = forge(founding, nothing, { salt });
@@ -165,7 +168,14 @@ test("after a refused update the log goes on where it was", async () => {
       ["node", { lamport: 2, supersedes: [], value }],
     ]);
     const place = { seq: prev.header.seq + 1, prev: prev.id, lamport: 2 };
-    const fields = { ...start.header, ...place, kind: "UPD" as const, clockBefore, clockAfter };
+    const fields = {
+      ...start.header,
+      ...place,
+      kind: "UPD" as const,
+      started: 0,
+      clockBefore,
+      clockAfter,
+    };
     return signEnvelope(mallory, fields, bytes);
   };
   const send = ({ bytes }: Envelope) => node.replica.receiveEnvelope(bytes, malloryId);
@@ -183,7 +193,9 @@ test("after a refused update the log goes on where it was", async () => {
     "accepted",
     { refused: "E-STATE-FORK" },
   ]);
-  assert.equal(node.view().get("site", "node", malloryId)?.value, "three");
+  assert.equal(node.view().get("site", "node", malloryId)?.value, "two");
+  assert.equal(node.authority().forkedLogs.get(start.log)?.lastSeq, 2);
+  assert.deepEqual(await send(third), { refused: "E-STATE-RIGHT" });
 });
 
 test("an entry of another mesh is refused, by the same keys, too", async () => {

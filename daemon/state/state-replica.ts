@@ -22,11 +22,13 @@ import type { Confirmations } from "./confirmations.ts";
 import { entriesFrom } from "./keys.ts";
 import type { Positions } from "./positions.ts";
 import type { HeaderKind, HeaderReception, NewItem, Reception, Replica } from "./replica.ts";
+import type { Shelf } from "./shelf.ts";
 
 interface ReplicaSetup {
   readonly store: Store;
   readonly statements: StatementSet;
   readonly positions: Positions;
+  readonly shelf: Shelf;
   readonly confirmations: Confirmations;
   readonly onNew: (listener: (item: NewItem) => void) => () => void;
   readonly receiveStatement: (statement: SignedStatement, from: SiteId) => Promise<Reception>;
@@ -59,7 +61,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
     vector: (group, bucket) => positions.bucket(group, bucket),
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
     position: (log) => positions.get(log),
-    wantedAfter: (log) => positions.get(log)?.seq ?? 0,
+    wantedAfter: (log) => wantedAfter(setup.shelf, log),
     headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),
     authorOf(bytes) {
       const envelope = readOr(() => readEnvelope(bytes));
@@ -90,6 +92,14 @@ export function createReplica(setup: ReplicaSetup): Replica {
       if (position !== undefined) confirmations.note(log, Math.min(seq, position.seq), by);
     },
   };
+}
+
+function wantedAfter(shelf: Shelf, log: LogId): number | undefined {
+  const held = shelf.get(log);
+  if (held === undefined) return 0;
+  const { limit, storedSeq } = held;
+  if (limit === "none" || shelf.takenUp(held).seq === Infinity) return undefined;
+  return limit !== "open" && storedSeq >= limit.seq ? undefined : storedSeq;
 }
 
 /** What a peer sent, or why it is refused. */

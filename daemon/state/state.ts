@@ -5,6 +5,7 @@
  * is in memory can be rebuilt from the store, and the store from peers.
  */
 import type { Envelope } from "../../protocol/envelope.ts";
+import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
 import {
   idOf,
   type LogId,
@@ -13,10 +14,11 @@ import {
   type StatementId,
   type VersionId,
 } from "../../protocol/ids.ts";
+import type { LogHead } from "../../protocol/log-head.ts";
 import type { ClassName } from "../../protocol/record-class.ts";
-import { MAX_LAMPORT, versionId } from "../../protocol/record-version.ts";
+import { versionId } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
-import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
+import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Clock } from "../core/clock.ts";
@@ -27,13 +29,19 @@ import { dueAcknowledgement } from "./acknowledge.ts";
 import { Announcer, type StateEvent } from "./announcer.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
 import { Confirmations } from "./confirmations.ts";
-import type { HeldLog } from "./held-log.ts";
-import { Incoming, positionOf } from "./incoming.ts";
+import { Documents } from "./documents.ts";
+import { Incoming } from "./incoming.ts";
 import { Intake } from "./intake.ts";
+import { AuthorRoom } from "./keep/author-room.ts";
+import { Pruning } from "./keep/pruning.ts";
 import { statementKey } from "./keys.ts";
-import { applyCutoffs, loadLogs } from "./load.ts";
+import { cutoffsOf, type CutoffRequest } from "./limits/cutoffs.ts";
+import { Freezes } from "./limits/freezes.ts";
+import { ForkWatch } from "./limits/fork-watch.ts";
+import { Limits } from "./limits/limits.ts";
+import { loadLogs } from "./load.ts";
 import { OwnLogs } from "./own-logs.ts";
-import { Positions, type LogFact } from "./positions.ts";
+import { Positions, positionsOf, type LogFact } from "./positions.ts";
 import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
 import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
@@ -77,6 +85,9 @@ export class State {
   readonly #queue: CommitQueue;
   readonly #book: StatementBook;
   readonly #shelf = new Shelf();
+  readonly #documents: Documents;
+  readonly #limits: Limits;
+  readonly #room: AuthorRoom;
   readonly #incoming: Incoming;
   readonly #positions = new Positions();
   readonly #confirmations = new Confirmations();
@@ -90,38 +101,59 @@ export class State {
     const store = sealEntries(given.store, log);
     const setup = { ...given, store };
     const book = await StatementBook.open(store, log);
-    const state = new State(setup, book, await Quarantine.open(store, log));
-    state.#incoming.lamport = await loadLogs(store, state.#shelf, book.authority, log);
-    for (const held of state.#shelf.all()) state.#publishPosition(held);
+    const quarantine = await Quarantine.open(store, log);
+    const state = new State(setup, book, quarantine, await Freezes.open(store));
+    await state.#load();
     // A version that knows more rules than the one before it may have something to say.
     const due = dueAcknowledgement(book.set, book.authority, setup.siteKey);
     if (due !== undefined) await state.addStatements([due]);
     return state;
   }
 
-  private constructor(setup: StateSetup, book: StatementBook, quarantine: Quarantine) {
+  private constructor(
+    setup: StateSetup,
+    book: StatementBook,
+    quarantine: Quarantine,
+    freezes: Freezes,
+  ) {
     const { store, log, siteKey, clock } = setup;
-    this.#setup = setup;
-    this.#book = book;
-    this.siteId = idOf<SiteId>(siteKey.publicKey);
+    const [shelf, positions, views] = [this.#shelf, this.#positions, this.#views];
+    const siteId = idOf<SiteId>(siteKey.publicKey);
     const announcer = new Announcer(log);
     const queue = new CommitQueue(store, () => announcer.announce());
-    const refusals = new RefusalLog(log, clock, () => book.authority);
-    const intake = new Intake({ store, shelf: this.#shelf, refusals, quarantine, clock, queue });
-    const [positions, views] = [this.#positions, this.#views];
+    const authority = (): Authority => book.authority;
+    const refusals = new RefusalLog(log, clock, authority);
+    const flush = (): Promise<void> => queue.flush();
+    const documents = new Documents(store, shelf, flush);
+    const room = new AuthorRoom();
+    const pruning = new Pruning({ store, shelf, room, clock, queue, authority });
+    const forks = new ForkWatch(store, flush);
+    const limits = new Limits({ shelf, queue, documents, pruning, freezes });
+    const keeping = { documents, pruning, room, forks, limits };
+    const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
+    const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> =>
+      this.#addStatements([signStatement(proof, [])], undefined);
+    const telling = { positions, views, announcer, prove };
+    this.#setup = setup;
+    this.#book = book;
+    this.siteId = siteId;
     this.#announcer = announcer;
     this.#queue = queue;
-    this.#incoming = new Incoming({ book, intake, positions, views, announcer });
+    this.#documents = documents;
+    this.#limits = limits;
+    this.#room = room;
+    this.#incoming = new Incoming({ siteId, book, shelf, intake, pruning, ...telling });
     const replica = createReplica({
       store,
       statements: book.set,
       positions,
+      shelf,
       confirmations: this.#confirmations,
       onNew: (listener) => announcer.onItem(listener),
       receiveStatement: (statement, from) => this.#receiveStatement(statement, from),
       isKnown: ({ id, log: name, header: { seq } }) => {
         const durable = positions.get(name)?.seq ?? 0;
-        return seq <= durable && this.#shelf.get(name)?.idAt(seq) === id;
+        return seq <= durable && shelf.get(name)?.idAt(seq) === id;
       },
       isAuthorKnown: (site) => {
         const { sites, endedSites } = book.authority;
@@ -130,6 +162,24 @@ export class State {
       receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
     this.replica = tellingRefusals(replica, refusals);
+  }
+
+  async #load(): Promise<void> {
+    const { store, clock, log } = this.#setup;
+    const { meshId } = this;
+    if (meshId === undefined) return;
+    await loadLogs(store, this.#shelf, meshId, clock.wallMs(), log, ({ header }) =>
+      this.#incoming.lamport.note(header.lamport, header.author === this.siteId),
+    );
+    for (const held of this.#shelf.all()) {
+      this.#limits.begin(held, this.#book.authority);
+      this.#room.note(held.author, held.sizeBytes);
+    }
+    for (const name of this.#shelf.lineages()) {
+      this.#shelf.judgeAnew(name);
+      await this.#documents.settle(name);
+      this.#positions.set(name, positionsOf(this.#shelf, name));
+    }
   }
 
   get meshId(): MeshId | undefined {
@@ -180,13 +230,17 @@ export class State {
     return this.#announcer.onEvent(listener);
   }
 
-  /** All logs ever seen that count, the retired ones, too. */
+  /** The logs that count: those that say something that no other log has taken up. */
   logHeads(): readonly LogFact[] {
-    return this.#positions.all().map(({ class: recordClass, author, log, seq, head }) => {
-      const held = this.#shelf.get(log);
-      const retired = held !== undefined && !this.#shelf.isLive(held);
-      return { class: recordClass, author, log, seq, head, retired };
-    });
+    return this.#positions.all();
+  }
+
+  /**
+   * Where the logs of a site end as they are shown, or ended before a time: the heads that a
+   * statement names which ends them there.
+   */
+  cutoffs(site: SiteId, request: CutoffRequest = {}): readonly LogHead[] {
+    return cutoffsOf(this.#shelf, site, request);
   }
 
   /** Which other sites have said, since this start, that they hold an entry. */
@@ -211,18 +265,20 @@ export class State {
     statements: readonly SignedStatement[],
     from: SiteId | undefined,
   ): Promise<Outcome<AddResult>> {
+    const before = this.#book.authority;
     const { added, waiting, refused, changes } = this.#book.add(statements, from);
     const result = { added: added.map(({ id }) => id), waiting, refused };
     this.#queue.stage(changes);
     if (added.length === 0) return { publish: () => {}, result };
+    // Before anything is durable: what was accepted until now is what a suspension leaves shown.
+    this.#limits.remember(before, this.#book.authority);
     const acknowledged = await this.#acknowledge();
-    const { store, log } = this.#setup;
     this.#views.forgetAll();
-    const flush = (): Promise<void> => this.#queue.flush();
-    const cut = await applyCutoffs(store, this.#shelf, this.#book.authority, log, flush);
+    const touched = await this.#limits.apply(this.#book.authority);
+    const now = [...touched].map((name) => [name, positionsOf(this.#shelf, name)] as const);
     const woken = await this.#incoming.takeWaiting();
     const publish = (): void => {
-      for (const held of cut) this.#publishPosition(held);
+      for (const [name, counting] of now) this.#positions.set(name, counting);
       this.#views.forgetAll();
       for (const statement of added) {
         const bytes = encodeStatement(statement);
@@ -255,6 +311,7 @@ export class State {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
     if (this.#book.set.get(statement.id) !== undefined) return "known";
     const result = await this.#queue.enqueue(() => this.#addStatements([statement], from));
+    this.#replaceDisplaced(undefined);
     if (result.added.includes(statement.id)) return "accepted";
     if (result.waiting.includes(statement.id)) return "waiting";
     const refusal = result.refused.find(({ id }) => id === statement.id);
@@ -263,37 +320,61 @@ export class State {
 
   async #receiveEnvelope(envelope: Envelope, from: SiteId): Promise<Reception> {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
-    return this.#queue.enqueue(() => this.#incoming.take(envelope, from));
+    const reception = await this.#queue.enqueue(() => this.#incoming.take(envelope, from));
+    this.#replaceDisplaced(envelope.header.author);
+    return reception;
   }
 
   async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {
-    const { meshId, siteId } = this;
-    if (meshId === undefined) throw noMesh();
-    const { clock, siteKey } = this.#setup;
+    const { siteId } = this;
+    const own = this.#ownLogs();
     for (const change of changes) checkChange(change, siteId, this.#book.authority);
-    const lamport = Math.min(this.#incoming.lamport + 1, MAX_LAMPORT);
+    const lamport = this.#incoming.lamport.next();
     const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
-    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
+    const { publish, result: entries } = await this.#takeOwn(own.sign(made));
+    const versions = made.flatMap(({ class: recordClass, records }) =>
+      records.map(([key, version]) => versionId(siteId, recordClass, key, version)),
+    );
+    return { publish, result: { versions, entries } };
+  }
+
+  async #takeOwn(envelopes: Iterable<Envelope>): Promise<Outcome<WriteResult["entries"]>> {
     const outcomes: Outcome<Reception>[] = [];
-    const entries: { class: ClassName; log: LogId; seq: number }[] = [];
-    for (const envelope of this.#own.sign(made, lamport)) {
+    const entries: WriteResult["entries"][number][] = [];
+    for (const envelope of envelopes) {
       const outcome = await this.#incoming.takeOne(envelope, undefined);
       // A bug of ours: what was taken before it in this write is not to be relied on either.
       if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
       outcomes.push(outcome);
       entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
     }
-    const versions = made.flatMap(({ class: recordClass, records }) =>
-      records.map(([key, version]) => versionId(siteId, recordClass, key, version)),
-    );
     const publish = (): void => outcomes.forEach((outcome) => outcome.publish());
-    return { publish, result: { versions, entries } };
+    return { publish, result: entries };
   }
 
-  #publishPosition(held: HeldLog): void {
-    const position = positionOf(held);
-    if (position === undefined) this.#positions.remove(held.log, held.class);
-    else this.#positions.set(position);
+  /** @throws StateError E-STATE-NO-MESH */
+  #ownLogs(): OwnLogs {
+    const { meshId, siteId } = this;
+    if (meshId === undefined) throw noMesh();
+    const { siteKey, clock } = this.#setup;
+    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
+    return this.#own;
+  }
+
+  /**
+   * Writes what stood in a log of ours that another box with this key has displaced into a new
+   * one at once: what people see here must not wait for the next change to come back.
+   */
+  #replaceDisplaced(author: SiteId | undefined): void {
+    const own = this.#own;
+    if (own === undefined || (author !== undefined && author !== this.siteId)) return;
+    if (own.displaced().length === 0 || !this.#book.authority.isMember(this.siteId)) return;
+    const replaced = this.#queue.enqueue(() =>
+      this.#takeOwn(own.replaceDisplaced(this.#incoming.lamport.next())),
+    );
+    replaced.catch((error: unknown) => {
+      this.#setup.log.error("a displaced log was not replaced", { error: String(error) });
+    });
   }
 }
 

@@ -90,14 +90,18 @@ export class StaticSource implements ZoneSource, ZoneWriter {
     return [
       {
         class: "zone",
+        author: idOf(sha256("author")),
+        part: 0,
         log: idOf(sha256("log").subarray(0, 16)),
         seq: this.#seq,
         head: idOf(sha256(String(this.#seq))),
+        takenUp: 0,
+        past: 0,
       },
     ];
   }
 
-  statementIds() {
+  statements() {
     return [];
   }
 

@@ -51,11 +51,14 @@ export class FreshState {
     await state.addStatements([...statements].map(decodeStatement));
     const all = [...envelopes];
     for (;;) {
+      const stored = this.disk.content.size;
       const receptions = await Promise.all(
         all.map((bytes) => state.replica.receiveEnvelope(bytes, FROM)),
       );
-      // Room for what waits is small; what found none comes again, as in the next round.
-      if (!receptions.some((each) => each === "accepted" || each === "parked")) return;
+      // Room for what waits is small; what found none comes again, as in the next round. Of a log
+      // that was taken up entries are stored without a word, until one comes that counts.
+      const isNew = receptions.some((each) => each === "accepted" || each === "parked");
+      if (!isNew && this.disk.content.size === stored) return;
     }
   }
 

@@ -41,6 +41,7 @@ export class RawLog {
   #snapSeq = 0;
   #snapshot: EnvelopeId | null = null;
   #seq = 0;
+  #started = 0;
   #head: EnvelopeId | null = null;
 
   constructor(options: RawLogOptions) {
@@ -69,6 +70,7 @@ export class RawLog {
     copy.#snapSeq = this.#snapSeq;
     copy.#snapshot = this.#snapshot;
     copy.#seq = this.#seq;
+    copy.#started = this.#started;
     copy.#head = this.#head;
     if (this.#writer === undefined) return copy;
     copy.#writer = new LogWriter(this.log, this.#snapSeq, this.#atSnapshot);
@@ -114,6 +116,7 @@ export class RawLog {
     more: Partial<Fields>,
   ): Envelope {
     const { mesh, key, class: recordClass, part, salt } = this.options;
+    if (this.#seq === 0) this.#started = lamport;
     const envelope = signEnvelope(
       key,
       {
@@ -126,7 +129,10 @@ export class RawLog {
         prev: this.#head,
         kind,
         prevSnap: null,
+        started: kind === "SNAP" ? Math.min(this.#started, lamport) : 0,
         retires: [],
+        floor: 0,
+        past: 0,
         authority: mesh,
         lamport,
         clockBefore,

@@ -143,10 +143,7 @@ export class SimulatedSite {
   /** What has to be equal on all sites with the same statements and entries. */
   fingerprint(): string {
     const { state } = this;
-    const serial = serialOffset(
-      state.logHeads(),
-      state.statements().map(({ id }) => id),
-    );
+    const serial = serialOffset(state.logHeads(), state.statements());
     return `${state.view().hash} ${serial}`;
   }
 

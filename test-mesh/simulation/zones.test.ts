@@ -22,7 +22,7 @@ class Node {
       view: () => state.view(),
       authority: () => state.authority(),
       logHeads: () => state.logHeads(),
-      statementIds: () => state.replica.statementIds(),
+      statements: () => state.statements(),
       onChange: (listener: () => void) => state.subscribe(listener),
     };
     this.publisher = new ZonePublisher(source, time.clock(), silentLogger, () => {});

@@ -83,9 +83,9 @@ export const hostileAuthor: readonly Fault[] = [
       const victims = [...world.archive.envelopes].filter(({ header }) => header.seq > 1);
       if (victims.length === 0) return;
       const victim = random.pick(victims);
-      const { class: recordClass, part, seq } = victim.header;
+      const { class: recordClass, part, seq, lamport: reached } = victim.header;
       const log = byzantine.open(recordClass as RecordClass, part);
-      const retires = [{ log: victim.log, seq, head: victim.id }];
+      const retires = [{ log: victim.log, seq, lamport: reached, started: 1 }];
       const entry = log.snap(lamport(world), { retires });
       await byzantine.push(random.pick(world.up), [entry.bytes]);
       world.sometimes.reached("a snapshot that takes up another author's log");

@@ -1,0 +1,69 @@
+/**
+ * Where the logs of suspended sites are shown to end.
+ *
+ * A suspension changes nothing that was accepted: each log stays shown up to what was here when the
+ * suspension came, or up to what it names, whichever is more. What was here is not the same on all
+ * nodes, so it is remembered on disk; what comes later is stored and passed on all the same.
+ */
+import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { parseId, type LogId, type SiteId } from "../../../protocol/ids.ts";
+import type { Authority } from "../../core/authority.ts";
+import type { Store, StoreChange } from "../../core/store.ts";
+import type { HeldLog } from "../held-log.ts";
+import { FROZEN, frozenKey } from "../keys.ts";
+import type { Shelf } from "../shelf.ts";
+
+export class Freezes {
+  /** Up to where logs were held when the suspension of their author came. */
+  readonly #held = new Map<LogId, number>();
+
+  static async open(store: Store): Promise<Freezes> {
+    const freezes = new Freezes();
+    for await (const [key, bytes] of store.entries(FROZEN)) {
+      const log = parseId<LogId>(key.slice(FROZEN.from.length), 16);
+      let seq;
+      try {
+        seq = decodeCbor(bytes, 16);
+      } catch {
+        continue;
+      }
+      if (log !== undefined && typeof seq === "number") freezes.#held.set(log, seq);
+    }
+    return freezes;
+  }
+
+  /** Remembers what is held of sites that are suspended from now on, and forgets the others. */
+  change(shelf: Shelf, before: Authority, now: Authority): StoreChange[] {
+    const changes: StoreChange[] = [];
+    for (const { log, author, seq } of shelf.all()) {
+      if (!now.isSuspended(author)) {
+        if (this.#held.delete(log)) changes.push({ kind: "delete", key: frozenKey(log) });
+      } else if (!before.isSuspended(author) && seq > 0) {
+        this.#held.set(log, seq);
+        changes.push({ kind: "put", key: frozenKey(log), value: encodeCbor(seq) });
+      }
+    }
+    return changes;
+  }
+
+  /** The last entry of a log that is shown; undefined while its author is not suspended. */
+  endOf({ log, author }: { log: LogId; author: SiteId }, authority: Authority): number | undefined {
+    if (!authority.isSuspended(author)) return undefined;
+    const named = authority.suspensions
+      .filter(({ key }) => key === author)
+      .flatMap(({ logs }) => logs.filter((each) => each.log === log).map(({ seq }) => seq));
+    return Math.max(0, this.#held.get(log) ?? 0, ...named);
+  }
+
+  /** Sets where logs are shown to end. @returns Those that are shown to end elsewhere now. */
+  apply(logs: Iterable<HeldLog>, authority: Authority): readonly HeldLog[] {
+    const changed: HeldLog[] = [];
+    for (const held of logs) {
+      const end = this.endOf(held, authority);
+      if (end === held.frozenSeq) continue;
+      held.frozenSeq = end;
+      changed.push(held);
+    }
+    return changed;
+  }
+}
