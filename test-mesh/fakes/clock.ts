@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../daemon/core/clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { TimerQueue, type Timer } from "./timer-queue.ts";
 
 /** A clock whose wall time a test sets wrong. */
 export interface FakeClock extends Clock {
@@ -14,18 +15,12 @@ export interface FakeClock extends Clock {
   jump(byMs: number): void;
 }
 
-interface Timer {
-  readonly dueMs: number;
-  readonly order: number;
-  readonly callback: () => void;
-}
-
 /** Some moment in 2026; nothing may depend on which. */
 const START_WALL_MS = 1_790_000_000_000;
 
 export class FakeTime {
   readonly #random: SeededRandom;
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new TimerQueue();
   #nowMs = 0;
   #ordered = 0;
 
@@ -52,9 +47,10 @@ export class FakeTime {
           dueMs: this.#nowMs + Math.max(0, delayMs),
           order: this.#ordered++,
           callback,
+          cancelled: false,
         };
         this.#timers.add(timer);
-        return () => this.#timers.delete(timer);
+        return () => (timer.cancelled = true);
       },
     };
   }
@@ -98,28 +94,14 @@ export class FakeTime {
   async #runUntil(endMs: number, stop: () => boolean): Promise<void> {
     await this.settle();
     for (;;) {
-      const timer = this.#next();
+      const timer = this.#timers.first();
       if (timer === undefined || timer.dueMs > endMs) break;
-      this.#timers.delete(timer);
+      this.#timers.take();
       this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
       timer.callback();
       await this.settle();
       if (stop()) return;
     }
     this.#nowMs = Math.max(this.#nowMs, endMs);
-  }
-
-  #next(): Timer | undefined {
-    let first: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (
-        first === undefined ||
-        timer.dueMs < first.dueMs ||
-        (timer.dueMs === first.dueMs && timer.order < first.order)
-      ) {
-        first = timer;
-      }
-    }
-    return first;
   }
 }

@@ -32,6 +32,8 @@ export interface FakeNetworkOptions {
   readonly delayMs?: readonly [min: number, max: number];
   /** Bounds of the time until a link that may be is there again. Default: 10 to 2000 ms. */
   readonly relinkMs?: readonly [min: number, max: number];
+  /** Which boxes dial one another at all. Default: all. */
+  readonly dials?: (a: BoxName, b: BoxName) => boolean;
 }
 
 /** Its site, or its site and a mark. */
@@ -51,6 +53,7 @@ export class FakeNetwork {
   readonly #clock: Clock;
   readonly #delayMs: readonly [number, number];
   readonly #relinkMs: readonly [number, number];
+  readonly #dials: (a: BoxName, b: BoxName) => boolean;
   readonly #members = new Map<BoxName, FakeTransport>();
   readonly #links = new Map<string, Link>();
   /** Pairs that no link can be between; by name of the pair. */
@@ -60,6 +63,7 @@ export class FakeNetwork {
     this.#random = new SeededRandom(options.seed);
     this.#clock = options.time.clock();
     this.#delayMs = options.delayMs ?? [5, 40];
+    this.#dials = options.dials ?? (() => true);
     this.#relinkMs = options.relinkMs ?? [10, 2000];
   }
 
@@ -216,6 +220,7 @@ export class FakeNetwork {
   }
 
   #dial(a: BoxName, b: BoxName): void {
+    if (!this.#dials(a, b)) return;
     this.#clock.after(this.#random.between(...this.#relinkMs), () => {
       const name = pairName(a, b);
       const [atA, atB] = [this.#members.get(a), this.#members.get(b)];
