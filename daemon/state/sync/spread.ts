@@ -16,8 +16,11 @@ import { sendPush, type PushItem } from "./push.ts";
 import type { RecentItems } from "./recent-items.ts";
 import type { Rounds } from "./rounds.ts";
 
-/** What came by push waits at most so long before it goes on: often it turns up from all sides. */
-const PASS_ON_MS = 100;
+/**
+ * What came by push waits at most so long, for each link of this node, before it goes on: where all
+ * are linked with all it often turns up from all sides, in a sparse mesh it has a long way to go.
+ */
+const PASS_ON_MS_OF_LINK = 2;
 const PASS_ON_MAX_BYTES = 16 * 1024;
 /** Bounds of the time until the others are told that a round brought news. */
 const TELL_MS = [200, 1_000] as const;
@@ -52,7 +55,10 @@ export class Spread {
     if (item.from === undefined) this.#pushToAll(push);
     else if (!recent.pushed) this.#newsFrom.add(item.from);
     else if (item.bytes.length > PASS_ON_MAX_BYTES) this.#tellOthers(item.from, TELL_PUSHED_MS);
-    else this.#setup.clock.after(this.#chance(0, PASS_ON_MS), () => this.#pushToAll(push));
+    else {
+      const mostMs = PASS_ON_MS_OF_LINK * [...this.#setup.peers()].length;
+      this.#setup.clock.after(this.#chance(0, mostMs), () => this.#pushToAll(push));
+    }
   }
 
   /** A round with this peer is over: the others are told of what it brought, if anything. */
