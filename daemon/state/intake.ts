@@ -133,17 +133,20 @@ export class Intake {
 
   /** A snapshot has to go on the chain of those before it, which then need not be held. */
   #judgeSnapshot(
-    { header }: Envelope,
+    { header, id }: Envelope,
     held: HeldLog | undefined,
     isNext: boolean,
     again: boolean,
   ): IntakeResult | "next" {
     if (header.seq === 1) return "next";
-    const before = held?.knownSnapshots().findLast(({ seq }) => seq < header.seq);
+    const known = held?.knownSnapshots() ?? [];
+    const before = known.findLast(({ seq }) => seq < header.seq);
     const follows = before !== undefined && before.id === header.prevSnap;
     if (follows && before.word.started !== header.started) return refused("E-STATE-CONTENT");
     if (isNext) return follows ? "next" : refused("E-STATE-CONTENT");
-    const mayLeaveGap = again || (held?.storedSeq ?? 0) === 0;
+    // Its header came before it only because nobody has the entries between.
+    const isExpected = known.some((snapshot) => snapshot.id === id);
+    const mayLeaveGap = again || isExpected || (held?.storedSeq ?? 0) === 0;
     return follows && mayLeaveGap ? "next" : { kind: "waiting" };
   }
 

@@ -15,11 +15,16 @@ import {
   type Envelope,
   type UncheckedHeader,
 } from "../../protocol/envelope.ts";
-import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
+import {
+  decodeSignedHeader,
+  encodeSignedHeader,
+  type SignedHeader,
+} from "../../protocol/signed-header.ts";
 import type { StatementSet } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { entriesFrom } from "./keys.ts";
+import { signedHeaderAt } from "./signed-header-at.ts";
 import type { Positions } from "./positions.ts";
 import type { HeaderKind, HeaderReception, NewItem, Reception, Replica } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
@@ -35,6 +40,7 @@ interface ReplicaSetup {
   /** Whether the entry of this id is durable here. */
   readonly isKnown: (envelope: UncheckedHeader) => boolean;
   readonly isAuthorKnown: (site: SiteId) => boolean;
+  readonly receiveHeader: (header: SignedHeader) => Promise<HeaderReception>;
   readonly receiveEnvelope: (envelope: Envelope, from: SiteId) => Promise<Reception>;
 }
 
@@ -62,7 +68,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
     position: (log) => positions.get(log),
     wantedAfter: (log) => wantedAfter(setup.shelf, log),
-    headersOf: (log, afterSeq, of) => headersOf(store, positions, log, afterSeq, of),
+    headersOf: (log, afterSeq, of) => headersOf(setup, log, afterSeq, of),
     authorOf(bytes) {
       const envelope = readOr(() => readEnvelope(bytes));
       if ("refused" in envelope) return "unreadable";
@@ -82,8 +88,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
     },
     async receiveHeader(bytes): Promise<HeaderReception> {
       const signed = readOr(() => decodeSignedHeader(bytes));
-      if ("refused" in signed) return signed;
-      return setup.isKnown(signed) ? "known" : "idle";
+      return "refused" in signed ? signed : setup.receiveHeader(signed);
     },
     onNew,
     noteConfirmed(log, seq, by) {
@@ -135,19 +140,26 @@ async function* envelopesFrom(
   }
 }
 
+/** Pruned snapshots lie before all entries that are held, and are few. */
 async function* headersOf(
-  store: Store,
-  positions: Positions,
+  { store, positions, shelf }: ReplicaSetup,
   log: LogId,
   afterSeq: number,
   of: HeaderKind,
 ): AsyncIterable<Uint8Array> {
   const position = positions.get(log);
   if (position === undefined) return;
+  if (of === "snapshots") {
+    for (const { seq } of shelf.get(log)?.knownSnapshots() ?? []) {
+      if (seq <= afterSeq || seq > position.seq) continue;
+      const bytes = await signedHeaderAt(store, log, seq);
+      if (bytes !== undefined) yield bytes;
+    }
+    return;
+  }
   for await (const [, bytes] of store.entries(entriesFrom(log, afterSeq + 1))) {
     const { header, headerBytes, signature } = readEnvelope(bytes);
     if (header.seq > position.seq) return;
-    if (of === "entries" || header.kind === "SNAP")
-      yield encodeSignedHeader(headerBytes, signature);
+    yield encodeSignedHeader(headerBytes, signature);
   }
 }

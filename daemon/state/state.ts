@@ -17,6 +17,7 @@ import {
 import type { LogHead } from "../../protocol/log-head.ts";
 import type { ClassName } from "../../protocol/record-class.ts";
 import { versionId } from "../../protocol/record-version.ts";
+import type { SignedHeader } from "../../protocol/signed-header.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
@@ -30,6 +31,7 @@ import { Announcer, type StateEvent } from "./announcer.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Documents } from "./documents.ts";
+import { HeaderIntake } from "./header-intake.ts";
 import { Incoming } from "./incoming.ts";
 import { Intake } from "./intake.ts";
 import { AuthorRoom } from "./keep/author-room.ts";
@@ -45,7 +47,7 @@ import { Positions, positionsOf, type LogFact } from "./positions.ts";
 import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
 import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
-import type { Reception, Replica } from "./replica.ts";
+import type { HeaderReception, Reception, Replica } from "./replica.ts";
 import { createReplica } from "./state-replica.ts";
 import { sealEntries } from "./sealed-entries.ts";
 import { Shelf } from "./shelf.ts";
@@ -88,6 +90,7 @@ export class State {
   readonly #documents: Documents;
   readonly #limits: Limits;
   readonly #room: AuthorRoom;
+  readonly #headers: HeaderIntake;
   readonly #incoming: Incoming;
   readonly #positions = new Positions();
   readonly #confirmations = new Confirmations();
@@ -131,8 +134,7 @@ export class State {
     const limits = new Limits({ shelf, queue, documents, pruning, freezes });
     const keeping = { documents, pruning, room, forks, limits };
     const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
-    const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> =>
-      this.#addStatements([signStatement(proof, [])], undefined);
+    const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => this.#prove(proof);
     const telling = { positions, views, announcer, prove };
     this.#setup = setup;
     this.#book = book;
@@ -141,6 +143,7 @@ export class State {
     this.#queue = queue;
     this.#documents = documents;
     this.#limits = limits;
+    this.#headers = new HeaderIntake({ shelf, queue, room, forks, limits });
     this.#room = room;
     this.#incoming = new Incoming({ siteId, book, shelf, intake, pruning, ...telling });
     const replica = createReplica({
@@ -159,6 +162,7 @@ export class State {
         const { sites, endedSites } = book.authority;
         return sites.has(site) || endedSites.has(site);
       },
+      receiveHeader: (header) => this.#receiveHeader(header),
       receiveEnvelope: (envelope, from) => this.#receiveEnvelope(envelope, from),
     });
     this.replica = tellingRefusals(replica, refusals);
@@ -323,6 +327,22 @@ export class State {
     const reception = await this.#queue.enqueue(() => this.#incoming.take(envelope, from));
     this.#replaceDisplaced(envelope.header.author);
     return reception;
+  }
+
+  async #receiveHeader(signed: SignedHeader): Promise<HeaderReception> {
+    if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
+    return this.#queue.enqueue(async (): Promise<Outcome<HeaderReception>> => {
+      const taken = await this.#headers.take(signed, this.#book.authority);
+      if (typeof taken !== "object" || "refused" in taken) {
+        return { publish: () => {}, result: taken };
+      }
+      const { publish } = await this.#prove(taken.forked);
+      return { publish, result: "forked" };
+    });
+  }
+
+  #prove(proof: ForkProofBody): Promise<Outcome<AddResult>> {
+    return this.#addStatements([signStatement(proof, [])], undefined);
   }
 
   async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {

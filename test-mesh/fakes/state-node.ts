@@ -49,5 +49,14 @@ export async function bring(from: State, to: State): Promise<void> {
     const bytes = from.replica.statement(id);
     if (bytes !== undefined) await to.replica.receiveStatement(bytes, from.siteId);
   }
-  for (const bytes of await entriesOf(from)) await to.replica.receiveEnvelope(bytes, from.siteId);
+  for (const { log } of from.logHeads()) {
+    for await (const bytes of from.replica.headersOf(log, 0, "snapshots")) {
+      await to.replica.receiveHeader(bytes, from.siteId);
+    }
+    const after = to.replica.wantedAfter(log);
+    if (after === undefined) continue;
+    for await (const bytes of from.replica.envelopesFrom(log, after)) {
+      await to.replica.receiveEnvelope(bytes, from.siteId);
+    }
+  }
 }

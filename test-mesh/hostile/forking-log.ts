@@ -63,8 +63,8 @@ export class ForkingLog {
   /** The same log, which goes on apart from now: what its author signs in both is a fork. */
   fork(): ForkingLog {
     const copy = new ForkingLog(this.#place.mesh, this.#key, this.#options);
-    copy.#doc.clientID = this.#doc.clientID;
     applyUpdate(copy.#doc, encodeStateAsUpdate(this.#doc));
+    copy.#doc.clientID = this.#doc.clientID;
     copy.#records = { ...this.#records };
     copy.#seq = this.#seq;
     copy.#lamport = this.#lamport;

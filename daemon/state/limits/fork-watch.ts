@@ -5,12 +5,11 @@
  * or the last snapshot in common. Where a header that came shows neither, replication brings earlier
  * ones until one does.
  */
-import { readEnvelope, type UncheckedHeader } from "../../../protocol/envelope.ts";
+import type { UncheckedHeader } from "../../../protocol/envelope.ts";
 import { proveFork, type ForkProofBody } from "../../../protocol/fork-proof-statement.ts";
-import { encodeSignedHeader } from "../../../protocol/signed-header.ts";
 import type { Store } from "../../core/store.ts";
 import type { HeldLog } from "../held-log.ts";
-import { entryKey, headerKey } from "../keys.ts";
+import { signedHeaderAt } from "../signed-header-at.ts";
 
 export class ForkWatch {
   readonly #store: Store;
@@ -48,10 +47,7 @@ export class ForkWatch {
 
   async #signedHeader(held: HeldLog, seq: number): Promise<Uint8Array | undefined> {
     await this.#flush();
-    const entry = await this.#store.get(entryKey(held.log, seq));
-    if (entry === undefined) return this.#store.get(headerKey(held.log, seq));
-    const { headerBytes, signature } = readEnvelope(entry);
-    return encodeSignedHeader(headerBytes, signature);
+    return signedHeaderAt(this.#store, held.log, seq);
   }
 }
 
