@@ -181,7 +181,9 @@ export class TestSite {
 
   /** Program and arguments of a command of this site. */
   commandLine(...args: readonly string[]): readonly [string, ...string[]] {
-    return [this.#node, ...this.#nodeArgs, "--config", this.configFile, ...args];
+    // As the service starts it: scripts/service/pleach.service.
+    const young = args[0] === "daemon" ? ["--max-semi-space-size=4"] : [];
+    return [this.#node, ...young, ...this.#nodeArgs, "--config", this.configFile, ...args];
   }
 
   /**

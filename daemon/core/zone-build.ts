@@ -9,8 +9,10 @@ import {
   countLabels,
   formatDnsName,
   isHostName,
+  lowerCase,
   nameKey,
   parentName,
+  parseDnsName,
   readDnsName,
   ROOT_NAME,
   type DnsName,
@@ -18,8 +20,8 @@ import {
 import { formatType, TYPE } from "../../protocol/dns-type.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { toHex, type VersionId } from "../../protocol/ids.ts";
-import { readZoneRecord, zoneText, type ZoneRecord } from "../../protocol/zone-record.ts";
-import type { View } from "./view.ts";
+import { readZoneRecord, zoneText } from "../../protocol/zone-record.ts";
+import type { View, ViewEntry } from "./view.ts";
 import type { RRset, Zone, ZoneLine } from "./zone.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
 import { zoneSerial } from "./zone-serial.ts";
@@ -45,7 +47,7 @@ interface Draft {
  * Records that were read before, by version. A version always says the same, so remembering
  * changes nothing but the time that the next build takes.
  */
-export type ReadRecords = Map<VersionId, ZoneRecord>;
+export type ReadRecords = Map<VersionId, ZoneLine>;
 
 /**
  * All zones that have a SOA record, sorted by name.
@@ -57,14 +59,13 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
   memory.clear();
   const drafts = new Map<string, Draft>();
   for (const entry of state.view.entries("zone")) {
-    const zoneName = entry.key.split("/")[0] ?? "";
+    const zoneName = entry.key.split("/", 1)[0] ?? "";
     try {
-      const record = before.get(entry.versionId) ?? readZoneRecord(entry.key, entry.value);
-      memory.set(entry.versionId, record);
-      const { zone, owner, type, ttl, rdata } = record;
-      const draft = draftOf(drafts, zone);
-      const { key, author, lamport } = entry;
-      draft.lines.push({ owner, type, ttl, rdata, origin: { kind: "edit", key, author, lamport } });
+      const line = before.get(entry.versionId) ?? readLine(entry);
+      memory.set(entry.versionId, line);
+      const { owner, type } = line;
+      const draft = draftOf(drafts, zoneName);
+      draft.lines.push(line);
       if (entry.conflicts.length > 0) {
         draft.warnings.push(
           `${formatType(type)} of ${formatDnsName(owner)} was changed at two sites at once; the newer change counts.`,
@@ -82,10 +83,19 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
     .flatMap((draft) => finish(draft, state) ?? []);
 }
 
-function draftOf(drafts: Map<string, Draft>, apex: DnsName): Draft {
-  const text = zoneText(apex);
-  const draft = drafts.get(text) ?? { apex, lines: [], warnings: [] };
-  drafts.set(text, draft);
+function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine {
+  const { owner, type, ttl, rdata } = readZoneRecord(key, value);
+  return { owner, type, ttl, rdata, origin: { kind: "edit", key, author, lamport } };
+}
+
+/** @param zoneName - As it stands in the keys of records that were read: there is one way to write it. */
+function draftOf(drafts: Map<string, Draft>, zoneName: string): Draft {
+  const draft = drafts.get(zoneName) ?? {
+    apex: lowerCase(parseDnsName(zoneName)),
+    lines: [],
+    warnings: [],
+  };
+  drafts.set(zoneName, draft);
   return draft;
 }
 

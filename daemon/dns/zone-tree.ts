@@ -18,11 +18,12 @@ export interface ZoneNode {
   readonly dname: RRset | undefined;
 }
 
-/** Nearly all nodes have none, so they share this. */
+/** Nearly all nodes have no children and one set of records: lists without room to grow. */
+const NO_RRSETS: readonly RRset[] = [];
 const NO_CHILDREN: ReadonlyMap<string, ZoneNode> = new Map();
 
 class GrowingNode implements ZoneNode {
-  readonly rrsets: RRset[] = [];
+  rrsets: readonly RRset[] = NO_RRSETS;
   cut: RRset | undefined;
   dname: RRset | undefined;
   #children: Map<string, GrowingNode> | undefined;
@@ -121,7 +122,7 @@ function addRrset(root: GrowingNode, depth: number, rrset: RRset): void {
   const node = pathOf(rrset.owner)
     .slice(depth)
     .reduce((above, label) => above.child(label), root);
-  node.rrsets.push(rrset);
+  node.rrsets = [...node.rrsets, rrset];
   if (rrset.type === TYPE.NS && node !== root) node.cut = rrset;
   if (rrset.type === TYPE.DNAME) node.dname = rrset;
 }
