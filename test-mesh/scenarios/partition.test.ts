@@ -59,6 +59,8 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     await lorient.pleach("service", "add", "agenda", "--address", "192.0.2.2");
     await vannes.pleach("dns", "set", "www.bzh.example", "A", "198.51.100.80");
     await vannes.pleach("dns", "set", "mail.bzh.example", "A", "198.51.100.25");
+    await brest.pleach("dns", "set", "alias.bzh.example", "CNAME", "www.bzh.example.");
+    await vannes.pleach("dns", "set", "alias.bzh.example", "CNAME", "mail.bzh.example.");
     await sleep(CUT_MS - (performance.now() - cutAtMs));
     assert.equal((await shownByAll([quimper, brest])).size, 1, "each half agrees");
     assert.equal((await shownByAll([lorient, vannes])).size, 1);
@@ -80,4 +82,26 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
       const { services } = (await site.pleach("service", "list")) as { services: readonly Json[] };
       assert.deepEqual(services.map(({ name }) => String(name)).toSorted(), ["agenda", "wiki"]);
     }
+
+    // Both made an alias of one name: one is shown, and a person keeps the other.
+    const { conflicts } = await lorient.pleach("dns", "list", "bzh.example", "--conflicts");
+    const [conflict, ...others] = conflicts as readonly Json[];
+    assert.deepEqual([conflict?.["name"], others], ["alias.bzh.example", []]);
+    const { todo } = await quimper.client.get("/v1/status", statusShape);
+    assert.ok(todo.some(({ text }) => text === "1 record was changed at two sites at once."));
+    const [shown, lost] = conflict?.["versions"] as readonly Json[];
+    const from = String(lost?.["site"]);
+    await lorient.pleach("dns", "keep", "alias.bzh.example", "CNAME", "--from", from);
+    await waitFor("the kept alias everywhere", 10_000, async () => {
+      const answers = sites.map((site) => site.pleach("dns", "list", "bzh.example"));
+      return (await Promise.all(answers)).every(({ records }) =>
+        (records as readonly Json[]).some(
+          ({ name, data }) =>
+            name === "alias" && data === (lost?.["value"] as Json | undefined)?.["data"],
+        ),
+      );
+    });
+    assert.notEqual(from, shown?.["site"]);
+    const none = await quimper.refused("dns", "keep", "www.bzh.example", "A", "--from", from);
+    assert.equal(none.error["code"], "E-UNKNOWN");
   }));
