@@ -119,7 +119,7 @@ export class Invitations {
         throw new MembershipError(
           "E-INVITE-MANY",
           `${MAX_INVITATIONS} invitations are open or wait for an answer.`,
-          { hint: "Approve or decline what waits, or let the old ones expire." },
+          { hint: "See them:  pleach invite list   End one:  pleach invite withdraw ID" },
         );
       }
       const secret = this.#clock.random(INVITATION_SECRET_BYTES);

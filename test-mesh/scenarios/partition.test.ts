@@ -89,7 +89,7 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     assert.deepEqual([conflict?.["name"], others], ["alias.bzh.example", []]);
     const { todo } = await quimper.client.get("/v1/status", statusShape);
     assert.ok(todo.some(({ text }) => text === "1 record was changed at two sites at once."));
-    const [shown, lost] = conflict?.["versions"] as readonly Json[];
+    const [shown, lost] = (conflict?.["versions"] ?? []) as readonly Json[];
     const from = String(lost?.["site"]);
     await lorient.pleach("dns", "keep", "alias.bzh.example", "CNAME", "--from", from);
     await waitFor("the kept alias everywhere", 10_000, async () => {
