@@ -52,6 +52,7 @@ import { createReplica } from "./state-replica.ts";
 import { sealEntries } from "./sealed-entries.ts";
 import { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
+import { StatementGate } from "./statement-gate.ts";
 import { StatementBook } from "./statement-book.ts";
 import { ViewCache } from "./view-cache.ts";
 
@@ -96,6 +97,9 @@ export class State {
   readonly #confirmations = new Confirmations();
   readonly #views = new ViewCache();
   readonly #announcer: Announcer;
+  readonly #gate = new StatementGate((open, from) => {
+    return this.#queue.enqueue(() => this.#addStatements(open(), from));
+  });
   #own: OwnLogs | undefined;
 
   /** Reads the store. Works before there is a mesh: then only statements can be added. */
@@ -314,12 +318,9 @@ export class State {
   async #receiveStatement(statement: SignedStatement, from: SiteId): Promise<Reception> {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
     if (this.#book.set.get(statement.id) !== undefined) return "known";
-    const result = await this.#queue.enqueue(() => this.#addStatements([statement], from));
+    const reception = await this.#gate.receive(statement, from);
     this.#replaceDisplaced(undefined);
-    if (result.added.includes(statement.id)) return "accepted";
-    if (result.waiting.includes(statement.id)) return "waiting";
-    const refusal = result.refused.find(({ id }) => id === statement.id);
-    return refusal === undefined ? "known" : { refused: refusal.reason };
+    return reception;
   }
 
   async #receiveEnvelope(envelope: Envelope, from: SiteId): Promise<Reception> {

@@ -1,12 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
-import { startMember } from "../../test-mesh/fakes/state-node.ts";
-import { idOf, type OperatorId, type StatementId } from "../../protocol/ids.ts";
+import { startMember, startState } from "../../test-mesh/fakes/state-node.ts";
+import { FakeDisk } from "../../test-mesh/fakes/store.ts";
+import { toldBy } from "../../test-mesh/fakes/told-authority.ts";
+import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
+import {
+  idOf,
+  sha256,
+  type EnvelopeId,
+  type LogId,
+  type OperatorId,
+  type StatementId,
+} from "../../protocol/ids.ts";
 import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
 
-/** More than may wait of all peers together in the smallest node. */
-const FLOOD = 600;
+/** More than may wait of one peer. */
+const FLOOD = 1100;
 
 test("statements of strangers from one peer take no room from those of another", async () => {
   const founding = new Founding();
@@ -34,13 +45,138 @@ test("statements of strangers from one peer take no room from those of another",
 test("of more statements than may wait those that come first are kept", async () => {
   const founding = new Founding();
   const brest = founding.enrol("brest");
+  const grant = founding.grant(brest, "zone", null);
   const node = await startMember("quimper", founding.statements);
   const before = founding.statements.length;
-  for (let count = 0; count < 300; count++) founding.enrol(`site-${count}`);
+  const heads = Array.from({ length: 500 }, (_, index) => ({
+    log: idOf<LogId>(sha256(`log ${index}`).subarray(0, 16)),
+    seq: 1,
+    head: idOf<EnvelopeId>(sha256("head")),
+  }));
+  for (let count = 0; count < 60; count++) founding.ungrant([grant], heads);
   const [first, ...rest] = founding.statements.slice(before);
   assert.ok(first);
   for (const statement of [...rest.toReversed(), first]) {
     await node.replica.receiveStatement(encodeStatement(statement), brest);
   }
-  assert.equal(node.authority().sites.size, 1 + 1 + 256);
+  const fitting = Math.floor((1024 * 1024) / first.bytes.length);
+  assert.ok(fitting > 20 && fitting < 50);
+  assert.equal(node.statements().length, before + 1 + fitting);
+});
+
+test("what a suspended operator enrols later is parked, also after a restart, until it ends", async () => {
+  const other = testKey("second operator");
+  const founding = new Founding("book", [testKey("book operator"), other, testKey("third")]);
+  const early = founding.enrol("early", { by: other });
+  const disk = new FakeDisk();
+  let node = await startMember("quimper", founding.statements, disk);
+  const suspension = founding.suspend(idOf<OperatorId>(other.publicKey));
+  // Signed before the other operator knew, and here before the suspension: it stays.
+  const inTime = founding.enrol("in-time", { by: other });
+  await node.addStatements(founding.statements.filter(({ id }) => id !== suspension));
+  await node.addStatements(founding.statements);
+  const late = founding.enrol("late", { by: other });
+  const grant = founding.grant(late, "zone", null);
+  await node.addStatements(founding.statements);
+  for (const restarted of [false, true]) {
+    if (restarted) {
+      await node.close();
+      node = await startState("quimper", disk);
+    }
+    const authority = node.authority();
+    const members = [early, inTime, late].map((site) => authority.isMember(site));
+    assert.deepEqual(members, [true, true, false], `restarted: ${restarted}`);
+    assert.match(authority.idle.get(grant) ?? "", /not enrolled/);
+    assert.equal(node.statements().length, founding.statements.length, "it is passed on");
+  }
+  founding.unsuspend([suspension]);
+  await node.addStatements(founding.statements);
+  assert.ok(node.authority().isMember(late));
+  assert.deepEqual(
+    [...disk.content.keys()].filter((key) => key.startsWith("parked/")),
+    [],
+  );
+});
+
+test("a site acknowledges the epoch that counts, once for its number, before anybody hears of it", async () => {
+  const founding = new Founding("book", [testKey("book operator"), testKey("second")]);
+  const quimper = founding.enrol("quimper");
+  const brest = founding.enrol("brest");
+  const disk = new FakeDisk();
+  let node = await startMember("quimper", founding.statements, disk);
+  const acks = () =>
+    node.statements().flatMap(({ body }) => {
+      return body.kind === "ACK" && !("known" in body) && body.by === quimper ? [body.epoch] : [];
+    });
+  const told: Uint8Array[] = [];
+  const missing: Uint8Array[] = [];
+  node.replica.onNew(({ bytes, id, kind }) => {
+    if (kind === "statement") told.push(bytes);
+    if (!disk.content.has(`statement/${id}`)) missing.push(bytes);
+  });
+  const epoch = founding.epoch({ operators: [founding.operator, testKey("third")] });
+  await node.addStatements(founding.statements);
+  assert.deepEqual(acks(), [], "it has too few votes");
+  founding.vote(epoch, testKey("second"));
+  await node.addStatements(founding.statements);
+  assert.deepEqual(acks(), [epoch]);
+  assert.equal(told.length, 3, "EPOCH, VOTE and ACK");
+  assert.deepEqual(missing, []);
+  await node.close();
+  node = await startState("quimper", disk);
+  const other = founding.epoch({ parents: [founding.meshId], features: ["other"] });
+  founding.vote(other, testKey("second"));
+  founding.ack(other, testKey("brest"));
+  assert.ok(brest);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(acks(), [epoch], "its first word stays its only one");
+});
+
+test("under rules that this version does not know a site keeps its word to itself", async () => {
+  const founding = new Founding();
+  founding.enrol("quimper");
+  founding.epoch({ rules: KNOWN_RULES + 1 });
+  const node = await startMember("quimper", founding.statements);
+  assert.equal(node.authority().rules, KNOWN_RULES + 1);
+  assert.ok(!node.statements().some(({ body }) => body.kind === "ACK"));
+});
+
+test("any order of arrival, with restarts between, gives the same statements and authority", async () => {
+  const [first, second, third] = ["a", "b", "c"].map((name) => testKey(`operator ${name}`));
+  assert.ok(first && second && third);
+  const founding = new Founding("orders", [first, second, third]);
+  const site = founding.enrol("s1", { by: third });
+  const one = founding.epoch({ operators: [first, second] });
+  founding.vote(one, second);
+  const two = founding.epoch({ by: third, parents: [founding.meshId] });
+  founding.vote(two, second);
+  founding.leave(testKey("s1"));
+  assert.ok(site);
+  const all = founding.statements;
+  assert.equal(all.length, 7);
+  const reference = await startMember("observer", all);
+  const expected = [reference.replica.statementDigest(), toldBy(reference.authority())];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.shuffledSubarray(all, { minLength: all.length }),
+      fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }),
+      async (order, restarts) => {
+        const disk = new FakeDisk();
+        let node = await startState("observer", disk);
+        const [genesis] = all;
+        assert.ok(genesis);
+        // Nothing enters before there is a mesh; what only waits is lost by a restart and sent again.
+        for (const [at, statement] of [genesis, ...order, ...order, ...order].entries()) {
+          await node.addStatements([statement]);
+          if (restarts[at % 7] !== true) continue;
+          await node.close();
+          node = await startState("observer", disk);
+        }
+        for (let round = 0; round < 7; round++) await node.addStatements(order);
+        assert.deepEqual([node.replica.statementDigest(), toldBy(node.authority())], expected);
+        await node.close();
+      },
+    ),
+    { numRuns: 60, seed: 11 },
+  );
 });

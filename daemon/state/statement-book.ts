@@ -18,17 +18,9 @@ import { StatementSet } from "../core/statement-set.ts";
 import { isHeldUp } from "../core/suspensions.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
+import { WaitingStatements, type Arrival } from "./waiting-statements.ts";
 import { PARKED, parkedKey, statementKey, STATEMENTS } from "./keys.ts";
 import { StateError } from "./state-error.ts";
-
-/** Statements of one peer kept in memory until what they name is here; at most 1 MiB. */
-const MAX_WAITING = 256;
-
-interface Waiting {
-  readonly statement: SignedStatement;
-  /** Undefined: this site brought it in itself. */
-  readonly from: SiteId | undefined;
-}
 
 export interface BookResult {
   readonly added: readonly SignedStatement[];
@@ -39,7 +31,7 @@ export interface BookResult {
 
 export class StatementBook {
   readonly #set = new StatementSet();
-  readonly #waiting = new Map<StatementId, Waiting>();
+  readonly #waiting = new WaitingStatements();
   readonly #parked = new Set<StatementId>();
   #authority: Authority = authorize([]);
 
@@ -103,7 +95,7 @@ export class StatementBook {
       })),
       ...dropped.map((id): StoreChange => ({ kind: "delete", key: statementKey(id) })),
     ];
-    if (added.length > 0) {
+    if (added.length + dropped.length > 0) {
       this.#authority = authorize(this.#set.all(), this.#parked);
       const parking = this.#park(added);
       if (parking.length > 0) this.#authority = authorize(this.#set.all(), this.#parked);
@@ -112,13 +104,13 @@ export class StatementBook {
     const named = new Set(statements.map(({ id }) => id));
     return {
       added,
-      waiting: [...this.#waiting.keys()].filter((id) => named.has(id)),
+      waiting: [...named].filter((id) => this.#waiting.has(id)),
       refused,
       changes,
     };
   }
 
-  #enter(arrivals: readonly Waiting[]): {
+  #enter(arrivals: readonly Arrival[]): {
     readonly added: readonly SignedStatement[];
     readonly dropped: readonly StatementId[];
     readonly refused: BookResult["refused"];
@@ -130,7 +122,7 @@ export class StatementBook {
     let before;
     do {
       // What waits is looked at again only when something has entered that it may wait for.
-      if (entered.size > 0) rest = [...this.#takeWaiting(), ...rest];
+      if (entered.size > 0) rest = [...this.#waiting.takeAll(), ...rest];
       before = entered.size;
       rest = rest.toSorted(byPlace).filter(({ statement }) => {
         const { id } = statement;
@@ -147,10 +139,8 @@ export class StatementBook {
         return verdict.kind === "waiting";
       });
     } while (entered.size > before);
-    for (const each of rest) {
-      const { id } = each.statement;
-      if (!refused.has(id) && !this.#keepWaiting(each)) refused.set(id, "E-STATE-FULL");
-    }
+    const early = rest.filter(({ statement }) => !refused.has(statement.id));
+    for (const { id } of this.#waiting.keep(early)) refused.set(id, "E-STATE-FULL");
     const isHere = (id: StatementId): boolean => this.#set.get(id) !== undefined;
     return {
       added: [...entered.values()].filter(({ id }) => isHere(id)),
@@ -178,26 +168,8 @@ export class StatementBook {
     }
     return changes;
   }
-
-  #takeWaiting(): readonly Waiting[] {
-    const all = [...this.#waiting.values()];
-    this.#waiting.clear();
-    return all;
-  }
-
-  #keepWaiting(each: Waiting): boolean {
-    const { id } = each.statement;
-    if (this.#waiting.has(id)) return true;
-    const kept = [...this.#waiting.values()].filter(({ from }) => from === each.from);
-    this.#waiting.set(id, each);
-    if (kept.length < MAX_WAITING) return true;
-    // Those that come first are of use first; the others come again in the next round.
-    const last = [each, ...kept].reduce((a, b) => (byPlace(a, b) < 0 ? b : a));
-    this.#waiting.delete(last.statement.id);
-    return last !== each;
-  }
 }
 
-function byPlace(a: Waiting, b: Waiting): number {
+function byPlace(a: Arrival, b: Arrival): number {
   return compareStatements(a.statement, b.statement);
 }
