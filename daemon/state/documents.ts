@@ -28,7 +28,7 @@ export class Documents {
    */
   async at(held: HeldLog, seq: number): Promise<LogDocument | undefined> {
     const start = held.snapshotBefore(seq)?.seq;
-    if (start === undefined) return undefined;
+    if (start === undefined || held.isShut) return undefined;
     await this.#flush();
     let document: LogDocument | undefined;
     for await (const [, bytes] of this.#store.entries(entriesFrom(held.log, start))) {

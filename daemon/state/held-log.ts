@@ -49,6 +49,8 @@ export class HeldLog {
   frozenSeq: number | undefined;
   /** At {@link seq}. Built when it is needed; undefined also when other logs have taken it up. */
   document: LogDocument | undefined;
+  /** It ended the daemon at several starts: nothing of it is built until its next snapshot. */
+  isShut = false;
   /** At {@link shownSeq}, when that is less. */
   frozenDocument: LogDocument | undefined;
   /** An entry that its author signed and that is unfit: nothing else is taken at its place. */

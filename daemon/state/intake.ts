@@ -13,6 +13,7 @@ import type { Clock } from "../core/clock.ts";
 import { judgeLineage } from "../core/lineage.ts";
 import { LogDocument, type DocumentRefusal } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
+import { noLongerShut } from "./build-at-start.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Documents } from "./documents.ts";
 import { HeldLog, wordOf } from "./held-log.ts";
@@ -125,6 +126,7 @@ export class Intake {
     if (seq <= storedSeq) return { kind: "known" };
     // Each costs building the document anew; signing many for one place must not cost it many times.
     if (held?.unfit?.seq === seq) return "forked";
+    if (held?.isShut === true && header.kind !== "SNAP") return refused("E-STATE-QUARANTINE");
     const isNext = seq === storedSeq + 1;
     if (isNext && seq > 1 && header.prev !== held?.idAt(storedSeq)) return refused("E-STATE-FORK");
     if (header.kind !== "SNAP") return isNext && seq > 1 ? "next" : { kind: "waiting" };
@@ -242,6 +244,8 @@ export class Intake {
       const started = LogDocument.start(envelope);
       if (typeof started === "string") return started;
       held.document = started;
+      if (held.isShut) this.#setup.queue.stage([noLongerShut(held.log)]);
+      held.isShut = false;
       return undefined;
     }
     if (envelope.header.kind !== "UPD" || held.isObscured) return undefined;

@@ -28,6 +28,7 @@ import type { View } from "../core/view.ts";
 import type { Logger } from "../observe/log.ts";
 import { dueAcknowledgement } from "./acknowledge.ts";
 import { Announcer, type StateEvent } from "./announcer.ts";
+import { buildAtStart } from "./build-at-start.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Documents } from "./documents.ts";
@@ -183,8 +184,12 @@ export class State {
       this.#limits.begin(held, this.#book.authority);
       this.#room.note(held.author, held.sizeBytes);
     }
+    for (const name of this.#shelf.lineages()) this.#shelf.judgeAnew(name);
+    const counting = [...this.#shelf.all()].filter((held) => this.#shelf.counts(held));
+    await buildAtStart(store, counting, log, async (held) => {
+      held.document = await this.#documents.at(held, held.seq);
+    });
     for (const name of this.#shelf.lineages()) {
-      this.#shelf.judgeAnew(name);
       await this.#documents.settle(name);
       this.#positions.set(name, positionsOf(this.#shelf, name));
     }
