@@ -12,7 +12,7 @@ const HELP = `Examples:
 Runs the real replication of so many nodes in one process over a network in memory; the state of
 each node is a light stand-in, nothing is signed or stored. Tells in how many hops an edit reaches
 all, what a node sends in a day in which nothing happens, and how long it takes until all are equal
-after a third of the nodes was cut off for an hour. 1,000 nodes take some minutes and 2 GB of
+after a third of the nodes was cut off for an hour. 1,000 nodes take some 20 minutes and 2 GB of
 memory. Ends with 1 when an edit takes more than 6 hops. --state measures a real state of so many
 sites with 200 services and 2,000 DNS records each: on disk, in memory, over the wire.`;
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Channel } from "../../daemon/core/transport.ts";
 import type { SiteId } from "../../protocol/ids.ts";
+import { CLASS_GROUPS } from "../../protocol/record-class.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
@@ -234,6 +235,101 @@ test("an entry of somebody who is no member is not confirmed and not passed on",
   for (const { state } of mesh.up) {
     assert.equal(state.view().entries("site", "service/x").length, 0);
   }
+});
+
+test("channels on which nothing is said are few, and leave room when they are over", async () => {
+  const { mesh, hello, play } = await withHostile(8, 2, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  const mute = [];
+  for (let opened = 0; opened < 8; opened++) mute.push(await call(mesh, hostile));
+  await mesh.time.advance(1_000);
+  const ninth = call(mesh, hostile).then(hear);
+  await assert.rejects(mesh.time.resolve(ninth, 1_000), { code: "E-FAKE-GONE" });
+  await mesh.time.advance(61_000);
+  for (const channel of mute) await assert.rejects(hear(channel), { code: "E-FAKE-GONE" });
+  const later = await call(mesh, hostile);
+  await say(later, hello("push"));
+  await say(later, { v: 1, kind: "push", statements: [], envelopes: [] });
+  assert.equal((await mesh.time.resolve(hear(later)))?.kind, "pushed");
+});
+
+test("lists out of order and headers of another log end the round, and nothing else", async () => {
+  const some = (fill: string, sizeBytes: number) => fill.repeat(sizeBytes * 2) as never;
+  const digests = Object.fromEntries(CLASS_GROUPS.map((name) => [name, some("5", 32)]));
+  const place = { seq: 9, head: some("7", 32), fromSeq: 1 };
+  const lies: readonly ((asked: SyncMessage) => SyncMessage | undefined)[] = [
+    (asked) => {
+      const ids = [some("2", 32), some("1", 32)];
+      if (asked.kind === "statement-ids-wanted")
+        return { v: 1, kind: "statement-ids", ids, more: false };
+      return undefined;
+    },
+    (asked) => {
+      if (asked.kind === "statement-ids-wanted")
+        return { v: 1, kind: "statement-ids", ids: [], more: false };
+      if (asked.kind === "digests-wanted") {
+        const sixteen = Array.from({ length: 16 }, () => some("3", 32));
+        const classes = Object.fromEntries(asked.classes.map((name) => [name, sixteen]));
+        return { v: 1, kind: "digests", classes };
+      }
+      if (asked.kind === "vectors-wanted") {
+        const logs = [some("b", 16), some("a", 16)].map((log) => ({ log, ...place }));
+        return { v: 1, kind: "vectors", logs, more: false };
+      }
+      return undefined;
+    },
+  ];
+  for (const [index, lie] of lies.entries()) {
+    const { mesh, hello, play } = await withHostile(20 + index, 2, 1);
+    const ended: string[] = [];
+    play(async (channel) => {
+      const first = await hear(channel);
+      if (first?.kind !== "hello" || first.use !== "round") return channel.end();
+      await say(channel, hello("round", { classes: digests }));
+      let last = "";
+      try {
+        for (;;) {
+          const asked = await hear(channel);
+          last = asked?.kind ?? "the end";
+          const answer = asked === undefined ? undefined : lie(asked);
+          if (answer === undefined) break;
+          await say(channel, answer);
+        }
+      } catch {
+        ended.push(last);
+      }
+    });
+    await mesh.time.until(() => ended.length > 0, 120_000, "the end of the round");
+    assert.equal(ended[0], ["statement-ids-wanted", "vectors-wanted"][index]);
+    await differ(mesh);
+    mesh.network.heal();
+    await mesh.untilEqual(10_000);
+  }
+});
+
+test("an author whom nobody here knows is not looked at while statements differ", async () => {
+  const { mesh, hello, play } = await withHostile(9, 2, 1);
+  const [hostile] = play(silent);
+  assert.ok(hostile !== undefined);
+  const stranger = await startMember("stranger", [...mesh.founding.statements, strangerOf(mesh)]);
+  await stranger.write([{ class: "site", key: "service/x", value: service("x") }]);
+  const envelopes = await entriesOf(stranger);
+  const ours = mesh.site(0).state.replica.statementDigest();
+  for (const [statements, result] of [
+    [zeros, "refused"],
+    [ours, "kept"],
+  ] as const) {
+    const channel = await call(mesh, hostile);
+    await say(channel, hello("push", { statements }));
+    await say(channel, { v: 1, kind: "push", statements: [], envelopes });
+    const answer = await mesh.time.resolve(hear(channel));
+    assert.ok(answer?.kind === "pushed");
+    assert.deepEqual(new Set(answer.results), new Set([result]));
+    await channel.end();
+  }
+  const status = mesh.site(0).sync.status();
+  assert.equal(status.find(({ peer }) => peer === hostile.self)?.refused, 0, "it may be honest");
 });
 
 /** The enrolment of a site that the mesh does not know of. */
