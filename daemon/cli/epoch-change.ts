@@ -116,12 +116,16 @@ export function votersOf({ authority }: MeshKnowledge): ReadonlyMap<OperatorId, 
 }
 
 /**
- * The open suspensions that a decision about a key for good ends: of the key, and those that it
- * made itself.
+ * The open suspensions that expelling a key ends: those of the key, and those by which it held up
+ * other operators. Sites that it suspended stay so: somebody else has to look at them.
  */
 export function suspensionsAround(mesh: MeshKnowledge, key: SignerId | SiteId): StatementId[] {
-  return mesh.authority.suspensions
-    .filter((each) => (each.key as string) === key || (each.by as string) === key)
+  const { suspensions, operators } = mesh.authority;
+  return suspensions
+    .filter((each) => {
+      const ofOperator = operators.has(each.key as OperatorId);
+      return (each.key as string) === key || ((each.by as string) === key && ofOperator);
+    })
     .map(({ id }) => id);
 }
 

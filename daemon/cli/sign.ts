@@ -214,10 +214,14 @@ async function addFile(context: CliContext, file: string): Promise<void> {
   const outcome = id === undefined ? undefined : outcomeOf(after, id);
   const body = id === undefined ? undefined : epochBodyOf(after, id);
   if (id !== undefined && outcome !== undefined && body !== undefined) {
-    context.out.note(`Took in ${added} statements.`);
+    context.out.note(tookIn(added));
     return tellOutcome(context, id, body.n, outcome, `Epoch ${body.n} counts now.`);
   }
-  context.out.result({ added, state: "added" }, `Took in ${added} statements.`);
+  context.out.result({ added, state: "added" }, tookIn(added));
+}
+
+function tookIn(added: number): string {
+  return `Took in ${added === 1 ? "1 statement" : `${added} statements`} that this node did not have.`;
 }
 
 function proposalOf(mesh: MeshKnowledge, digits: string): Proposal {

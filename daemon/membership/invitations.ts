@@ -95,14 +95,14 @@ export class Invitations {
   /**
    * Makes a code; durable when it resolves.
    *
-   * @param isMember - Who has become a member waits for nothing any more.
+   * @param hasEntered - Who was let in, member still or not, waits for nothing any more.
    * @throws MembershipError when there are too many, or the time is out of range.
    */
   issue(
     meshId: MeshId,
     issuer: SiteId,
     addresses: readonly string[],
-    isMember: (key: PeerKey) => boolean,
+    hasEntered: (key: PeerKey) => boolean,
     ttlMs = DEFAULT_TTL_MS,
   ): Promise<{ readonly code: string; readonly expiresAtMs: number }> {
     return this.#inTurn(async () => {
@@ -113,7 +113,7 @@ export class Invitations {
         });
       }
       const waiting = [...this.#records.values()].filter(
-        ({ applicant, declined }) => !declined && (applicant === null || !isMember(applicant)),
+        ({ applicant, declined }) => !declined && (applicant === null || !hasEntered(applicant)),
       );
       if (waiting.length >= MAX_INVITATIONS) {
         throw new MembershipError(
@@ -142,10 +142,10 @@ export class Invitations {
   }
 
   /** Whether somebody who is no member has something to say to this node now. */
-  isOpen(isMember: (key: PeerKey) => boolean): boolean {
+  isOpen(hasEntered: (key: PeerKey) => boolean): boolean {
     return [...this.#records.values()].some(
       (record) =>
-        !this.#isOver(record) && (record.applicant === null || !isMember(record.applicant)),
+        !this.#isOver(record) && (record.applicant === null || !hasEntered(record.applicant)),
     );
   }
 
@@ -202,12 +202,12 @@ export class Invitations {
   }
 
   /** Those that are not over, the one that ends first before the others. */
-  list(isMember: (key: PeerKey) => boolean): readonly InvitationInfo[] {
+  list(hasEntered: (key: PeerKey) => boolean): readonly InvitationInfo[] {
     return [...this.#records.values()]
       .filter((record) => !this.#isOver(record))
       .map((record) => ({
         id: idOf(record),
-        state: stateOf(record, isMember),
+        state: stateOf(record, hasEntered),
         endsAtMs: endOf(record),
         application: record.application ?? undefined,
       }))
@@ -221,7 +221,7 @@ export class Invitations {
    * @returns What it was.
    * @throws MembershipError E-INVITE-UNKNOWN.
    */
-  withdraw(id: string, isMember: (key: PeerKey) => boolean): Promise<InvitationInfo["state"]> {
+  withdraw(id: string, hasEntered: (key: PeerKey) => boolean): Promise<InvitationInfo["state"]> {
     return this.#inTurn(async () => {
       const found = [...this.#records].find(
         ([, record]) => idOf(record) === id && !this.#isOver(record),
@@ -234,7 +234,7 @@ export class Invitations {
       const [key, record] = found;
       await this.#store.write([{ kind: "delete", key }], "durable");
       this.#records.delete(key);
-      return stateOf(record, isMember);
+      return stateOf(record, hasEntered);
     });
   }
 
@@ -290,10 +290,10 @@ function endOf({ application, declined, expiresAtMs, answeredAtMs }: InvitationR
 
 function stateOf(
   { applicant, application, declined }: InvitationRecord,
-  isMember: (key: PeerKey) => boolean,
+  hasEntered: (key: PeerKey) => boolean,
 ): InvitationInfo["state"] {
   if (applicant === null) return "open";
-  if (isMember(applicant)) return "joined";
+  if (hasEntered(applicant)) return "joined";
   if (declined) return "declined";
   return application === null ? "proved" : "applied";
 }

@@ -14,7 +14,7 @@ import {
   type JoinRequest,
   type Refusal,
 } from "../../protocol/join-message.ts";
-import type { OwnerId, PeerKey } from "../../protocol/ids.ts";
+import type { OwnerId, PeerKey, SiteId } from "../../protocol/ids.ts";
 import { cutItems } from "../../protocol/item-frames.ts";
 import { MAX_LOG_HEADS } from "../../protocol/log-head.ts";
 import type { ChainHead } from "../../protocol/statement-head.ts";
@@ -206,7 +206,9 @@ export class JoinHost {
     return approved || this.#isDeclined(invitation);
   }
 
-  #isDeclined({ proofKey }: UsedInvitation): boolean {
+  #isDeclined({ proofKey, applicant }: UsedInvitation): boolean {
+    // It was let in and is no member any more: its key never comes back.
+    if (this.#state.authority().endedSites.has(applicant as string as SiteId)) return true;
     const now = this.#invitations
       .used()
       .find((each) => Buffer.compare(each.proofKey, proofKey) === 0);

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { JoinParty, ownerOf, type PartyNode } from "../../test-mesh/join-party.ts";
 import { PleachError } from "../../protocol/error.ts";
+import { sha256 } from "../../protocol/ids.ts";
 import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
-import { encodeStatement } from "../../protocol/statement.ts";
+import { encodeStatement, signStatement } from "../../protocol/statement.ts";
 import { MAX_INVITATIONS } from "./invitations.ts";
 import { signingKey } from "../../protocol/signature.ts";
 
@@ -225,6 +226,22 @@ test("a code that was proved and not used to apply is over when its time is", as
   await time.resolve(lorient.apply(next));
   await time.advance(HOUR_MS);
   assert.equal(quimper.membership.applications().length, 1, "who applied has its week");
+});
+
+test("the application of a site that has left does not wait again, nor open the door", async () => {
+  const { time, quimper, brest, code } = await scene();
+  await quimper.approve(await time.resolve(brest.apply(code)));
+  await time.until(() => brest.isMember, 10_000);
+  const { meshId: mesh } = quimper.state;
+  assert.ok(mesh !== undefined);
+  const key = signingKey(sha256("site", "brest"));
+  const left = signStatement({ v: 1, kind: "LEAVE", mesh, by: brest.state.siteId, heads: [] }, [
+    key,
+  ]);
+  await quimper.state.addStatements([left]);
+  assert.equal(quimper.state.authority().isMember(brest.state.siteId), false);
+  assert.deepEqual(quimper.membership.applications(), []);
+  assert.equal(quimper.membership.joinOpen(), false);
 });
 
 test("an invitation is listed and withdrawn, also while an application waits", async () => {

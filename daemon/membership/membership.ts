@@ -53,7 +53,11 @@ export class Membership {
   readonly #invitations: Invitations;
   readonly #host: JoinHost;
   readonly #joining: Joining;
-  readonly #isMember = (key: PeerKey): boolean => this.#options.state.authority().isMember(key);
+  /** Whether a key was ever let in: who has left or was expelled does not apply again by it. */
+  readonly #hasEntered = (key: PeerKey): boolean => {
+    const { sites, endedSites } = this.#options.state.authority();
+    return sites.has(key as SiteId) || endedSites.has(key as SiteId);
+  };
 
   private constructor(options: MembershipOptions, invitations: Invitations, joining: Joining) {
     const { state, clock, log } = options;
@@ -80,7 +84,7 @@ export class Membership {
   /** Whether somebody who is no member may speak the join protocol now. */
   joinOpen(): boolean {
     const { state } = this.#options;
-    return state.meshId() !== undefined && this.#invitations.isOpen(this.#isMember);
+    return state.meshId() !== undefined && this.#invitations.isOpen(this.#hasEntered);
   }
 
   /** Answers `/pleach/join/1`. */
@@ -171,13 +175,13 @@ export class Membership {
       });
     }
     const { siteId } = state;
-    const invitation = await this.#invitations.issue(meshId, siteId, own, this.#isMember, ttlMs);
+    const invitation = await this.#invitations.issue(meshId, siteId, own, this.#hasEntered, ttlMs);
     return { ...invitation, addresses: [...own] };
   }
 
   /** The invitations of this node that hold a place. */
   invitations() {
-    return this.#invitations.list(this.#isMember).map(({ application, ...info }) => ({
+    return this.#invitations.list(this.#hasEntered).map(({ application, ...info }) => ({
       ...info,
       site: (application && openApplication(application)?.request.name) ?? null,
     }));
@@ -185,7 +189,7 @@ export class Membership {
 
   /** @returns What became of it before. @throws MembershipError E-INVITE-UNKNOWN. */
   async withdrawInvitation(id: string) {
-    const state = await this.#invitations.withdraw(id, this.#isMember);
+    const state = await this.#invitations.withdraw(id, this.#hasEntered);
     this.#host.wake();
     return state;
   }
@@ -262,7 +266,7 @@ export class Membership {
     return this.#invitations.used().flatMap((invitation) => {
       const { application, applicant, declined, proofKey } = invitation;
       if (application === undefined || declined) return [];
-      if (state.authority().isMember(applicant)) return [];
+      if (this.#hasEntered(applicant)) return [];
       const facts = { meshId, applicant, issuer: state.siteId, proofKey, application };
       return [{ invitation, application, words: joinWords(facts) }];
     });
