@@ -5,6 +5,7 @@
  * sends thousands of entries does not cost thousands of syncs. A job resolves when its
  * changes survive a power cut.
  */
+import type { EnvelopeId } from "../../protocol/ids.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import { StateError } from "./state-error.ts";
 
@@ -18,7 +19,16 @@ export interface Outcome<Result> {
   readonly result: Result;
 }
 
+/** Is told of the entries that the jobs of a group apply, before any of them runs. */
+export interface GroupMarks {
+  markGroup(ids: readonly EnvelopeId[]): Promise<void>;
+  /** What to write when they were applied. */
+  unmarkGroup(): StoreChange[];
+}
+
 interface Job {
+  /** The entry of a peer that it applies. */
+  readonly applies: EnvelopeId | undefined;
   /** Resolves with what to do after the write. Rejects only when the queue has failed. */
   readonly run: () => Promise<() => void>;
   readonly reject: (error: unknown) => void;
@@ -26,6 +36,7 @@ interface Job {
 
 export class CommitQueue {
   readonly #store: Store;
+  readonly #marks: GroupMarks;
   readonly #afterGroup: () => void;
   readonly #jobs: Job[] = [];
   #staged: StoreChange[] = [];
@@ -33,8 +44,9 @@ export class CommitQueue {
   #failure: StateError | undefined;
 
   /** @param afterGroup - Runs after everything of a group was published. */
-  constructor(store: Store, afterGroup: () => void) {
+  constructor(store: Store, marks: GroupMarks, afterGroup: () => void) {
     this.#store = store;
+    this.#marks = marks;
     this.#afterGroup = afterGroup;
   }
 
@@ -42,10 +54,11 @@ export class CommitQueue {
    * Runs a job after those before it. A job that refuses throws a StateError before it stages
    * anything. Any other error means that memory and disk may differ, and fails the queue.
    *
+   * @param applies - The entry of a peer that the job applies.
    * @throws StateError E-STATE-STORE for every job once the queue has failed: only a new start
    *   tells what is on disk.
    */
-  enqueue<Result>(job: () => Promise<Outcome<Result>>): Promise<Result> {
+  enqueue<Result>(job: () => Promise<Outcome<Result>>, applies?: EnvelopeId): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const run = async (): Promise<() => void> => {
@@ -62,7 +75,7 @@ export class CommitQueue {
           return () => {};
         }
       };
-      this.#jobs.push({ run, reject });
+      this.#jobs.push({ applies, run, reject });
       this.#working ??= this.#work();
     });
   }
@@ -97,16 +110,26 @@ export class CommitQueue {
       const group = this.#jobs.splice(0, MAX_GROUP);
       const done: (() => void)[] = [];
       try {
+        await this.#marks.markGroup(group.flatMap(({ applies }) => applies ?? []));
         for (const job of group) done.push(await job.run());
-        await this.flush();
+        await this.#flushGroup();
       } catch (error) {
-        for (const { reject } of [...group, ...this.#jobs.splice(0)]) reject(error);
+        const failure = this.#fail(error);
+        for (const { reject } of [...group, ...this.#jobs.splice(0)]) reject(failure);
         break;
       }
       for (const publish of done) publish();
       this.#afterGroup();
     }
     this.#working = undefined;
+  }
+
+  /** The mark goes with what it stood for; alone it is not worth a sync. */
+  async #flushGroup(): Promise<void> {
+    const changes = this.#marks.unmarkGroup();
+    if (this.#staged.length === 0 && changes.length > 0) await this.#store.write(changes, "cached");
+    else this.stage(changes);
+    await this.flush();
   }
 
   #fail(cause: unknown): StateError {

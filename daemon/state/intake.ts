@@ -19,7 +19,7 @@ import type { Documents } from "./documents.ts";
 import { HeldLog, wordOf } from "./held-log.ts";
 import type { AuthorRoom } from "./keep/author-room.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
-import { entryKey, markKey, receivedKey } from "./keys.ts";
+import { entryKey, receivedKey } from "./keys.ts";
 import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
 import type { Limits } from "./limits/limits.ts";
 import { limitOf } from "./limits/log-limits.ts";
@@ -214,27 +214,14 @@ export class Intake {
     await pruning.tidy(held.lineage);
   }
 
-  /**
-   * Changes the document of the log, or says why it cannot be changed so.
-   *
-   * A process that dies of a foreign entry leaves a mark to the next one. Cached writes are enough
-   * for that, and a process that is killed at any other moment leaves none.
-   */
+  /** Changes the document of the log, or says why it cannot be changed so. */
   async #apply(
     held: HeldLog,
     envelope: Envelope,
     origin: "own" | "foreign",
   ): Promise<DocumentRefusal | undefined> {
     if (origin === "own") return this.#change(held, envelope);
-    const { quarantine, store } = this.#setup;
-    const deaths = quarantine.deaths(envelope.id);
-    const key = markKey(envelope.id);
-    await store.write([{ kind: "put", key, value: Uint8Array.of(deaths) }], "cached");
-    try {
-      return await this.#change(held, envelope);
-    } finally {
-      await store.write([{ kind: "delete", key }], "cached");
-    }
+    return this.#setup.quarantine.guard(envelope.id, () => this.#change(held, envelope));
   }
 
   /** On a refusal the document is thrown away, because it may be half changed. */

@@ -14,6 +14,9 @@ const SEQ_DIGITS = String(MAX_SEQ).length;
 /** Marks of entries that are being applied: one that ends the process must not do so for ever. */
 export const MARKS = prefixRange("mark/");
 
+/** The same of many entries that are applied one after another: their ids. */
+export const GROUP_MARK = `${MARKS.from}group`;
+
 export const STATEMENTS = prefixRange("statement/");
 /** Statements that came here after a SUSPEND of their signer. */
 export const PARKED = prefixRange("parked/");

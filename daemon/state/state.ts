@@ -128,7 +128,7 @@ export class State {
     const [shelf, positions, views] = [this.#shelf, this.#positions, this.#views];
     const siteId = idOf<SiteId>(siteKey.publicKey);
     const announcer = new Announcer(log);
-    const queue = new CommitQueue(store, () => announcer.announce());
+    const queue = new CommitQueue(store, quarantine, () => announcer.announce());
     const authority = (): Authority => book.authority;
     const refusals = new RefusalLog(log, clock, authority);
     const flush = (): Promise<void> => queue.flush();
@@ -330,7 +330,8 @@ export class State {
 
   async #receiveEnvelope(envelope: Envelope, from: SiteId): Promise<Reception> {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
-    const reception = await this.#queue.enqueue(() => this.#incoming.take(envelope, from));
+    const job = (): Promise<Outcome<Reception>> => this.#incoming.take(envelope, from);
+    const reception = await this.#queue.enqueue(job, envelope.id);
     this.#replaceDisplaced(envelope.header.author);
     return reception;
   }
