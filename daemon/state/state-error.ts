@@ -6,6 +6,8 @@ import { PleachError } from "../../protocol/error.ts";
 export class StateError extends PleachError<
   /** This site is in no mesh yet. */
   | "E-STATE-NO-MESH"
+  /** The mesh follows rules of a later version: nothing is signed here. */
+  | "E-STATE-RULES"
   /** The site has no right to a record. */
   | "E-STATE-RIGHT"
   /** A key or value that no record can have. */

@@ -6,6 +6,7 @@
  */
 import type { Envelope } from "../../protocol/envelope.ts";
 import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
+import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
 import {
   idOf,
   type LogId,
@@ -232,7 +233,7 @@ export class State {
   /**
    * Writes own records: all of the changes or none.
    *
-   * @throws StateError E-STATE-NO-MESH, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL
+   * @throws StateError E-STATE-NO-MESH, E-STATE-RULES, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL
    */
   write(changes: readonly RecordChange[]): Promise<WriteResult> {
     return this.#queue.enqueue(() => this.#write(changes));
@@ -383,6 +384,7 @@ export class State {
   #ownLogs(): OwnLogs {
     const { meshId, siteId } = this;
     if (meshId === undefined) throw noMesh();
+    if (this.#book.authority.rules > KNOWN_RULES) throw laterRules(this.#book.authority.rules);
     const { siteKey, clock } = this.#setup;
     this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
     return this.#own;
@@ -395,7 +397,9 @@ export class State {
   #replaceDisplaced(author: SiteId | undefined): void {
     const own = this.#own;
     if (own === undefined || (author !== undefined && author !== this.siteId)) return;
+    const { rules } = this.#book.authority;
     if (own.displaced().length === 0 || !this.#book.authority.isMember(this.siteId)) return;
+    if (rules > KNOWN_RULES) return;
     const replaced = this.#queue.enqueue(() =>
       this.#takeOwn(own.replaceDisplaced(this.#incoming.lamport.next())),
     );
@@ -403,6 +407,14 @@ export class State {
       this.#setup.log.error("a displaced log was not replaced", { error: String(error) });
     });
   }
+}
+
+/** What is signed under rules that are not known here might mean something else to those who do. */
+function laterRules(rules: number): StateError {
+  const message = `The mesh follows version ${rules} of the rules; this program knows ${KNOWN_RULES}.`;
+  return new StateError("E-STATE-RULES", message, {
+    hint: "Upgrade pleach on this site. Until then it keeps, passes on and shows what others write.",
+  });
 }
 
 function noMesh(): StateError {

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const COPIED = ["daemon", "protocol", "test-mesh/fakes", "package.json"];
+const COPIED = ["daemon", "protocol", "test-mesh/fakes", "test-mesh/simulation", "package.json"];
 
 export interface Change {
   readonly file: string;
