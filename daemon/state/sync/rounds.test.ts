@@ -89,3 +89,17 @@ test("no round begins after the link ended", async () => {
   await time.advance(10);
   assert.equal(began.length, 2);
 });
+
+test("a pair that was found equal in the peer's round waits anew, whatever was planned", async () => {
+  const { time, rounds, began } = makeWorld(0, barren);
+  rounds.begin(peer(0), 0);
+  await time.advance(10);
+  for (let round = 0; round < 20; round++) {
+    rounds.request(peer(0), 0);
+    rounds.settle(peer(0));
+    await time.advance(29_000);
+  }
+  assert.equal(began.length, 1);
+  await time.advance(120_000);
+  assert.ok(began.length >= 2);
+});
