@@ -156,7 +156,7 @@ function live(acts: readonly { box: number; what: string }[], most: number) {
         const ends = [...box.known.values()];
         const judged = judgeLineage(ends);
         const left = ends.filter(({ log, seq }) => seq > (judged.get(log)?.seq ?? Infinity));
-        const earlier = left.flatMap(({ word }) => word.retires);
+        const earlier = left.flatMap(({ word }) => word.retires).toSorted((a, b) => a.seq - b.seq);
         const taken = new Map(earlier.map((each) => [each.log, each]));
         for (const { log, seq, word } of left) {
           taken.set(log, { log, seq, lamport: word.started + seq, started: word.started });

@@ -47,6 +47,8 @@ export class HeldLog {
   limit: LogLimit = "open";
   /** What people see ends here while the author is suspended. */
   frozenSeq: number | undefined;
+  /** Places that statements name: it stays, in the digests too, when others take it up. */
+  pins: readonly number[] = [];
   /** At {@link seq}. Built when it is needed; undefined also when other logs have taken it up. */
   document: LogDocument | undefined;
   /** It ended the daemon at several starts: nothing of it is built until its next snapshot. */
@@ -181,13 +183,13 @@ export class HeldLog {
    * From where on everything stays: the last but one snapshot, or the newest one before a place
    * that is pinned. What lies before it goes when the snapshot after it came before `beforeMs`.
    */
-  keptFrom(pinned: readonly number[], beforeMs: number): number {
+  keptFrom(beforeMs: number): number {
     const limits = [
       ...(typeof this.limit === "object" ? [this.limit.seq] : []),
       ...(this.frozenSeq === undefined ? [] : [this.frozenSeq]),
     ];
     const old = this.#snapshots.findLast(({ receivedMs }) => receivedMs < beforeMs)?.seq ?? 0;
-    const needed = [...limits, ...pinned]
+    const needed = [...limits, ...this.pins]
       .filter((seq) => seq > 0)
       .map((seq) => this.snapshotBefore(seq)?.seq ?? 0);
     return Math.min(this.#snapshots.at(-2)?.seq ?? 0, old, ...needed);

@@ -7,6 +7,7 @@ import type { SiteId } from "../../protocol/ids.ts";
 import { Lamport } from "../core/lamport.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Outcome } from "./commit-queue.ts";
+import type { HeldLog } from "./held-log.ts";
 import type { Intake, IntakeResult } from "./intake.ts";
 import type { Pruning } from "./keep/pruning.ts";
 import { positionsOf, type Positions } from "./positions.ts";
@@ -76,7 +77,7 @@ export class Incoming {
         return { publish: nothing, result: kept ? "waiting" : { refused: "E-STATE-FULL" } };
       }
       case "set-aside":
-        return { publish: nothing, result: "known" };
+        return { publish: this.#publishPositions(taken.held), result: "known" };
       case "forked": {
         const { publish } = await this.#setup.prove(taken.proof);
         return { publish, result: { refused: "E-STATE-FORK" } };
@@ -94,19 +95,28 @@ export class Incoming {
     envelope: Envelope,
     from: SiteId | undefined,
   ): Outcome<Reception> {
-    const { shelf, positions, pruning, views, announcer, siteId } = this.#setup;
+    const { views, announcer, siteId } = this.#setup;
     const { header, id, bytes, log } = envelope;
     this.lamport.note(header.lamport, header.author === siteId);
     // The next job of this group has to see it already, readers once more when it is durable.
     views.forget(header.class);
-    const touched = pruning.takeTouched().add(taken.held.lineage);
-    const now = [...touched].map((name) => [name, positionsOf(shelf, name)] as const);
+    const publishPositions = this.#publishPositions(taken.held);
     const publish = (): void => {
-      for (const [name, counting] of now) positions.set(name, counting);
+      publishPositions();
       views.forget(header.class);
       announcer.tellItem({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
       announcer.noteClass(header.class);
     };
     return { publish, result: taken.kind };
+  }
+
+  /** Makes known how far logs count, once that is durable. */
+  #publishPositions({ lineage }: HeldLog): () => void {
+    const { shelf, positions, pruning } = this.#setup;
+    const touched = pruning.takeTouched().add(lineage);
+    const now = [...touched].map((name) => [name, positionsOf(shelf, name)] as const);
+    return () => {
+      for (const [name, counting] of now) positions.set(name, counting);
+    };
   }
 }

@@ -20,6 +20,7 @@ import { HeldLog, wordOf } from "./held-log.ts";
 import type { AuthorRoom } from "./keep/author-room.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
 import { entryKey, receivedKey } from "./keys.ts";
+import type { EndedRights } from "./limits/ended-rights.ts";
 import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
 import type { Limits } from "./limits/limits.ts";
 import { limitOf } from "./limits/log-limits.ts";
@@ -42,7 +43,7 @@ export type IntakeRefusal =
 export type IntakeResult =
   | { readonly kind: "accepted" | "parked"; readonly held: HeldLog }
   /** Of a log that others have taken up: stored, should more come of it, and told to nobody. */
-  | { readonly kind: "set-aside" }
+  | { readonly kind: "set-aside"; readonly held: HeldLog }
   | { readonly kind: "known" }
   /** Waits for the entry before it, for the headers before it, or for the enrolment of its author. */
   | { readonly kind: "waiting" }
@@ -61,6 +62,7 @@ interface IntakeSetup {
   readonly room: AuthorRoom;
   readonly forks: ForkWatch;
   readonly limits: Limits;
+  readonly rights: EndedRights;
 }
 
 export class Intake {
@@ -81,7 +83,7 @@ export class Intake {
     origin: "own" | "foreign",
     again: boolean,
   ): Promise<IntakeResult> {
-    const { shelf, forks, limits } = this.#setup;
+    const { shelf, forks, limits, rights } = this.#setup;
     const before = shelf.get(envelope.log);
     const place = this.#judgePlace(envelope, before, authority, again);
     if (place === "forked") {
@@ -90,17 +92,18 @@ export class Intake {
     }
     if (place !== "next") return place;
     const held = before ?? new HeldLog(envelope.log, envelope.header);
+    if (before === undefined) limits.begin(held, authority);
     const standing = await this.#standing(held, envelope);
     if (standing === "whole") return { kind: held.storedSeq > 0 ? "known" : "waiting" };
     if (standing === "crowded") return refused("E-STATE-LIMIT");
     if (!(await this.#hasRoom(envelope))) return refused("E-STATE-FULL");
     // It may have gone to make that room; then it comes again from its beginning.
     if (before !== undefined && shelf.get(before.log) === undefined) return { kind: "waiting" };
-    if (before === undefined) limits.begin(held, authority);
     const refusal = await this.#apply(held, envelope, origin);
     if (refusal !== undefined) return this.#refuse(held, envelope, refusal);
     await this.#keep(held, envelope);
-    if (standing === "taken-up") return { kind: "set-aside" };
+    await rights.noteEntry(held, envelope.header.seq, authority);
+    if (standing === "taken-up") return { kind: "set-aside", held };
     const mayCount = authority.mayWriteClass(held.author, held.class);
     return { kind: mayCount ? "accepted" : "parked", held };
   }
@@ -119,8 +122,8 @@ export class Intake {
       return { kind: "waiting" };
     const limit = limitOf(authority, author, log);
     if (limit === "none" || (limit !== "open" && seq > limit.seq)) return refused("E-STATE-RIGHT");
-    if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
     if (held !== undefined && contradicts(held, envelope)) return "forked";
+    if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
     const storedSeq = held?.storedSeq ?? 0;
     // What lies before the oldest snapshot held is covered by it.
     if (seq <= storedSeq) return { kind: "known" };
@@ -165,7 +168,7 @@ export class Intake {
     const ends = others.flatMap((other) => endOf(other) ?? []);
     const judged = judgeLineage([...ends, { log, seq: header.seq, word }]);
     const takenUp = judged.get(log)?.seq ?? 0;
-    if (takenUp === Infinity) return "whole";
+    if (takenUp === Infinity) return held.pins.length > 0 ? "taken-up" : "whole";
     if (header.seq <= takenUp) return "taken-up";
     if (takenUp > 0 || held.storedSeq > 0) return "counts";
     const live = ends.filter((end) => judged.get(end.log)?.seq === 0).map((end) => end.log);

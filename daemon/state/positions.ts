@@ -21,7 +21,7 @@ import type { LineageName } from "./held-log.ts";
 import type { LogPosition } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
 
-/** A log that counts: it says something that no other log has taken up. */
+/** A log that counts: it says something that no other log has taken up, or statements name it. */
 export interface LogFact {
   readonly class: ClassName;
   readonly author: SiteId;
@@ -112,11 +112,16 @@ function bucketOf(log: LogId): number {
 
 /** How far the logs of a lineage count on the shelf. */
 export function positionsOf(shelf: Shelf, lineage: LineageName): Position[] {
-  return shelf.counting(lineage).flatMap(({ held, takenUp }) => {
+  const counting = shelf.counting(lineage);
+  const pinned = shelf
+    .lineage(lineage)
+    .filter((held) => held.pins.length > 0 && !shelf.counts(held))
+    .map((held) => ({ held, takenUp: shelf.takenUp(held) }));
+  return [...counting, ...pinned].flatMap(({ held, takenUp }) => {
     const { log, author, part, seq, head, firstSeq: fromSeq } = held;
     if (head === undefined) return [];
     const past = held.snapshotBefore(seq)?.word.past ?? 0;
     const at = { class: held.class, log, author, part, seq, head, fromSeq };
-    return [{ ...at, takenUp: takenUp.seq, past }];
+    return [{ ...at, takenUp: Math.min(takenUp.seq, seq), past }];
   });
 }

@@ -62,6 +62,10 @@ export class Quarantine {
     return this.#ids.has(id);
   }
 
+  get size(): number {
+    return this.#ids.size;
+  }
+
   /** Marks the entries that are about to be applied, but for those that a process died among. */
   async markGroup(ids: readonly EnvelopeId[]): Promise<void> {
     this.#marked = new Set(ids.filter((id) => !this.#deaths.has(id)));

@@ -24,7 +24,13 @@ export interface RecordChange {
   readonly value: JsonValue | undefined;
 }
 
-/** @throws StateError E-STATE-VALUE, E-STATE-RIGHT */
+const ENDED = {
+  revoked: "This site was expelled from the mesh.",
+  replaced: "Another site has taken the place of this one.",
+  left: "This site has left the mesh.",
+} as const;
+
+/** @throws StateError E-STATE-VALUE, E-STATE-RIGHT, E-STATE-FORKED */
 export function checkChange(change: RecordChange, site: SiteId, authority: Authority): void {
   const { class: recordClass, key, value } = change;
   if (!isRecordKey(key)) {
@@ -37,6 +43,17 @@ export function checkChange(change: RecordChange, site: SiteId, authority: Autho
       const text = `${key}: ${length} bytes, a value has at most ${MAX_VALUE_BYTES}.`;
       throw new StateError("E-STATE-VALUE", text);
     }
+  }
+  const ended = authority.endedSites.get(site)?.ended;
+  if (ended !== undefined) {
+    const hint = "A new key can take its place: enrol the box anew.";
+    throw new StateError("E-STATE-RIGHT", ENDED[ended.kind], { hint, exit: 5 });
+  }
+  if (!authority.mayOpenLogs(site)) {
+    const text =
+      "The key of this site has signed eight logs in two ways: nothing more of it counts.";
+    const hint = "Look for a second box with this key, then enrol this one with a new key.";
+    throw new StateError("E-STATE-FORKED", text, { hint, exit: 5 });
   }
   if (!authority.isMember(site) || !authority.mayWrite(site, recordClass, key)) {
     const text = `This site has no right to write ${recordClass} ${key}.`;
@@ -86,17 +103,20 @@ function versionFor(
     if (sameJson(shown.value, value)) return undefined;
   }
   const standing = at.shelf.standing(recordClass, key, author, at.siteId);
-  if (value === undefined && standing.every(({ version }) => version.value === undefined)) {
-    return undefined;
+  if (value === undefined && shown === undefined) {
+    if (standing.every(({ version }) => version.value === undefined)) return undefined;
   }
-  const supersedes = standing
+  // What shows by rights that were taken back stands in no log as it is now.
+  const seen = shown === undefined ? [] : [shown, ...shown.conflicts];
+  const replaced = standing
     .map(({ version }) => version)
     .toSorted((a, b) => b.lamport - a.lamport || (a.id < b.id ? -1 : 1))
-    .slice(0, MAX_SUPERSEDED)
-    .map(({ id }) => id);
+    .map(({ id }) => id)
+    .concat(seen.map(({ versionId }) => versionId));
+  const supersedes = [...new Set(replaced)].slice(0, MAX_SUPERSEDED);
   return {
     lamport: Math.min(at.lamport, MAX_LAMPORT),
-    supersedes: [...new Set(supersedes)],
+    supersedes,
     value,
   };
 }

@@ -171,23 +171,26 @@ export class Shelf {
   #judge(name: LineageName, sight: Sight): Judged {
     const known = this.#judged[sight].get(name);
     if (known !== undefined) return known;
-    const row = this.lineage(name);
-    const takenUp = judgeLineage(row.flatMap((held) => endOf(held, sight) ?? []));
-    const counting = row
-      .filter((held) => seqOf(held, sight) > (takenUp.get(held.log)?.seq ?? Infinity))
-      .toSorted((a, b) => (a.log < b.log ? -1 : 1))
-      .map((held) => ({ held, takenUp: takenUp.get(held.log) ?? { seq: 0, lamport: 0 } }));
-    const live = counting.filter((each) => each.takenUp.seq === 0).slice(0, MAX_LIVE_LOGS);
-    const tails = counting.filter((each) => each.takenUp.seq > 0).slice(0, MAX_TAILS);
-    const judged = { takenUp, counting, speaking: [...live, ...tails] };
+    const judged = judgeLogs(this.lineage(name), (held) => seqOf(held, sight));
     this.#judged[sight].set(name, judged);
     return judged;
   }
 }
 
+/** What the logs of a lineage come to when each ends at a given place; 0: none of it counts. */
+export function judgeLogs(row: readonly HeldLog[], seqOfLog: (held: HeldLog) => number): Judged {
+  const takenUp = judgeLineage(row.flatMap((held) => endOf(held, seqOfLog(held)) ?? []));
+  const counting = row
+    .filter((held) => seqOfLog(held) > (takenUp.get(held.log)?.seq ?? Infinity))
+    .toSorted((a, b) => (a.log < b.log ? -1 : 1))
+    .map((held) => ({ held, takenUp: takenUp.get(held.log) ?? { seq: 0, lamport: 0 } }));
+  const live = counting.filter((each) => each.takenUp.seq === 0).slice(0, MAX_LIVE_LOGS);
+  const tails = counting.filter((each) => each.takenUp.seq > 0).slice(0, MAX_TAILS);
+  return { takenUp, counting, speaking: [...live, ...tails] };
+}
+
 /** How a log ends for its lineage; undefined when none of it counts. */
-export function endOf(held: HeldLog, sight: Sight = "counting"): LogEnd | undefined {
-  const seq = seqOf(held, sight);
+export function endOf(held: HeldLog, seq: number = held.seq): LogEnd | undefined {
   const word = held.snapshotBefore(seq)?.word;
   return word === undefined ? undefined : { log: held.log, seq, word };
 }

@@ -10,6 +10,8 @@ export class StateError extends PleachError<
   | "E-STATE-RULES"
   /** The site has no right to a record. */
   | "E-STATE-RIGHT"
+  /** This site's key signed too many logs in two ways. */
+  | "E-STATE-FORKED"
   /** A key or value that no record can have. */
   | "E-STATE-VALUE"
   /** All parts of a class are full. */

@@ -40,6 +40,7 @@ import { AuthorRoom } from "./keep/author-room.ts";
 import { Pruning } from "./keep/pruning.ts";
 import { statementKey } from "./keys.ts";
 import { cutoffsOf, type CutoffRequest } from "./limits/cutoffs.ts";
+import { EndedRights } from "./limits/ended-rights.ts";
 import { Freezes } from "./limits/freezes.ts";
 import { ForkWatch } from "./limits/fork-watch.ts";
 import { Limits } from "./limits/limits.ts";
@@ -56,6 +57,13 @@ import { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 import { StatementGate } from "./statement-gate.ts";
 import { StatementBook } from "./statement-book.ts";
+import {
+  parkedLogs,
+  troublesOf,
+  type KeptFacts,
+  type ParkedLog,
+  type Troubles,
+} from "./troubles.ts";
 import { ViewCache } from "./view-cache.ts";
 
 export interface WriteResult {
@@ -92,7 +100,8 @@ export class State {
   readonly #shelf = new Shelf();
   readonly #documents: Documents;
   readonly #limits: Limits;
-  readonly #room: AuthorRoom;
+  readonly #kept: KeptFacts;
+  readonly #rights: EndedRights;
   readonly #headers: HeaderIntake;
   readonly #incoming: Incoming;
   readonly #positions = new Positions();
@@ -135,10 +144,11 @@ export class State {
     const flush = (): Promise<void> => queue.flush();
     const documents = new Documents(store, shelf, flush);
     const room = new AuthorRoom();
-    const pruning = new Pruning({ store, shelf, room, clock, queue, authority });
+    const pruning = new Pruning({ store, shelf, room, clock, queue });
     const forks = new ForkWatch(store, flush);
-    const limits = new Limits({ shelf, queue, documents, pruning, freezes });
-    const keeping = { documents, pruning, room, forks, limits };
+    const rights = new EndedRights(shelf, documents);
+    const limits = new Limits({ shelf, queue, documents, pruning, freezes, rights });
+    const keeping = { documents, pruning, room, forks, limits, rights };
     const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
     const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => this.#prove(proof);
     const telling = { positions, views, announcer, prove };
@@ -150,7 +160,8 @@ export class State {
     this.#documents = documents;
     this.#limits = limits;
     this.#headers = new HeaderIntake({ shelf, queue, room, forks, limits });
-    this.#room = room;
+    this.#kept = { shelf, room, quarantine };
+    this.#rights = rights;
     this.#incoming = new Incoming({ siteId, book, shelf, intake, pruning, ...telling });
     const replica = createReplica({
       store,
@@ -183,7 +194,7 @@ export class State {
     );
     for (const held of this.#shelf.all()) {
       this.#limits.begin(held, this.#book.authority);
-      this.#room.note(held.author, held.sizeBytes);
+      this.#kept.room.note(held.author, held.sizeBytes);
     }
     for (const name of this.#shelf.lineages()) this.#shelf.judgeAnew(name);
     const counting = [...this.#shelf.all()].filter((held) => this.#shelf.counts(held));
@@ -194,6 +205,7 @@ export class State {
       await this.#documents.settle(name);
       this.#positions.set(name, positionsOf(this.#shelf, name));
     }
+    await this.#rights.refresh(this.#book.authority);
   }
 
   get meshId(): MeshId | undefined {
@@ -206,7 +218,7 @@ export class State {
 
   /** The merged picture of what is here now; it does not change under the reader. */
   view(): View {
-    return this.#views.view(this.#shelf, this.#book.authority);
+    return this.#views.view(this.#shelf, this.#rights, this.#book.authority);
   }
 
   /** All statements that are kept, in the order of their arrival. */
@@ -255,6 +267,16 @@ export class State {
    */
   cutoffs(site: SiteId, request: CutoffRequest = {}): readonly LogHead[] {
     return cutoffsOf(this.#shelf, site, request);
+  }
+
+  /** What is stored of suspended sites and not shown. */
+  parked(): readonly ParkedLog[] {
+    return parkedLogs(this.#shelf);
+  }
+
+  /** What people have to look after. */
+  troubles(): Troubles {
+    return troublesOf(this.#book.authority, this.siteId, this.#kept);
   }
 
   /** Which other sites have said, since this start, that they hold an entry. */

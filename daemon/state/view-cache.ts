@@ -5,6 +5,7 @@ import type { Authority } from "../core/authority.ts";
 import { mergeClass, viewHash, type ClassView } from "../core/merge.ts";
 import type { ConflictedRecord, View, ViewEntry } from "../core/view.ts";
 import { RECORD_CLASSES, type ClassName, type RecordClass } from "../../protocol/record-class.ts";
+import type { EndedRights } from "./limits/ended-rights.ts";
 import type { Shelf } from "./shelf.ts";
 
 export class ViewCache {
@@ -21,20 +22,25 @@ export class ViewCache {
     this.#view = undefined;
   }
 
-  view(shelf: Shelf, authority: Authority): View {
+  view(shelf: Shelf, rights: EndedRights, authority: Authority): View {
     this.#view ??= new MergedView(
-      new Map(RECORD_CLASSES.map((each) => [each, this.#class(each, shelf, authority)])),
+      new Map(RECORD_CLASSES.map((each) => [each, this.#class(each, shelf, rights, authority)])),
     );
     return this.#view;
   }
 
-  #class(recordClass: RecordClass, shelf: Shelf, authority: Authority): ClassView {
+  #class(
+    recordClass: RecordClass,
+    shelf: Shelf,
+    rights: EndedRights,
+    authority: Authority,
+  ): ClassView {
     const known = this.#classes.get(recordClass);
     if (known !== undefined) return known;
     const valid = shelf
       .candidates(recordClass)
       .filter(({ author, key }) => authority.mayWrite(author, recordClass, key));
-    const merged = mergeClass(recordClass, valid);
+    const merged = mergeClass(recordClass, [...valid, ...rights.candidates(recordClass)]);
     this.#classes.set(recordClass, merged);
     return merged;
   }

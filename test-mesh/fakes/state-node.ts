@@ -58,5 +58,9 @@ export async function bring(from: State, to: State): Promise<void> {
     for await (const bytes of from.replica.envelopesFrom(log, after)) {
       await to.replica.receiveEnvelope(bytes, from.siteId);
     }
+    if (to.replica.position(log)?.head === from.replica.position(log)?.head) continue;
+    for await (const bytes of from.replica.headersOf(log, 0, "entries")) {
+      await to.replica.receiveHeader(bytes, from.siteId);
+    }
   }
 }

@@ -7,9 +7,8 @@
  */
 import { encodeCbor } from "../../../protocol/cbor.ts";
 import { readEnvelope } from "../../../protocol/envelope.ts";
-import type { LogId, SiteId } from "../../../protocol/ids.ts";
+import type { SiteId } from "../../../protocol/ids.ts";
 import { encodeSignedHeader } from "../../../protocol/signed-header.ts";
-import type { Authority } from "../../core/authority.ts";
 import type { Clock } from "../../core/clock.ts";
 import { latestFirst } from "../../core/lineage.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
@@ -31,7 +30,6 @@ interface PruningSetup {
   readonly room: AuthorRoom;
   readonly clock: Clock;
   readonly queue: CommitQueue;
-  readonly authority: () => Authority;
 }
 
 export class Pruning {
@@ -104,23 +102,12 @@ export class Pruning {
 
   #isPinned(held: HeldLog): boolean {
     const isNamed = typeof held.limit === "object" || (held.frozenSeq ?? 0) > 0;
-    return isNamed || this.#pins(held.author, held.log).length > 0;
-  }
-
-  /** Places that statements name, besides the limit. */
-  #pins(author: SiteId, log: LogId): number[] {
-    const { endedGrants, suspensions } = this.#setup.authority();
-    return [
-      ...endedGrants.flatMap(({ site, heads }) => (site === author ? (heads.get(log) ?? []) : [])),
-      ...suspensions.flatMap(({ key, logs }) =>
-        key === author ? logs.filter((each) => each.log === log) : [],
-      ),
-    ].map(({ seq }) => seq);
+    return isNamed || held.pins.length > 0;
   }
 
   async #prune(held: HeldLog, beforeMs: number): Promise<void> {
     const { queue, room, store } = this.#setup;
-    const keptFrom = held.keptFrom(this.#pins(held.author, held.log), beforeMs);
+    const keptFrom = held.keptFrom(beforeMs);
     if (keptFrom <= held.firstSeq) return;
     this.#touched.add(held.lineage);
     const before = held.sizeBytes;

@@ -9,8 +9,10 @@ import type { Documents } from "../documents.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";
 import type { Pruning } from "../keep/pruning.ts";
 import type { Shelf } from "../shelf.ts";
+import type { EndedRights } from "./ended-rights.ts";
 import type { Freezes } from "./freezes.ts";
 import { limitLogs, limitOf } from "./log-limits.ts";
+import { pinsOf } from "./pins.ts";
 
 interface LimitsSetup {
   readonly shelf: Shelf;
@@ -18,6 +20,7 @@ interface LimitsSetup {
   readonly documents: Documents;
   readonly pruning: Pruning;
   readonly freezes: Freezes;
+  readonly rights: EndedRights;
 }
 
 export class Limits {
@@ -30,6 +33,7 @@ export class Limits {
   /** Ends a log that comes on the shelf where it has to end now. */
   begin(held: HeldLog, authority: Authority): void {
     held.limit = limitOf(authority, held.author, held.log);
+    held.pins = pinsOf(authority, held.author, held.log);
     held.frozenSeq = this.#setup.freezes.endOf(held, authority);
   }
 
@@ -41,7 +45,7 @@ export class Limits {
 
   /** @returns The lineages in which anything counts or shows otherwise than before. */
   async apply(now: Authority): Promise<Set<LineageName>> {
-    const { shelf, documents, pruning, freezes } = this.#setup;
+    const { shelf, documents, pruning, freezes, rights } = this.#setup;
     const changed = new Set([...limitLogs(shelf, now), ...freezes.apply(shelf.all(), now)]);
     for (const held of changed) {
       documents.forget(held);
@@ -50,6 +54,12 @@ export class Limits {
     }
     const touched = new Set([...changed].map(({ lineage }) => lineage));
     for (const name of touched) await documents.settle(name);
+    for (const held of shelf.all()) {
+      const pins = pinsOf(now, held.author, held.log);
+      if (pins.length + held.pins.length > 0) touched.add(held.lineage);
+      held.pins = pins;
+    }
+    await rights.refresh(now);
     return touched;
   }
 }
