@@ -3,7 +3,6 @@
  * up to the same authority on every node, in every order, after every start.
  */
 import assert from "node:assert/strict";
-import type { Authority } from "../../daemon/core/authority.ts";
 import type { State } from "../../daemon/state/state.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
@@ -20,6 +19,7 @@ import { Founding, testKey } from "../fakes/founding.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { startMember, startState } from "../fakes/state-node.ts";
 import { FakeDisk } from "../fakes/store.ts";
+import { toldBy } from "../fakes/told-authority.ts";
 import { FreeLog } from "../hostile/free-log.ts";
 import { honest, rawUpdate, version } from "../hostile/yjs-attacks.ts";
 import { mutateBytes, mutateValue } from "./mutate.ts";
@@ -128,24 +128,5 @@ function mustBeCanonical(bytes: Uint8Array): void {
 
 function mustAgree(a: State, b: State): void {
   assert.equal(a.replica.statementDigest(), b.replica.statementDigest());
-  assert.equal(plain(a.authority()), plain(b.authority()));
-}
-
-/** Everything that an authority says, in one order. */
-export function plain(authority: Authority): string {
-  return JSON.stringify(sorted(authority));
-}
-
-function sorted(value: unknown): unknown {
-  if (value instanceof Uint8Array) return toHex(value);
-  if (value instanceof Map) return order([...value].map(([key, item]) => [key, sorted(item)]));
-  if (value instanceof Set) return order([...value].map(sorted));
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null)
-    return typeof value === "function" ? null : value;
-  return order(Object.entries(value).map(([key, item]) => [key, sorted(item)]));
-}
-
-function order(items: readonly unknown[]): readonly unknown[] {
-  return items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  assert.equal(toldBy(a.authority()), toldBy(b.authority()));
 }
