@@ -394,7 +394,8 @@ export class State {
     for (const envelope of envelopes) {
       const outcome = await this.#incoming.takeOne(envelope, undefined);
       // A bug of ours: what was taken before it in this write is not to be relied on either.
-      if (outcome.result !== "accepted") throw new TypeError(`own entry ${envelope.id} is unfit`);
+      if (outcome.result !== "accepted" && outcome.result !== "parked")
+        throw new TypeError(`own entry ${envelope.id} is unfit`);
       outcomes.push(outcome);
       entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
     }
@@ -419,12 +420,13 @@ export class State {
   #replaceDisplaced(author: SiteId | undefined): void {
     const own = this.#own;
     if (own === undefined || (author !== undefined && author !== this.siteId)) return;
-    const { rules } = this.#book.authority;
-    if (own.displaced().length === 0 || !this.#book.authority.isMember(this.siteId)) return;
-    if (rules > KNOWN_RULES) return;
-    const replaced = this.#queue.enqueue(() =>
-      this.#takeOwn(own.replaceDisplaced(this.#incoming.lamport.next())),
-    );
+    if (own.displaced().length === 0) return;
+    const replaced = this.#queue.enqueue(() => {
+      const { rules, ...authority } = this.#book.authority;
+      const maySign = rules <= KNOWN_RULES && authority.isMember(this.siteId);
+      if (!maySign || !authority.mayOpenLogs(this.siteId)) return this.#takeOwn([]);
+      return this.#takeOwn(own.replaceDisplaced(this.#incoming.lamport.next()));
+    });
     replaced.catch((error: unknown) => {
       this.#setup.log.error("a displaced log was not replaced", { error: String(error) });
     });
