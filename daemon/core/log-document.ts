@@ -71,6 +71,11 @@ export class LogDocument {
     return this.#updates;
   }
 
+  /** The keys of the last `count` items: those that an update has set. */
+  lastKeys(count: number): readonly string[] {
+    return this.#keys.slice(-count).flatMap((key) => key ?? []);
+  }
+
   /** Applies the next update of the log. After a refusal this document must not be used again. */
   apply(update: Envelope): DocumentRefusal | undefined {
     this.#updates += 1;

@@ -77,7 +77,7 @@ export class Incoming {
         return { publish: nothing, result: kept ? "waiting" : { refused: "E-STATE-FULL" } };
       }
       case "set-aside":
-        return { publish: this.#publishPositions(taken.held), result: "known" };
+        return { publish: this.#positionsAfter(taken.held).publishPositions, result: "known" };
       case "forked": {
         const { publish } = await this.#setup.prove(taken.proof);
         return { publish, result: { refused: "E-STATE-FORK" } };
@@ -95,28 +95,52 @@ export class Incoming {
     envelope: Envelope,
     from: SiteId | undefined,
   ): Outcome<Reception> {
-    const { views, announcer, siteId } = this.#setup;
+    const { book, views, announcer, siteId } = this.#setup;
     const { header, id, bytes, log } = envelope;
     this.lamport.note(header.lamport, header.author === siteId);
     // The next job of this group has to see it already, readers once more when it is durable.
-    views.forget(header.class);
-    const publishPositions = this.#publishPositions(taken.held);
+    const { publishPositions, alone } = this.#positionsAfter(taken.held);
+    const ended = book.authority.endedGrants.some(({ site }) => site === header.author);
+    const forget = forgetting(views, envelope, taken.held, alone && !ended);
+    forget();
     const publish = (): void => {
       publishPositions();
-      views.forget(header.class);
+      forget();
       announcer.tellItem({ kind: "envelope", id, bytes, from, at: { log, seq: header.seq } });
       announcer.noteClass(header.class);
     };
     return { publish, result: taken.kind };
   }
 
-  /** Makes known how far logs count, once that is durable. */
-  #publishPositions({ lineage }: HeldLog): () => void {
+  /** What makes known how far logs count, once that is durable. */
+  #positionsAfter({ lineage }: HeldLog): {
+    readonly publishPositions: () => void;
+    /** No other log of the lineage counts, and no other lineage was touched. */
+    readonly alone: boolean;
+  } {
     const { shelf, positions, pruning } = this.#setup;
     const touched = pruning.takeTouched().add(lineage);
     const now = [...touched].map((name) => [name, positionsOf(shelf, name)] as const);
-    return () => {
+    const publishPositions = (): void => {
       for (const [name, counting] of now) positions.set(name, counting);
     };
+    return { publishPositions, alone: touched.size === 1 && shelf.counting(lineage).length === 1 };
   }
+}
+
+/**
+ * An update of the only log of its lineage changes the records that it sets. Anything else may
+ * change which logs count, and an entry of a site that lost a right what shows of it.
+ */
+function forgetting(
+  views: ViewCache,
+  { header }: Envelope,
+  { document, frozenSeq }: HeldLog,
+  isPlain: boolean,
+): () => void {
+  const { class: name, author, kind, clockBefore, clockAfter } = header;
+  const isCurrent = document?.clock === clockAfter && frozenSeq === undefined;
+  if (kind !== "UPD" || !isPlain || !isCurrent) return () => views.forget(name);
+  const keys = clockAfter > clockBefore ? document.lastKeys(clockAfter - clockBefore) : [];
+  return () => views.forgetRecords(name, author, keys);
 }

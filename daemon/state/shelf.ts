@@ -128,6 +128,17 @@ export class Shelf {
     return all;
   }
 
+  /** The same of one record: under this key, of all authors or of one. */
+  candidatesOf(recordClass: ClassName, key: string, author: SiteId | undefined): Candidate[] {
+    return this.lineagesOf(recordClass, author).flatMap((name) =>
+      this.speaking(name, "shown").flatMap(({ held, takenUp }) => {
+        const version = documentOf(held, "shown")?.records.get(key);
+        const isShown = version !== undefined && isBehind(version, takenUp);
+        return isShown ? [candidateOf(held, key, version)] : [];
+      }),
+    );
+  }
+
   /** All lineages of an author. */
   lineagesBy(author: SiteId): LineageName[] {
     return [...this.#lineages.keys()].filter((name) => name.includes(`/${author}/`));

@@ -2,23 +2,54 @@
  * Keeps the merged view of each class until something in it changes.
  */
 import type { Authority } from "../core/authority.ts";
-import { mergeClass, viewHash, type ClassView } from "../core/merge.ts";
+import {
+  isOf,
+  mergeAgain,
+  mergeClass,
+  viewHash,
+  type Candidate,
+  type ClassView,
+  type RecordName,
+} from "../core/merge.ts";
 import type { ConflictedRecord, View, ViewEntry } from "../core/view.ts";
-import { RECORD_CLASSES, type ClassName, type RecordClass } from "../../protocol/record-class.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import {
+  isSharedClass,
+  RECORD_CLASSES,
+  type ClassName,
+  type RecordClass,
+} from "../../protocol/record-class.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
 import type { Shelf } from "./shelf.ts";
 
+/** When more records than this have changed, all are merged again. */
+const MAX_CHANGED = 2000;
+
 export class ViewCache {
   readonly #classes = new Map<ClassName, ClassView>();
+  /** Records of kept classes that have changed since, by what groups their versions. */
+  readonly #changed = new Map<ClassName, Map<string, RecordName>>();
   #view: View | undefined;
+
+  /** Records that this author has written are to be merged again. */
+  forgetRecords(name: ClassName, author: SiteId, keys: Iterable<string>): void {
+    const changed = this.#changed.get(name) ?? new Map<string, RecordName>();
+    this.#changed.set(name, changed);
+    const owner = isSharedClass(name) ? undefined : author;
+    for (const key of keys) changed.set(`${owner ?? ""}${key}`, { key, author: owner });
+    if (changed.size > MAX_CHANGED) this.forget(name);
+    this.#view = undefined;
+  }
 
   forget(name: ClassName): void {
     this.#classes.delete(name);
+    this.#changed.delete(name);
     this.#view = undefined;
   }
 
   forgetAll(): void {
     this.#classes.clear();
+    this.#changed.clear();
     this.#view = undefined;
   }
 
@@ -36,23 +67,34 @@ export class ViewCache {
     authority: Authority,
   ): ClassView {
     const known = this.#classes.get(recordClass);
-    if (known !== undefined) return known;
-    const valid = shelf
-      .candidates(recordClass)
-      .filter(({ author, key }) => authority.mayWrite(author, recordClass, key));
-    const merged = mergeClass(recordClass, [...valid, ...rights.candidates(recordClass)]);
+    const changed = this.#changed.get(recordClass);
+    if (known !== undefined && changed === undefined) return known;
+    const valid = (candidates: readonly Candidate[]): Candidate[] =>
+      candidates.filter(({ author, key }) => authority.mayWrite(author, recordClass, key));
+    const ended = rights.candidates(recordClass);
+    const of = (name: RecordName): Candidate[] => [
+      ...valid(shelf.candidatesOf(recordClass, name.key, name.author)),
+      ...ended.filter(({ key, author }) => isOf(name, key, author)),
+    ];
+    const merged =
+      known === undefined || changed === undefined
+        ? mergeClass(recordClass, [...valid(shelf.candidates(recordClass)), ...ended])
+        : mergeAgain(recordClass, known, changed.values(), of);
     this.#classes.set(recordClass, merged);
+    this.#changed.delete(recordClass);
     return merged;
   }
 }
 
 class MergedView implements View {
-  readonly hash: string;
   readonly #classes: ReadonlyMap<RecordClass, ClassView>;
 
   constructor(classes: ReadonlyMap<RecordClass, ClassView>) {
     this.#classes = classes;
-    this.hash = viewHash([...classes.values()].map(({ hash }) => hash));
+  }
+
+  get hash(): string {
+    return viewHash([...this.#classes.values()].map(({ hash }) => hash));
   }
 
   entries(recordClass: RecordClass, keyPrefix = ""): readonly ViewEntry[] {
