@@ -2,6 +2,7 @@
 import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
 import type { OperatorId, SiteId } from "../../protocol/ids.ts";
 import { RECORD_CLASSES } from "../../protocol/record-class.ts";
+import { isChained } from "../../protocol/statement.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import type { Authority } from "../core/authority.ts";
 import type { MemberFacts, StateFacts } from "../core/status-members.ts";
@@ -39,7 +40,7 @@ export function memberFacts(state: State): MemberFacts {
         .filter((each) => each.key === key)
         .map(({ by }) => nameOf(authority, by))
         .join(", "),
-      parked: 0,
+      parked: parkedEntries(state, key),
     })),
     forkedSigners: [...new Set(forks.map(({ by }) => nameOf(authority, by)))],
     unknownRules: authority.rules > KNOWN_RULES ? authority.rules : undefined,
@@ -51,16 +52,32 @@ export function memberFacts(state: State): MemberFacts {
 export function stateFacts(state: State): StateFacts {
   const authority = state.authority();
   const view = state.view();
+  const { doubled, forked, overQuota, quarantined } = state.troubles();
   const namesOf = (sites: Iterable<SiteId>): string[] => [
     ...new Set([...sites].map((site) => nameOf(authority, site))),
   ];
   return {
-    doubled: namesOf(state.doubledSites()),
-    forked: namesOf([...authority.forkedLogs.values()].map(({ author }) => author)),
-    overQuota: [],
-    quarantined: 0,
+    doubled: namesOf(doubled),
+    forked: namesOf(forked.map(({ site }) => site)),
+    overQuota: namesOf(overQuota),
+    quarantined,
     conflicts: RECORD_CLASSES.reduce((sum, each) => sum + view.conflicts(each).length, 0),
   };
+}
+
+/** Entries of a suspended site that are not shown, or statements of an operator without effect. */
+function parkedEntries(state: State, key: SiteId | OperatorId): number {
+  const entries = state
+    .parked()
+    .filter(({ site }) => site === key)
+    .reduce((sum, { seq, shownSeq }) => sum + seq - shownSeq, 0);
+  const { idle } = state.authority();
+  const statements = state
+    .statements()
+    .filter(
+      ({ id, body }) => isChained(body) && body.by === key && idle.get(id)?.startsWith("parked"),
+    );
+  return entries + statements.length;
 }
 
 function nameOf(authority: Authority, key: SignerId | SiteId): string {
