@@ -116,19 +116,29 @@ export function effectWords({ kept, cut, firstCutAtMs, records }: CutEffect): st
   }
   const since =
     firstCutAtMs === null ? "" : `, the first of ${formatTime(firstCutAtMs)} by its clock`;
-  const named = records.slice(0, NAMED_RECORDS).map((each) => `${each.class} ${each.key}`);
-  const more = records.length - named.length;
   return [
     ...labelled("Stays", count(kept, "entry")),
     ...labelled("Is cut", `${count(cut, "entry")}${since}`),
-    ...labelled(
-      "Records",
-      records.length === 0
-        ? "none that is shown now changes"
-        : `${records.length} vanish, or return to what they were before: ${named.join(", ")}` +
-            (more > 0 ? ` and ${more} more` : ""),
-    ),
+    ...(records.length === 0 ? labelled("Records", "none that is shown now changes") : []),
+    ...recordWords("Vanish", records, "vanishes"),
+    ...recordWords("Return", records, "returns"),
   ];
+}
+
+function recordWords(
+  label: string,
+  records: CutEffect["records"],
+  effect: CutEffect["records"][number]["effect"],
+): string[] {
+  const names = records
+    .filter((each) => each.effect === effect)
+    .map((each) => `${each.class} ${each.key}`);
+  if (names.length === 0) return [];
+  const more = names.length - NAMED_RECORDS;
+  const shown = names.slice(0, NAMED_RECORDS).join(", ");
+  const amount = names.length === 1 ? "1 record" : `${names.length} records`;
+  const how = effect === "vanishes" ? "" : " to what was there before";
+  return labelled(label, `${amount}${how}: ${shown}${more > 0 ? ` and ${more} more` : ""}`);
 }
 
 export interface Outcome {

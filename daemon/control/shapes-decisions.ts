@@ -46,8 +46,10 @@ const effect = z.object({
   cut: count,
   /** When the first of those was written, by the site's own clock. */
   firstCutAtMs: z.number().nullable(),
-  /** Records that show a version from behind: they vanish, or return to what was before. */
-  records: z.array(z.object({ class: z.string(), key: z.string() })),
+  /** Records that would be shown otherwise: not at all, or as they were before. */
+  records: z.array(
+    z.object({ class: z.string(), key: z.string(), effect: z.enum(["vanishes", "returns"]) }),
+  ),
 });
 export type CutEffect = z.infer<typeof effect>;
 

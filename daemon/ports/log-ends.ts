@@ -2,7 +2,7 @@
 import { readEnvelope } from "../../protocol/envelope.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
 import type { LogHead } from "../../protocol/log-head.ts";
-import { RECORD_CLASSES, type ClassName } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/record-class.ts";
 import type { CutEffect, EffectRequest, EndsRequest } from "../control/shapes-decisions.ts";
 import type { State } from "../state/state.ts";
 
@@ -23,7 +23,7 @@ export async function cutEffect(
     classes,
     logs: ends,
   }: Pick<EffectRequest, "site" | "classes"> & {
-    readonly logs: readonly { readonly log: string; readonly seq: number }[];
+    readonly logs: readonly { readonly log: string; readonly seq: number; readonly head: string }[];
   },
 ): Promise<CutEffect> {
   const endOf = new Map(ends.map(({ log, seq }) => [log, seq]));
@@ -38,14 +38,11 @@ export async function cutEffect(
     const atMs = await writtenAtMs(state, log, end + 1);
     if (atMs !== null && atMs < (firstCutAtMs ?? Infinity)) firstCutAtMs = atMs;
   }
-  const view = state.view();
-  const records = RECORD_CLASSES.filter((each) => classes?.includes(each) ?? true).flatMap(
-    (recordClass) =>
-      view
-        .entries(recordClass)
-        .filter(({ author, log, seq }) => author === site && seq > (endOf.get(log) ?? 0))
-        .map(({ key }) => ({ class: recordClass, key })),
-  );
+  const records = await state.previewCut({
+    site: site as SiteId,
+    classes: classes === null ? undefined : (classes as readonly ClassName[]),
+    ends: ends as readonly LogHead[],
+  });
   return { kept, cut, firstCutAtMs, records: records.slice(0, MAX_RECORDS) };
 }
 

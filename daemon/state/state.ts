@@ -44,6 +44,7 @@ import { EndedRights } from "./limits/ended-rights.ts";
 import { Freezes } from "./limits/freezes.ts";
 import { ForkWatch } from "./limits/fork-watch.ts";
 import { Limits } from "./limits/limits.ts";
+import { previewCut, type ChangedRecord, type CutRequest } from "./limits/preview.ts";
 import { loadLogs } from "./load.ts";
 import { OwnLogs } from "./own-logs.ts";
 import { Positions, positionsOf, type LogFact } from "./positions.ts";
@@ -267,6 +268,16 @@ export class State {
    */
   cutoffs(site: SiteId, request: CutoffRequest = {}): readonly LogHead[] {
     return cutoffsOf(this.#shelf, site, request);
+  }
+
+  /** Which records would be shown otherwise if the logs of a site ended at these heads. */
+  previewCut(request: CutRequest): Promise<readonly ChangedRecord[]> {
+    const shelf = this.#shelf;
+    return this.#queue.enqueue(async () => {
+      const held = { shelf, documents: this.#documents, rights: this.#rights };
+      const now = { authority: this.authority(), view: this.view() };
+      return { publish: () => {}, result: await previewCut({ ...held, ...now }, request) };
+    });
   }
 
   /** What is stored of suspended sites and not shown. */

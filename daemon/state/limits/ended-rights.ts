@@ -11,7 +11,8 @@ import type { Authority, EndedGrant, LogEnd } from "../../core/authority.ts";
 import type { Candidate } from "../../core/merge.ts";
 import type { Documents } from "../documents.ts";
 import type { HeldLog } from "../held-log.ts";
-import { candidateOf, isBehind, judgeLogs, type Shelf } from "../shelf.ts";
+import type { Shelf } from "../shelf.ts";
+import { stoodAt } from "./stood-at.ts";
 
 /** The keys that one ended right, or several, let a site write. */
 interface Section {
@@ -67,7 +68,7 @@ export class EndedRights {
     const starts = new Set(sections.map(({ start }) => start));
     const shown: Candidate[] = [];
     for (const section of sections) {
-      for (const candidate of await this.#stood(of, section)) {
+      for (const candidate of await stoodAt(this.#shelf, this.#documents, of, section.heads)) {
         const start = candidate.key.split("/", 1)[0] ?? "";
         const isOfSection = section.start === null ? !starts.has(start) : start === section.start;
         if (isOfSection && !authority.mayWrite(site, recordClass, candidate.key)) {
@@ -76,22 +77,6 @@ export class EndedRights {
       }
     }
     this.#shown.set(`${site} ${recordClass}`, shown);
-  }
-
-  /** All versions that counted when the logs of a class stood at these heads. */
-  async #stood({ site, class: name }: EndedGrant, { heads }: Section): Promise<Candidate[]> {
-    const stood: Candidate[] = [];
-    for (const lineage of this.#shelf.lineagesOf(name, site)) {
-      const endOf = (held: HeldLog): number => endAt(held, heads.get(held.log));
-      const { speaking } = judgeLogs(this.#shelf.lineage(lineage), endOf);
-      for (const { held, takenUp } of speaking) {
-        const document = await this.#documents.at(held, endOf(held));
-        for (const [key, version] of document?.records ?? []) {
-          if (isBehind(version, takenUp)) stood.push(candidateOf(held, key, version));
-        }
-      }
-    }
-    return stood;
   }
 }
 
@@ -112,11 +97,4 @@ function highest(grants: readonly EndedGrant[]): Map<LogId, LogEnd> {
     if (end.seq > (all.get(log)?.seq ?? 0)) all.set(log, end);
   }
   return all;
-}
-
-/** The last entry of a log at or before a head; none when another branch is held. */
-function endAt(held: HeldLog, head: LogEnd | undefined): number {
-  if (head === undefined) return 0;
-  if (held.shownSeq < head.seq) return held.shownSeq;
-  return held.idAt(head.seq) === head.head ? head.seq : 0;
 }
