@@ -15,7 +15,7 @@ import {
   type EnvelopeHeader,
   type Retirement,
 } from "../../protocol/envelope.ts";
-import type { EnvelopeId, LogId, MeshId, SiteId } from "../../protocol/ids.ts";
+import type { EnvelopeId, LogId, MeshId, SiteId, StatementId } from "../../protocol/ids.ts";
 import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
 import { versionId, type RecordVersion } from "../../protocol/record-version.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
@@ -60,6 +60,8 @@ export interface OwnLogsSetup {
   readonly meshId: MeshId;
   readonly clock: Clock;
   readonly shelf: Shelf;
+  /** The epoch that this site acts under. */
+  readonly epoch: () => StatementId | MeshId;
 }
 
 /** New versions of one class; each key at most once. */
@@ -273,7 +275,7 @@ export class OwnLogs {
       salt: open.salt,
       seq: open.seq + 1,
       prev: open.head,
-      authority: meshId,
+      authority: this.#setup.epoch(),
       wallMs: Math.max(0, Math.trunc(clock.wallMs())),
       ...fields,
       retires: [...fields.retires],

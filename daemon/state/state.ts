@@ -420,7 +420,9 @@ export class State {
     if (meshId === undefined) throw noMesh();
     if (this.#book.authority.rules > KNOWN_RULES) throw laterRules(this.#book.authority.rules);
     const { siteKey, clock } = this.#setup;
-    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf: this.#shelf });
+    const shelf = this.#shelf;
+    const epoch = (): StatementId | MeshId => this.#book.authority.epoch.ids[0] ?? meshId;
+    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf, epoch });
     return this.#own;
   }
 
