@@ -1,6 +1,7 @@
 /**
  * What a node has of one log, how much of it counts, and the document that comes of it.
  */
+import { roomOf } from "./keep/author-room.ts";
 import type { SnapshotWord } from "../core/lineage.ts";
 import type { LogDocument } from "../core/log-document.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
@@ -57,7 +58,7 @@ export class HeldLog {
   frozenDocument: LogDocument | undefined;
   /** An entry that its author signed and that is unfit: nothing else is taken at its place. */
   unfit: { readonly seq: number; readonly id: EnvelopeId; readonly signed: Uint8Array } | undefined;
-  /** Bytes in the store. */
+  /** What it takes of its author's room. */
   sizeBytes = 0;
   readonly #entries = new Map<number, HeldEntry>();
   /** Ascending: entries arrive in order. */
@@ -78,7 +79,7 @@ export class HeldLog {
   /** Notes the next entry as held. */
   append({ id, header, bytes }: Envelope, receivedMs: number): void {
     const { seq, lamport, wallMs } = header;
-    const sizeBytes = bytes.length;
+    const sizeBytes = roomOf({ header, bytes });
     this.#entries.set(seq, { id, lamport, wallMs, sizeBytes });
     if (header.kind === "SNAP") this.#snapshots.push({ seq, id, word: wordOf(header), receivedMs });
     if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(seq);

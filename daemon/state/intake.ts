@@ -17,7 +17,7 @@ import { noLongerShut } from "./build-at-start.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Documents } from "./documents.ts";
 import { HeldLog, wordOf } from "./held-log.ts";
-import type { AuthorRoom } from "./keep/author-room.ts";
+import { roomOf, type AuthorRoom } from "./keep/author-room.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
 import { entryKey, receivedKey } from "./keys.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
@@ -180,10 +180,12 @@ export class Intake {
     return "counts";
   }
 
-  async #hasRoom({ header: { author }, bytes }: Envelope): Promise<boolean> {
+  async #hasRoom(envelope: Envelope): Promise<boolean> {
     const { room, pruning } = this.#setup;
-    if (!room.fits(author, bytes.length)) await pruning.press(author);
-    const fits = room.fits(author, bytes.length);
+    const { author } = envelope.header;
+    const sizeBytes = roomOf(envelope);
+    if (!room.fits(author, sizeBytes)) await pruning.press(author);
+    const fits = room.fits(author, sizeBytes);
     room.noteFull(author, !fits);
     return fits;
   }
@@ -203,7 +205,7 @@ export class Intake {
     const receivedMs = clock.wallMs();
     if (shelf.get(log) === undefined) shelf.add(held);
     held.append(envelope, receivedMs);
-    room.note(held.author, bytes.length);
+    room.note(held.author, roomOf(envelope));
     queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
     if (header.kind !== "SNAP") {
       shelf.noteUpdate(held);

@@ -26,7 +26,7 @@ export interface Troubles {
   readonly doubled: readonly SiteId[];
   /** Sites whose room here is full: newer entries of theirs are refused by this node. */
   readonly overQuota: readonly SiteId[];
-  /** Unfit entries that are kept as evidence, or that ended this process. */
+  /** Unfit entries that are kept as evidence or ended this process, and logs that ended its starts. */
   readonly quarantined: number;
   /** The mesh goes by rules that this version does not know: it stores and shows, and signs nothing. */
   readonly rulesUnknown: boolean;
@@ -56,7 +56,7 @@ export function troublesOf(authority: Authority, self: SiteId, kept: KeptFacts):
     forked: [...authority.forkedLogs].map(named).toSorted((a, b) => (a.log < b.log ? -1 : 1)),
     doubled: [...kept.shelf.doubled()].toSorted(),
     overQuota: [...kept.room.full()].toSorted(),
-    quarantined: kept.quarantine.size,
+    quarantined: kept.quarantine.size + [...kept.shelf.all()].filter(({ isShut }) => isShut).length,
     rulesUnknown: authority.rules > KNOWN_RULES,
     selfEnded: authority.endedSites.get(self)?.ended,
   };
