@@ -86,17 +86,34 @@ export async function signPlan(
 export async function handOver(
   context: CliContext,
   statements: readonly SignedStatement[],
-): Promise<{ readonly added: number }> {
+): Promise<void> {
+  const { notTaken } = await offer(context, statements);
+  const [first] = notTaken;
+  if (first !== undefined) throw noEffect(first.reason);
+}
+
+/** As {@link handOver}; what the daemon does not take is named instead. */
+export async function offer(
+  context: CliContext,
+  statements: readonly SignedStatement[],
+): Promise<{
+  readonly added: number;
+  readonly notTaken: readonly { readonly id: string; readonly reason: string }[];
+}> {
   let added = 0;
+  const refused: { id: string; reason: string }[] = [];
+  const waiting = new Set<string>();
   for (const batch of batches(statements)) {
     const body = { statements: batch.map(toBase64) };
     const answer = await context.client.post("/v1/decisions", body, addAnswerShape);
     added += answer.added.length;
-    const [refused] = answer.refused;
-    if (refused !== undefined) throw noEffect(refused.reason);
-    if (answer.waiting.length > 0) throw noEffect("a statement before it is not known here");
+    refused.push(...answer.refused);
+    for (const id of answer.waiting) waiting.add(id);
+    // What came later may have been waited for.
+    for (const id of answer.added) waiting.delete(id);
   }
-  return { added };
+  const reason = "a statement before it is not known here";
+  return { added, notTaken: [...refused, ...[...waiting].map((id) => ({ id, reason }))] };
 }
 
 const MAX_BATCH = 64;

@@ -17,7 +17,7 @@ import type { StatementId } from "../../protocol/ids.ts";
 import { compareStatements } from "../core/decisions.ts";
 import type { Proposal } from "../core/authority.ts";
 import { help, type CliContext } from "./context.ts";
-import { handOver, noEffect, signPlan, type Decided } from "./decide.ts";
+import { handOver, noEffect, offer, signPlan, type Decided } from "./decide.ts";
 import { withSignerOptions, type SignerOptions } from "./decision-signer.ts";
 import { endedName, epochWords, labelled, outcomeOf, type Effects } from "./epoch-text.ts";
 import { CommandError, UsageError } from "./exit.ts";
@@ -203,7 +203,12 @@ async function addFile(context: CliContext, file: string): Promise<void> {
   }
   const known = new Set(before.statements.map(({ id }) => id));
   const fresh = statements.filter(({ id }) => !known.has(id)).toSorted(compareStatements);
-  const { added } = await handOver(context, fresh);
+  const { added, notTaken } = await offer(context, fresh);
+  const [first] = notTaken;
+  // Of a whole proposal this node may lack room for something that nobody asks about.
+  if (first !== undefined && (asks === null || notTaken.some(({ id }) => id === asks))) {
+    throw noEffect(first.reason);
+  }
   const after = await knownHere(context);
   const epochs = new Set<StatementId>(asks === null ? [] : [asks]);
   for (const { id, body } of statements) {
