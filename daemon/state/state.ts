@@ -90,6 +90,8 @@ export interface StateSetup {
   readonly clock: Clock;
   readonly log: Logger;
   readonly siteKey: SigningKey;
+  /** What the store takes of one author. Default: 256 MiB. */
+  readonly authorRoomBytes?: number;
 }
 
 export class State {
@@ -144,7 +146,7 @@ export class State {
     const refusals = new RefusalLog(log, clock, authority);
     const flush = (): Promise<void> => queue.flush();
     const documents = new Documents(store, shelf, flush);
-    const room = new AuthorRoom();
+    const room = new AuthorRoom(setup.authorRoomBytes);
     const pruning = new Pruning({ store, shelf, room, clock, queue });
     const forks = new ForkWatch(store, flush);
     const rights = new EndedRights(shelf, documents);

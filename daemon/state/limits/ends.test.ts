@@ -167,6 +167,31 @@ test("a right that is taken back leaves what its logs held then, and nothing lat
   assert.equal(late.view().get("zone", A)?.value, "new");
 });
 
+test("what a contested epoch cut counts again when the other one is chosen", async () => {
+  const founding = founded();
+  const log = new ForkingLog(founding.meshId, testKey("thief"), { class: "zone" });
+  const entries = [log.snapshot(), log.update({ [A]: "early" }), log.update({ [B]: "later" })];
+  const disk = new FakeDisk();
+  const quimper = await startMember("quimper", founding.statements, disk);
+  for (const { bytes } of entries) await quimper.replica.receiveEnvelope(bytes, thief);
+  const { hash } = quimper.view();
+  const digest = quimper.replica.stateDigest();
+  const head = entries[1]?.id;
+  assert.ok(head);
+  const parents = [founding.meshId];
+  founding.epoch({ parents, revokes: [{ site: thief, logs: [{ log: log.log, seq: 2, head }] }] });
+  const other = founding.epoch({ parents, features: ["other"] });
+  await quimper.addStatements(founding.statements);
+  assert.equal(quimper.authority().epoch.contested, true);
+  assert.deepEqual(zone(quimper), { [A]: "early" });
+  for (const name of ["brest", "thief"]) founding.ack(other, testKey(name));
+  await quimper.addStatements(founding.statements);
+  assert.equal(quimper.authority().epoch.contested, false);
+  assert.equal(quimper.view().hash, hash);
+  assert.equal(quimper.replica.stateDigest(), digest);
+  assert.equal((await startState("quimper", disk)).view().hash, hash);
+});
+
 /** Statements and entries of a mesh in trouble, few enough for any order. */
 function troubled(): { statements: SignedStatement[]; items: (SignedStatement | Uint8Array)[] } {
   const founding = founded();

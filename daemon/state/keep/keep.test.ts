@@ -1,0 +1,107 @@
+/** How much is kept, and for how long. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeTime } from "../../../test-mesh/fakes/clock.ts";
+import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
+import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
+import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
+import type { Envelope } from "../../../protocol/envelope.ts";
+import { silentLogger } from "../../observe/log.ts";
+import { State } from "../state.ts";
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+function founded(): Founding {
+  const founding = new Founding("keep");
+  for (const name of ["quimper", "thief"]) founding.enrol(name);
+  return founding;
+}
+
+async function start(
+  founding: Founding,
+  options: { readonly wallOffsetMs?: number; readonly authorRoomBytes?: number } = {},
+  disk = new FakeDisk(),
+): Promise<{ state: State; time: FakeTime; disk: FakeDisk }> {
+  const { wallOffsetMs = 0, ...more } = options;
+  const time = new FakeTime(1);
+  const clock = time.clock(wallOffsetMs);
+  const siteKey = testKey("quimper");
+  const state = await State.open({
+    store: disk.open(),
+    clock,
+    log: silentLogger,
+    siteKey,
+    ...more,
+  });
+  await state.addStatements(founding.statements);
+  return { state, time, disk };
+}
+
+async function take(state: State, entries: readonly Envelope[]): Promise<unknown[]> {
+  const results: unknown[] = [];
+  for (const { bytes } of entries) {
+    results.push(await state.replica.receiveEnvelope(bytes, state.siteId));
+  }
+  return results;
+}
+
+function storedBytes(disk: FakeDisk): number {
+  return [...disk.content]
+    .filter(([key]) => key.startsWith("entry/") || key.startsWith("header/"))
+    .reduce((sum, [, bytes]) => sum + bytes.length, 0);
+}
+
+test("a flooding author fills its own room, and what may go makes place first", async () => {
+  const founding = founded();
+  const authorRoomBytes = 40_000;
+  const { state, disk } = await start(founding, { authorRoomBytes });
+  const log = new ForkingLog(founding.meshId, testKey("thief"), {});
+  await take(state, [log.snapshot()]);
+  let refused = 0;
+  for (let round = 0; round < 30; round++) {
+    const [taken] = await take(state, [log.update({ a: `${round} ${"x".repeat(2000)}` })]);
+    if (taken === "accepted") continue;
+    assert.deepEqual(taken, { refused: "E-STATE-FULL" });
+    refused += 1;
+    break;
+  }
+  assert.equal(refused, 1);
+  assert.deepEqual(state.troubles().overQuota, [log.author]);
+  assert.ok(storedBytes(disk) < authorRoomBytes + 4096);
+  await state.write([{ class: "note", key: "mine", value: "is not in the way" }]);
+  // With snapshots in between, what they cover goes at once; only their headers stay.
+  const room = { authorRoomBytes: 2 * authorRoomBytes };
+  const { state: other, disk: small } = await start(founding, room);
+  const steady = new ForkingLog(founding.meshId, testKey("thief"), {});
+  for (let round = 0; round < 60; round++) {
+    const entries = [steady.snapshot(), steady.update({ a: `${round} ${"x".repeat(2000)}` })];
+    assert.deepEqual(await take(other, entries), ["accepted", "accepted"]);
+  }
+  assert.deepEqual(other.troubles().overQuota, []);
+  assert.ok(storedBytes(small) < 2 * authorRoomBytes + 4096);
+});
+
+test("clocks ten years off, of authors and of nodes, change neither view nor digest", async () => {
+  const founding = founded();
+  const offsets = [0, -10 * YEAR_MS, 10 * YEAR_MS];
+  const log = new ForkingLog(founding.meshId, testKey("thief"), {});
+  const entries: Envelope[] = [];
+  for (let round = 0; round < 6; round++) {
+    const wallMs = (round % 3) * 10 * YEAR_MS;
+    entries.push(log.snapshot({ wallMs }), log.update({ [`k${round}`]: "v" }, { wallMs }));
+  }
+  const seen = new Set<string>();
+  for (const wallOffsetMs of offsets) {
+    const { state, time, disk } = await start(founding, { wallOffsetMs });
+    for (const entry of entries) {
+      await take(state, [entry]);
+      await time.advance(40 * 24 * 3600 * 1000);
+    }
+    seen.add(`${state.view().hash} ${state.replica.stateDigest()}`);
+    for (const again of offsets) {
+      const { state: later } = await start(founding, { wallOffsetMs: again }, disk);
+      seen.add(`${later.view().hash} ${later.replica.stateDigest()}`);
+    }
+  }
+  assert.equal(seen.size, 1);
+});
