@@ -5,23 +5,20 @@
 import assert from "node:assert/strict";
 import type { State } from "../../daemon/state/state.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
 import { toHex } from "../../protocol/ids.ts";
 import { sign, type SigningKey } from "../../protocol/signature.ts";
-import { encodeSignedHeader } from "../../protocol/signed-header.ts";
 import {
   decodeStatement,
   encodeStatement,
   StatementError,
   type SignedStatement,
 } from "../../protocol/statement.ts";
-import { Founding, testKey } from "../fakes/founding.ts";
+import { everyKind } from "../fakes/every-kind.ts";
+import { testKey } from "../fakes/founding.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { startMember, startState } from "../fakes/state-node.ts";
 import { FakeDisk } from "../fakes/store.ts";
 import { toldBy } from "../fakes/told-authority.ts";
-import { FreeLog } from "../hostile/free-log.ts";
-import { honest, rawUpdate, version } from "../hostile/yjs-attacks.ts";
 import { mutateBytes, mutateValue } from "./mutate.ts";
 import type { Tally } from "./tally.ts";
 
@@ -34,7 +31,7 @@ const SITES = ["quimper", "brest", "rennes"].map(testKey);
 const KEYS = [...OPERATORS, ...SITES, testKey("owner coop"), testKey("coop anew")];
 
 export async function fuzzStatements(random: SeededRandom, tally: Tally): Promise<void> {
-  const founding = everyKind();
+  const founding = everyKind("fuzz");
   const disk = new FakeDisk();
   const state = await startMember("quimper", founding.statements.slice(0, 1), disk);
   const sound = founding.statements.map(encodeStatement);
@@ -55,46 +52,6 @@ export async function fuzzStatements(random: SeededRandom, tally: Tally): Promis
   // What a suspended operator signed counts where it came before the suspension did.
   if (state.authority().suspensions.length === 0) mustAgree(fresh, state);
   assert.equal(fresh.replica.statementDigest(), state.replica.statementDigest());
-}
-
-/** A mesh in which each kind of statement stands. */
-function everyKind(): Founding {
-  const recovery = { keys: [testKey("paper")], threshold: 1 };
-  const founding = new Founding("fuzz", OPERATORS, undefined, recovery);
-  const [ann, bob] = OPERATORS;
-  assert.ok(ann !== undefined && bob !== undefined);
-  const [quimper, brest, rennes] = ["quimper", "brest", "rennes"].map((name) =>
-    founding.enrol(name),
-  );
-  assert.ok(quimper !== undefined && brest !== undefined && rennes !== undefined);
-  const grant = founding.grant(quimper, "zone", "bzh.example");
-  founding.grant(brest, "policy", null, bob);
-  founding.own("coop");
-  founding.delegate("coop", quimper);
-  founding.replaceOwner("coop", testKey("coop anew"), bob);
-  const suspension = founding.suspend(brest, bob);
-  founding.unsuspend([suspension], ann);
-  founding.ungrant([grant]);
-  const epoch = founding.epoch({ features: ["metrics"], rules: 1 });
-  founding.vote(epoch, bob);
-  for (const site of SITES) founding.ack(epoch, site);
-  founding.leave(testKey("rennes"));
-  founding.forkProof(...fork(founding));
-  return founding;
-}
-
-function fork(founding: Founding): [Uint8Array, Uint8Array] {
-  const log = new FreeLog(testKey("brest"), founding.meshId, "forked");
-  log.snapshot();
-  const { clientId: client, clock } = log;
-  const other = rawUpdate({ client, clock, items: [{ value: version("other") }] });
-  const entries = [log.sign({ bytes: other, clockAfter: 1 }), log.update(honest("k", "one"))];
-  const [one, two] = entries.map(({ bytes }) => {
-    const { headerBytes, signature } = readEnvelope(bytes);
-    return encodeSignedHeader(headerBytes, signature);
-  });
-  assert.ok(one !== undefined && two !== undefined);
-  return [one, two];
 }
 
 /** A body with something changed in it, signed by whom it then names if that key is here. */
