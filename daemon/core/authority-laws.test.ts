@@ -8,20 +8,33 @@ import fc from "fast-check";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { effectOf, toldBy } from "../../test-mesh/fakes/told-authority.ts";
 import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
-import { idOf, type SetId, type SiteId, type StatementId } from "../../protocol/ids.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import {
+  idOf,
+  type OwnerId,
+  type PeerKey,
+  type SetId,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
+import { signOwnerClaim } from "../../protocol/owner-statement.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
+import { signStatement, type SignedStatement } from "../../protocol/statement.ts";
 import { authorize } from "./authorize.ts";
 import type { Authority } from "./authority.ts";
 import { StatementSet } from "./statement-set.ts";
 
-const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => testKey(`operator ${name}`));
-assert.ok(a && b && c && d);
+const [a, b, c, d] = [
+  testKey("operator a"),
+  testKey("operator b"),
+  testKey("operator c"),
+  testKey("operator d"),
+];
 const operators = [a, b, c, d];
 const paper = testKey("paper");
 const SET = "00112233445566778899aabbccddeeff" as SetId;
 
 function mesh(): Founding {
-  return new Founding("laws", [a ?? paper, b ?? paper, c ?? paper], DEFAULT_LIMITS, {
+  return new Founding("laws", [a, b, c], DEFAULT_LIMITS, {
     keys: [paper],
     threshold: 1,
   });
@@ -123,7 +136,7 @@ function play(drawn: readonly Step[]): Founding {
   const founding = mesh();
   const names = ["s1", "s2", "s3"];
   for (const name of names) founding.enrol(name);
-  founding.enrol("s4", { by: c ?? paper });
+  founding.enrol("s4", { by: c });
   const epochs: StatementId[] = [];
   for (const [what, who, which, mask, voters] of drawn) {
     const by = operators[who] ?? paper;
@@ -285,4 +298,25 @@ test("an owner's old key counts up to where its successor took over", () => {
   thief.replaceOwner("coop", testKey("thief"), b);
   const both = authorize(new Set([...founding.statements, ...thief.statements]));
   assert.equal(both.owners.get(owner)?.sign, idOf(fresh.publicKey));
+  // Nor does a key that was replaced give the owner away, wherever it claims to go on from.
+  const claim = signOwnerClaim([testKey("thief"), old], {
+    mesh: founding.meshId,
+    owner,
+    sign: idOf<OwnerId>(testKey("thief").publicKey),
+    box: new Uint8Array(32),
+    recovery: idOf<PeerKey>(testKey("recovery coop").publicKey),
+    name: "coop",
+    org: "",
+    country: "",
+    ...placeAfter(founding, fresh),
+  });
+  const head = { ...founding.next(b), kind: "OWNER" } as const;
+  const theft = signStatement({ ...head, ...claim }, [b]);
+  const robbed = authorize([...founding.statements, theft]);
+  assert.equal(robbed.owners.get(owner)?.sign, idOf(fresh.publicKey));
 });
+
+function placeAfter(founding: Founding, key: SigningKey) {
+  const { seq, prev } = founding.next(key);
+  return { seq, prev };
+}

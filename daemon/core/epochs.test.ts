@@ -12,6 +12,7 @@ import {
 } from "../../protocol/ids.ts";
 import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
+import { signStatement } from "../../protocol/statement.ts";
 import { authorize } from "./authorize.ts";
 import type { Authority } from "./authority.ts";
 
@@ -146,6 +147,46 @@ test("the epoch that more than half of the sites acknowledged counts", () => {
   // Sites that say both take nothing away from what they said first.
   for (const name of ["s1", "s4"]) founding.ack(two, testKey(name));
   assert.deepEqual(authorize(founding.statements).epoch.ids, [one]);
+});
+
+test("half of the sites are no majority, and sites of one side alone none either", () => {
+  const founding = mesh();
+  founding.enrol("s6");
+  const one = decide(founding, [a, b], { operators: [a, b] });
+  const fork = founding.fork();
+  decide(founding, [b, c], { parents: [founding.meshId], operators: [b, c] });
+  for (const name of ["s1", "s2", "s3"]) founding.ack(one, testKey(name));
+  assert.ok(authorize(founding.statements).epoch.contested, "three of six");
+  founding.ack(one, testKey("s4"));
+  assert.deepEqual(authorize(founding.statements).epoch.ids, [one]);
+  for (let index = 0; index < 6; index++) fork.enrol(`unheard-${index}`);
+  decide(fork, [b, c], { parents: [fork.meshId], operators: [b, c] });
+  for (const name of ["s1", "s2", "s3", "s4"]) fork.ack(one, testKey(name));
+  assert.ok(authorize(fork.statements).epoch.contested, "four of six, and of twelve");
+});
+
+test("expelled sites have no say in who decides", () => {
+  const founding = mesh();
+  const gone = ["s3", "s4", "s5"].map((name) => idOf<never>(testKey(name).publicKey));
+  const first = decide(founding, [a, b], { revokes: gone.map((site) => ({ site, logs: [] })) });
+  const one = decide(founding, [a, b], { operators: [a, b], parents: [first] });
+  const two = decide(founding, [b, c], { operators: [b, c], parents: [first] });
+  for (const name of ["s3", "s4", "s5"]) founding.ack(two, testKey(name));
+  for (const name of ["s1", "s2"]) founding.ack(one, testKey(name));
+  assert.deepEqual(authorize(founding.statements).epoch.ids, [one]);
+});
+
+test("an epoch with another number than the next one is invalid", () => {
+  const founding = mesh();
+  const epoch = founding.epoch({ by: a });
+  const made = founding.statements.find(({ id }) => id === epoch);
+  assert.ok(made?.body.kind === "EPOCH" && !("known" in made.body));
+  const body = { ...made.body, n: 2 };
+  const jump = signStatement(body, [a]);
+  founding.vote(jump.id, b);
+  const authority = authorize([...founding.statements.filter(({ id }) => id !== epoch), jump]);
+  assert.equal(authority.epoch.n, 0);
+  assert.equal(statusOf(authority, jump.id), "invalid");
 });
 
 test("an acknowledgement of what goes on from an epoch supports it", () => {
