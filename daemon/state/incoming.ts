@@ -46,8 +46,8 @@ export class Incoming {
     const outcomes = [taken];
     for (let seq = envelope.header.seq + 1; ; seq++) {
       const next = this.#waiting.take(envelope.log, seq);
-      if (next === undefined) break;
-      outcomes.push(await this.takeOne(next.envelope, next.from));
+      if (next.length === 0) break;
+      for (const each of next) outcomes.push(await this.takeOne(each.envelope, each.from));
     }
     return { publish: () => outcomes.forEach(({ publish }) => publish()), result: taken.result };
   }
@@ -67,7 +67,7 @@ export class Incoming {
     const again = this.#waiting.has(envelope);
     const origin = from === undefined ? "own" : "foreign";
     const taken = await intake.take(envelope, book.authority, origin, again);
-    if (again && taken.kind !== "waiting") this.#waiting.take(envelope.log, envelope.header.seq);
+    if (again && taken.kind !== "waiting") this.#waiting.remove(envelope);
     const nothing = (): void => {};
     switch (taken.kind) {
       case "known":

@@ -5,7 +5,7 @@
  * refused: replication asks for it again.
  */
 import type { Envelope } from "../../protocol/envelope.ts";
-import type { LogId, SiteId } from "../../protocol/ids.ts";
+import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
 
 /** All that waits, in bytes of envelopes. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -21,19 +21,19 @@ interface Waiting {
 }
 
 export class WaitingRoom {
-  readonly #byLog = new Map<LogId, Map<number, Waiting>>();
+  /** An author can sign several entries for one place: none of them may keep the others out. */
+  readonly #byLog = new Map<LogId, Map<EnvelopeId, Waiting>>();
   readonly #byPeer = new Map<SiteId, number>();
   #bytes = 0;
 
   /** Keeps an entry. False: there is no room for it. */
   keep(envelope: Envelope, from: SiteId): boolean {
-    const { seq } = envelope.header;
-    const row = this.#byLog.get(envelope.log) ?? new Map<number, Waiting>();
-    if (row.has(seq)) return true;
+    const row = this.#byLog.get(envelope.log) ?? new Map<EnvelopeId, Waiting>();
+    if (row.has(envelope.id)) return true;
     const costBytes = Math.max(envelope.bytes.length, LEAST_COST_BYTES);
     const peerBytes = (this.#byPeer.get(from) ?? 0) + costBytes;
     if (this.#bytes + costBytes > MAX_BYTES || peerBytes > MAX_PEER_BYTES) return false;
-    row.set(seq, { envelope, from, costBytes });
+    row.set(envelope.id, { envelope, from, costBytes });
     this.#byLog.set(envelope.log, row);
     this.#byPeer.set(from, peerBytes);
     this.#bytes += costBytes;
@@ -41,29 +41,37 @@ export class WaitingRoom {
   }
 
   /** Whether this very entry waits already. */
-  has({ log, id, header }: Envelope): boolean {
-    return this.#byLog.get(log)?.get(header.seq)?.envelope.id === id;
+  has({ log, id }: Envelope): boolean {
+    return this.#byLog.get(log)?.has(id) ?? false;
   }
 
-  /** Takes out the entry at one place of a log. */
-  take(log: LogId, seq: number): { envelope: Envelope; from: SiteId } | undefined {
+  /** Takes out one entry; nothing happens when it does not wait. */
+  remove({ log, id }: Envelope): void {
     const row = this.#byLog.get(log);
-    const waiting = row?.get(seq);
-    if (row === undefined || waiting === undefined) return undefined;
-    row.delete(seq);
+    const waiting = row?.get(id);
+    if (row === undefined || waiting === undefined) return;
+    row.delete(id);
     if (row.size === 0) this.#byLog.delete(log);
     this.#bytes -= waiting.costBytes;
     const rest = (this.#byPeer.get(waiting.from) ?? 0) - waiting.costBytes;
     if (rest > 0) this.#byPeer.set(waiting.from, rest);
     else this.#byPeer.delete(waiting.from);
-    return waiting;
+  }
+
+  /** Takes out the entries at one place of a log. */
+  take(log: LogId, seq: number): { envelope: Envelope; from: SiteId }[] {
+    const row = [...(this.#byLog.get(log)?.values() ?? [])];
+    const there = row.filter(({ envelope }) => envelope.header.seq === seq);
+    for (const { envelope } of there) this.remove(envelope);
+    return there;
   }
 
   /** Takes out everything, in the order of logs and places. */
   takeAll(): { envelope: Envelope; from: SiteId }[] {
-    const places = [...this.#byLog].flatMap(([log, row]) =>
-      [...row.keys()].toSorted((a, b) => a - b).map((seq) => ({ log, seq })),
+    const all = [...this.#byLog.values()].flatMap((row) =>
+      [...row.values()].toSorted((a, b) => a.envelope.header.seq - b.envelope.header.seq),
     );
-    return places.flatMap(({ log, seq }) => this.take(log, seq) ?? []);
+    for (const { envelope } of all) this.remove(envelope);
+    return all;
   }
 }
