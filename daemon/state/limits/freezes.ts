@@ -51,8 +51,9 @@ export class Freezes {
     if (!authority.isSuspended(author)) return undefined;
     const named = authority.suspensions
       .filter(({ key }) => key === author)
-      .flatMap(({ logs }) => logs.filter((each) => each.log === log).map(({ seq }) => seq));
-    return Math.max(0, this.#held.get(log) ?? 0, ...named);
+      .map(({ logs }) => logs.find((each) => each.log === log)?.seq ?? 0);
+    // Of several the lowest: another suspension must not show what the first one holds up.
+    return Math.max(this.#held.get(log) ?? 0, Math.min(...named));
   }
 
   /** Sets where logs are shown to end. @returns Those that are shown to end elsewhere now. */

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Founding } from "../../../test-mesh/fakes/founding.ts";
+import { bring, startMember } from "../../../test-mesh/fakes/state-node.ts";
+import type { State } from "../state.ts";
+
+function shown(node: State): string[] {
+  return node
+    .view()
+    .entries("site")
+    .map(({ key }) => key);
+}
+
+async function write(node: State, name: string): Promise<void> {
+  await node.write([
+    { class: "site", key: `service/${name}`, value: { name, ports: [], addresses: [] } },
+  ]);
+}
+
+test("another suspension shows nothing that the first one holds up", async () => {
+  const founding = new Founding();
+  const brest = founding.enrol("brest");
+  const [author, node] = await Promise.all([
+    startMember("brest", founding.statements),
+    startMember("quimper", founding.statements),
+  ]);
+  await write(author, "before");
+  await bring(author, node);
+  const first = founding.suspend(brest);
+  await node.addStatements(founding.statements);
+  await write(author, "after");
+  await bring(author, node);
+  assert.deepEqual(shown(node), ["service/before"]);
+  const logs = author.logHeads().map(({ log, seq, head }) => ({ log, seq, head }));
+  const second = founding.suspend(brest, founding.operator, logs);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(shown(node), ["service/before"]);
+  founding.unsuspend([first]);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(shown(node), ["service/after", "service/before"], "the second one names both");
+  founding.unsuspend([second]);
+  await node.addStatements(founding.statements);
+  assert.equal(shown(node).length, 2);
+});
