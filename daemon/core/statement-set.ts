@@ -78,6 +78,8 @@ class Content {
 
 export class StatementSet {
   #content = new Content();
+  /** What has left during the change that is under way: letting it in again might never end. */
+  #barred: Set<StatementId> | undefined;
 
   get meshId(): MeshId | undefined {
     return this.#content.genesis?.id;
@@ -97,9 +99,25 @@ export class StatementSet {
 
   /** Takes a statement in, if it may enter now. */
   add(statement: SignedStatement): StatementVerdict {
+    return this.#once(() => this.#add(statement));
+  }
+
+  /** One change, in which nothing that leaves comes back. */
+  #once<Result>(change: () => Result): Result {
+    if (this.#barred !== undefined) return change();
+    this.#barred = new Set();
+    try {
+      return change();
+    } finally {
+      this.#barred = undefined;
+    }
+  }
+
+  #add(statement: SignedStatement): StatementVerdict {
     const { id, body } = statement;
     const { meshId } = this;
     if (this.#content.byId.has(id)) return { kind: "known" };
+    if (this.#barred?.has(id) === true) return { kind: "refused", reason: "E-STATE-LIMIT" };
     if (isGenesis(body)) return this.#addGenesis(statement, body);
     if (meshId === undefined) return WAITING;
     if (body.mesh !== meshId) return { kind: "refused", reason: "E-STATE-MESH" };
@@ -303,6 +321,7 @@ export class StatementSet {
   /** Others may build on what leaves: whoever it admitted, what it voted for. */
   #rebuildWithout(leaving: ReadonlySet<SignedStatement>): readonly StatementId[] {
     const before = this.all();
+    for (const { id } of leaving) this.#barred?.add(id);
     this.#content = new Content();
     this.#addAll(before.filter((statement) => !leaving.has(statement)));
     return before.filter(({ id }) => !this.#content.byId.has(id)).map(({ id }) => id);
@@ -321,7 +340,8 @@ export class StatementSet {
 
   /** Those that a set of all of them would not take: what they build on is not among them. */
   static misfits(statements: Iterable<SignedStatement>): readonly SignedStatement[] {
-    return new StatementSet().#addAll([...statements]);
+    const set = new StatementSet();
+    return set.#once(() => set.#addAll([...statements]));
   }
 }
 
