@@ -16,6 +16,8 @@ import {
   readEnvelope,
   type Envelope,
 } from "../../protocol/envelope.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import { encodeSignedHeader } from "../../protocol/signed-header.ts";
 import { packVersion } from "../../protocol/record-version.ts";
 import { RECORD_CLASSES, type ClassName } from "../../protocol/record-class.ts";
 import { Founding, testKey } from "../fakes/founding.ts";
@@ -46,12 +48,31 @@ export async function fuzzEntries(random: SeededRandom, tally: Tally): Promise<v
   const state = await startMember("brest", founding.statements, disk);
   for (let index = 0; index < LOGS; index++) {
     for (const bytes of history(founding, index, random)) {
+      if (random.chance(0.2)) await offerHeader(state, bytes, author, tally);
       const reception = await state.replica.receiveEnvelope(bytes, author);
       tally.count(typeof reception === "string" ? reception : reception.refused);
       if (typeof reception === "object") mustRefuseCleanly(bytes);
     }
   }
   await mustHold(state, founding, disk);
+}
+
+/** Headers travel alone, too: to find forks, and the chain of snapshots. */
+async function offerHeader(
+  state: State,
+  bytes: Uint8Array,
+  from: SiteId,
+  tally: Tally,
+): Promise<void> {
+  let header;
+  try {
+    const { headerBytes, signature } = readEnvelope(bytes);
+    header = encodeSignedHeader(headerBytes, signature);
+  } catch {
+    return;
+  }
+  const reception = await state.replica.receiveHeader(header, from);
+  tally.count(`header ${typeof reception === "string" ? reception : reception.refused}`);
 }
 
 /** An honest history with one of its entries changed. */
@@ -65,7 +86,14 @@ function history(founding: Founding, index: number, random: SeededRandom): reado
   }
   if (random.chance(0.3)) entries.push(log.snapshot([honest("node", "anew")]));
   const changed = random.below(entries.length);
-  return entries.map(({ bytes }, at) => (at === changed ? change(bytes, random) : bytes));
+  const sent = entries.map(({ bytes }, at) => (at === changed ? change(bytes, random) : bytes));
+  if (random.chance(0.2)) sent.splice(random.below(sent.length), 0, twin(random.pick(entries)));
+  return sent;
+}
+
+/** Another entry at the same place: a fork. */
+function twin({ bytes }: Envelope): Uint8Array {
+  return resignEnvelope(key, bytes, { wallMs: 1 });
 }
 
 function change(bytes: Uint8Array, random: SeededRandom): Uint8Array {

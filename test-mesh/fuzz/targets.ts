@@ -16,7 +16,7 @@ export const TARGETS: readonly Target[] = [
   {
     name: "entries",
     run: fuzzEntries,
-    occurs: ["accepted", "parked", "E-STATE-CONTENT", "E-ENVELOPE-FORM"],
+    occurs: ["accepted", "parked", "header kept", "E-STATE-CONTENT", "E-ENVELOPE-FORM"],
   },
   {
     name: "statements",
