@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "E-STATE-MESH": "belongs to another mesh",
   "E-STATE-GENESIS": "founds another mesh",
   "E-STATE-CHAIN": "does not go on where the chain of its signer ends",
-  "E-STATE-RIGHT": "was written after its author was revoked or replaced",
+  "E-STATE-RIGHT": "lies beyond what counts: its author forked the log, or was revoked or replaced",
   "E-STATE-FORK": "stands where its author signed something else",
   "E-STATE-LIMIT": "is more than its author may write",
   "E-STATE-QUARANTINE": "was found unfit before",

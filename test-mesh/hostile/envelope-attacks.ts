@@ -87,7 +87,7 @@ export const ENVELOPE_ATTACKS: readonly EnvelopeAttack[] = [
   },
   {
     name: "a fork of a client id: the same id and clock, another content",
-    because: /stands where its author signed something else/,
+    because: /stands where its author signed something else|lies beyond what counts/,
     make: ({ log }) => {
       const start = log.snapshot();
       const { client, clock } = { client: log.clientId, clock: log.clock };
