@@ -121,7 +121,11 @@ export class Intake {
     if (!authority.sites.has(author) && !authority.endedSites.has(author))
       return { kind: "waiting" };
     const limit = limitOf(authority, author, log);
-    if (limit === "none" || (limit !== "open" && seq > limit.seq)) return refused("E-STATE-RIGHT");
+    if (limit === "none" || (limit !== "open" && seq > limit.seq)) {
+      // Whoever passes on what lies behind a fork may not have heard of it yet.
+      const isFork = authority.sites.has(author) && authority.forkedLogs.has(log);
+      return refused(isFork ? "E-STATE-FORK" : "E-STATE-RIGHT");
+    }
     if (held !== undefined && contradicts(held, envelope)) return "forked";
     if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
     const storedSeq = held?.storedSeq ?? 0;

@@ -195,7 +195,7 @@ test("of two updates at one place neither counts, and the log ends before them",
   ]);
   assert.equal(node.view().get("site", "node", malloryId)?.value, "two");
   assert.equal(node.authority().forkedLogs.get(start.log)?.lastSeq, 2);
-  assert.deepEqual(await send(third), { refused: "E-STATE-RIGHT" });
+  assert.deepEqual(await send(third), { refused: "E-STATE-FORK" });
 });
 
 test("an entry of another mesh is refused, by the same keys, too", async () => {
