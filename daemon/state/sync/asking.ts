@@ -28,6 +28,8 @@ export class Asking {
   envelopes = 0;
   /** Refused, and the peer is to blame. */
   refused = 0;
+  /** Refused items that were paid for: of two frames at once each is paid for once. */
+  #paidFor = 0;
   readonly #clock: Clock;
   readonly #endMs: number;
 
@@ -66,20 +68,37 @@ export class Asking {
     }
   }
 
-  /** Gives the items of an answer to the state, a frame at a time. */
+  /**
+   * Gives the items of an answer to the state, a frame at a time. While one frame is being synced,
+   * the next one is read and verified; a third waits in the transport.
+   */
   async items(
     kind: "statements" | "envelopes",
     take: (bytes: Uint8Array) => Promise<void>,
   ): Promise<void> {
+    let before = Promise.resolve();
     for (let more = true; more;) {
       const message = await this.hear(kind);
-      const before = this.refused;
       await this.talk.payFor(message.items);
-      // All at once and in order: the state syncs what comes together in one write.
-      await Promise.all(message.items.map(take));
-      await this.talk.payForRefused(this.refused - before);
+      const taken = this.#takeAll(message.items, take);
+      // It is looked at when the next frame is here, or never if that does not come.
+      taken.catch(() => {});
+      await before;
+      before = taken;
       more = message.more;
     }
+    await before;
+  }
+
+  /** All at once and in order: the state syncs what comes together in one write. */
+  async #takeAll(
+    items: readonly Uint8Array[],
+    take: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    await Promise.all(items.map(take));
+    const unpaid = this.refused - this.#paidFor;
+    this.#paidFor = this.refused;
+    await this.talk.payForRefused(unpaid);
   }
 
   /** Counts what became of an item. True: it is new here. */
