@@ -139,6 +139,7 @@ function recoveryLink({ clock, log }: Foundation, siteKey: SigningKey): Promise<
   const membership = {
     isMember: () => false,
     isRecoveryKey: () => false,
+    isFormer: () => false,
     joinOpen: () => false,
     meshId: () => undefined,
   };

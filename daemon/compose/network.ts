@@ -2,15 +2,21 @@
 import { JOIN_PROTOCOL } from "../../protocol/join-message.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
+import { Farewell } from "../membership/farewell.ts";
 import { Membership } from "../membership/membership.ts";
+import type { OutsiderProtocol } from "../mesh/membership.ts";
 import { Mesh } from "../mesh/mesh.ts";
-import { addressPort, issuerPort, statementPort } from "../ports/membership.ts";
+import { addressPort, farewellPort, issuerPort, statementPort } from "../ports/membership.ts";
 import { nodeOf, rosterOf } from "../ports/roster.ts";
 import { socketMultiaddr } from "../ports/socket-multiaddr.ts";
 import type { Presence } from "../state/presence.ts";
 import type { Sync } from "../state/sync/sync.ts";
 import type { Foundation } from "./foundation.ts";
 import { startReplication } from "./replication.ts";
+
+const FAREWELL_PROTOCOL: OutsiderProtocol = "/pleach/farewell/1";
+/** To reach somebody who was linked a moment ago. */
+const FAREWELL_MS = 10_000;
 
 export interface Network {
   readonly mesh: Mesh;
@@ -47,6 +53,7 @@ export async function startNetwork<Served>(
     clock,
     log: log.part("membership"),
   });
+  const farewell = new Farewell(farewellPort(foundation), clock, log.part("membership"));
   const { listen, announce, dht } = config().mesh;
   const mesh = await Mesh.start({
     siteKey,
@@ -56,17 +63,20 @@ export async function startNetwork<Served>(
     membership: {
       isMember: (key) => state.authority().isMember(key),
       isRecoveryKey: (key) => state.authority().ownerOfRecovery(key) !== undefined,
+      isFormer: (key) => state.authority().endedSites.has(key as SiteId),
       joinOpen: () => membership.joinOpen(),
       meshId: () => state.meshId,
     },
     clock,
     log,
     version: PLEACH_VERSION,
+    hearFarewell: (channel) => farewell.meet(channel),
   });
   links.mesh = mesh;
   const replication = startReplication({ ...foundation, transport: mesh, siteKey });
   const { sync, presence } = replication;
   mesh.handleOutsider(JOIN_PROTOCOL, (channel) => membership.serveJoin(channel));
+  mesh.handleOutsider(FAREWELL_PROTOCOL, (channel) => farewell.meet(channel));
   const serving = serve(mesh);
   stops.push(async () => {
     membership.stop();
@@ -74,7 +84,12 @@ export async function startNetwork<Served>(
     await mesh.stop();
   });
   const network = { mesh, membership, presence, sync };
-  followState(foundation, network);
+  followState(foundation, network, (address) => {
+    const told = mesh.openOutsider(address, FAREWELL_PROTOCOL, FAREWELL_MS);
+    told
+      .then((channel) => farewell.meet(channel))
+      .catch((error: unknown) => log.debug("a former member was not told", { why: String(error) }));
+  });
   membership.start();
   const sameState = (peer: SiteId): boolean | undefined => {
     // What it last said is newer than most rounds; a round also sees what it has not said yet.
@@ -91,6 +106,7 @@ export async function startNetwork<Served>(
 function followState(
   { state, events, stops }: Foundation,
   { mesh, membership }: Pick<Network, "mesh" | "membership">,
+  tellFormer: (address: string) => void,
 ): void {
   const setRoster = (): void => {
     const first = membership.firstMember();
@@ -99,7 +115,7 @@ function followState(
   const onLink = mesh.onLink((site, up) => events.publish({ type: "link", site, up }));
   const onState = state.subscribe((change) => {
     if (change.kind === "statements") {
-      mesh.membershipChanged();
+      for (const address of mesh.membershipChanged()) tellFormer(address);
       setRoster();
       events.publish({ type: "statements" });
     } else {

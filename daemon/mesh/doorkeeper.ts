@@ -23,7 +23,7 @@ const MAX_PENDING_OF_MEMBER_HOST = 64;
 const STRANGERS_PER_SECOND = 20;
 const STRANGERS_AT_ONCE = 60;
 /** Connections of outsiders that are let in, in all and for each key. */
-const MAX_OUTSIDERS = { joiner: 16, recovery: 16 } as const;
+const MAX_OUTSIDERS = { joiner: 16, recovery: 16, former: 8 } as const;
 const MAX_OUTSIDER_CONNECTIONS_OF_KEY = 2;
 /** A member has one link, and for moments a second one while both sides dial. */
 const MAX_CONNECTIONS_OF_MEMBER = 4;
@@ -117,6 +117,7 @@ export class Doorkeeper implements ConnectionGater {
         break;
       }
       case "joiner":
+      case "former":
       case "recovery": {
         const kind = [...this.#guests.values()].filter((guest) => guest.admission === admission);
         if (kind.length >= MAX_OUTSIDERS[admission]) return true;

@@ -25,7 +25,7 @@ import type { PeerKey } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { MeshError } from "./error.ts";
-import type { Admission, OutsiderProtocol } from "./membership.ts";
+import { OUTSIDER_PROTOCOLS, type Admission, type OutsiderProtocol } from "./membership.ts";
 import { peerKeyOf } from "./peer-id.ts";
 
 /** "dialled" is a connection that we made to somebody who is no fellow member: it serves nothing. */
@@ -44,8 +44,8 @@ export interface Wire {
 export interface GuardPort {
   /** What a peer may do on a connection that it made, or that we made to it. */
   admit(key: PeerKey, direction: "inbound" | "outbound"): WireAdmission | "refused";
-  /** The protocol that is open to this outsider now, if any. */
-  openTo(wire: Wire): OutsiderProtocol | undefined;
+  /** The protocols that are open to this outsider now. */
+  openTo(wire: Wire): readonly OutsiderProtocol[];
   /** Serves a negotiated stream of an outsider. Called in the turn in which it is handed out. */
   serve(wire: Wire, protocol: OutsiderProtocol, stream: Stream): void;
 }
@@ -70,7 +70,7 @@ const outsiderMuxers = yamux({
 })();
 
 /** Streams at once: a joiner talks to one handler, a recovering box fetches several pieces. */
-const MAX_STREAMS = { joiner: 2, recovery: 8, dialled: 0 } as const;
+const MAX_STREAMS = { joiner: 2, recovery: 8, former: 2, dialled: 0 } as const;
 
 interface Proof {
   readonly key: PeerKey;
@@ -165,16 +165,20 @@ export class Guard {
   async #offer(muxer: StreamMuxer, wire: Wire, stream: Stream): Promise<void> {
     const open = this.#port.openTo(wire);
     const limit = wire.admission === "member" ? 0 : MAX_STREAMS[wire.admission];
-    if (open === undefined || muxer.streams.length > limit) {
+    if (open.length === 0 || muxer.streams.length > limit) {
       stream.abort(new Error("nothing is open to this peer"));
       return;
     }
     try {
-      await withDeadline(this.#clock, NEGOTIATION_MS, "Naming a protocol", (signal) =>
-        negotiate(stream, [open], { signal }),
+      const protocol = await withDeadline(
+        this.#clock,
+        NEGOTIATION_MS,
+        "Naming a protocol",
+        (signal) => negotiate(stream, [...open], { signal }),
       );
-      stream.protocol = open;
-      this.#port.serve(wire, open, stream);
+      if (!isOutsiderProtocol(protocol)) throw new MeshError("E-MESH-FORM", "Not one of them.");
+      stream.protocol = protocol;
+      this.#port.serve(wire, protocol, stream);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error("not negotiated"));
     }
@@ -182,5 +186,6 @@ export class Guard {
 }
 
 function isOutsiderProtocol(protocol: string | undefined): protocol is OutsiderProtocol {
-  return protocol === "/pleach/join/1" || protocol === "/pleach/recover/1";
+  const all: readonly (string | undefined)[] = OUTSIDER_PROTOCOLS;
+  return all.includes(protocol);
 }

@@ -8,6 +8,7 @@ import type { Connection } from "@libp2p/interface";
 import { HELLO_PROTOCOL, type Hello } from "../../protocol/hello-message.ts";
 import { toHex, type SiteId } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Channel } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Channels } from "./channels.ts";
 import { withDeadline } from "./deadline.ts";
@@ -16,10 +17,11 @@ import { MeshError } from "./error.ts";
 import { answerGreeting, greet } from "./greeting.ts";
 import type { Guard } from "./guard.ts";
 import type { LinkTable } from "./link-table.ts";
-import type { Membership } from "./membership.ts";
+import type { Membership, OutsiderProtocol } from "./membership.ts";
 import { DIAL_TIMEOUT_MS, type MeshNode } from "./node.ts";
 import { memberAddress, peerIdOf } from "./peer-id.ts";
 
+const FAREWELL: OutsiderProtocol = "/pleach/farewell/1";
 const OPEN_MS = 10_000;
 const IDENTIFY_MS = 10_000;
 /** Every so many failed tries the directory is asked where a member went. */
@@ -35,6 +37,8 @@ export interface LinkMakerOptions {
   readonly dht: boolean;
   /** Version of the program, for display at the peers. */
   readonly version: string;
+  /** Hears out a member that takes no hello of ours. */
+  readonly hearFarewell: ((channel: Channel) => Promise<void>) | undefined;
 }
 
 export class LinkMaker {
@@ -89,10 +93,12 @@ export class LinkMaker {
       return;
     }
     if (wire.admission !== "member" || connection.direction !== "outbound") return;
-    const greeting = this.#greet(node, connection, wire.key as SiteId);
+    const peer = wire.key as SiteId;
+    const greeting = this.#greet(node, connection, peer);
     this.#greetings.set(connection, greeting);
-    greeting.catch((error: unknown) => {
-      this.#options.log.debug("no hello", { peer: wire.key, why: String(error) });
+    greeting.catch(async (error: unknown) => {
+      this.#options.log.debug("no hello", { peer, why: String(error) });
+      await this.#hearFarewell(connection, peer);
       connection.abort(new Error("no hello"));
     });
   }
@@ -105,6 +111,17 @@ export class LinkMaker {
     } catch (error) {
       channel.abort("no hello");
       throw error;
+    }
+  }
+
+  /** A member that takes no hello may have to say why: this site may be no member any more. */
+  async #hearFarewell(connection: Connection, peer: SiteId): Promise<void> {
+    const { channels, hearFarewell, log } = this.#options;
+    if (hearFarewell === undefined || connection.status !== "open") return;
+    try {
+      await hearFarewell(await channels.open(connection, peer, FAREWELL, OPEN_MS));
+    } catch (error) {
+      log.debug("no farewell either", { peer, why: String(error) });
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * The mesh: links between members, channels over them, and the two narrow doors for outsiders.
+ * The mesh: links between members, channels over them, and the narrow doors for outsiders.
  *
  * It keeps links with the roster it is given and tells who is linked. Who is a member it asks its
  * port; what is said over a channel is the business of whoever handles the protocol.
@@ -55,6 +55,8 @@ export interface MeshOptions {
   readonly version?: string;
   /** Sees the bytes that go to libp2p before they are encrypted. Default: nobody does. */
   readonly tap?: Tap;
+  /** Hears out a member that takes no hello of ours. Default: nobody does. */
+  readonly hearFarewell?: (channel: Channel) => Promise<void>;
 }
 
 export interface LinkDetail {
@@ -104,7 +106,9 @@ export class Mesh implements Transport {
     this.#channels = channels;
     this.#links = links;
     this.#outsiders = new Outsiders({ clock, membership, guard, doorkeeper, channels });
-    this.#maker = new LinkMaker({ clock, log, membership, guard, channels, links, dht, version });
+    const { hearFarewell } = options;
+    const shared = { clock, log, membership, guard, channels };
+    this.#maker = new LinkMaker({ ...shared, links, dht, version, hearFarewell });
     this.#dialer = new Dialer(this.self, clock, log, {
       isLinked: (site) => links.get(site) !== undefined,
       dial: (site, addresses, attempt) => this.#maker.dial(this.#node, site, addresses, attempt),
@@ -186,18 +190,26 @@ export class Mesh implements Transport {
     this.#dialer.setRoster(entries);
   }
 
-  /** Cuts whoever may not be connected any more, at once, and tries the others anew. */
-  membershipChanged(): void {
+  /**
+   * Cuts whoever may not be connected any more, at once, and tries the others anew.
+   *
+   * @returns Where this node had reached those of them who were members: they may not reach it.
+   */
+  membershipChanged(): readonly string[] {
     const { membership } = this.#options;
+    const reached: string[] = [];
     for (const connection of this.#node.getConnections()) {
       const wire = this.#guard.wireOf(connection);
       if (wire === undefined || membership.isMember(wire.key)) continue;
       const may = wire.admission === "recovery" && membership.isRecoveryKey(wire.key);
       if (wire.admission === "member" || (wire.admission === "recovery" && !may)) {
         connection.abort(new Error("the peer is no member any more"));
+        const dialled = connection.direction === "outbound" && membership.isFormer(wire.key);
+        if (dialled) reached.push(connection.remoteAddr.toString());
       }
     }
     this.#dialer.wake();
+    return reached;
   }
 
   /** Where others can reach this node, as multiaddrs that name it. */
@@ -207,11 +219,13 @@ export class Mesh implements Transport {
 
   /**
    * Serves a protocol to outsiders, under the conditions of `Membership`. The join protocol is
-   * served to members as well: who was just admitted asks over it for all that it has to know.
+   * served to members as well: who was just admitted asks over it for all that it has to know. So is
+   * the farewell, which whoever does not see the other as a member any more opens.
    */
   handleOutsider(protocol: OutsiderProtocol, handler: OutsiderHandler): void {
     this.#outsiders.handle(protocol, handler);
-    if (protocol === "/pleach/join/1") this.#serveMembers(protocol, (channel) => handler(channel));
+    if (protocol !== "/pleach/recover/1")
+      this.#serveMembers(protocol, (channel) => handler(channel));
   }
 
   /**

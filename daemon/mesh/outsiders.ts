@@ -1,8 +1,8 @@
 /**
- * The two doors for peers who are no fellow members, from both sides.
+ * The doors for peers who are no fellow members, from both sides.
  *
- * Inside, a node serves the join protocol to anybody while it has an open invitation, and the
- * recovery protocol to recovery keys. Outside, a box that wants in dials one node by its address.
+ * Inside, a node serves the join protocol to anybody while it has an open invitation, the recovery
+ * protocol to recovery keys, and the farewell to who was a member. Outside, a box that wants in dials one node by its address.
  */
 import type { Connection, Stream } from "@libp2p/interface";
 import type { PeerKey } from "../../protocol/ids.ts";
@@ -44,16 +44,16 @@ export class Outsiders {
     this.#handlers.set(protocol, handler);
   }
 
-  /** The protocol that is open to this peer now, if any. */
-  openTo({ key, admission }: Wire): OutsiderProtocol | undefined {
+  /** The protocols that are open to this peer now. */
+  openTo({ key, admission }: Wire): readonly OutsiderProtocol[] {
     const { membership } = this.#options;
-    let wanted: OutsiderProtocol | undefined;
-    if (admission === "recovery" && membership.isRecoveryKey(key)) wanted = "/pleach/recover/1";
+    const open: OutsiderProtocol[] = [];
+    if (admission === "recovery" && membership.isRecoveryKey(key)) open.push("/pleach/recover/1");
+    if (admission === "former" && membership.isFormer(key)) open.push("/pleach/farewell/1");
     // An applicant that was just admitted asks on, over the connection it has.
-    if (admission === "joiner" && (membership.joinOpen() || membership.isMember(key))) {
-      wanted = "/pleach/join/1";
-    }
-    return wanted !== undefined && this.#handlers.has(wanted) ? wanted : undefined;
+    const applies = admission === "joiner" || admission === "former";
+    if (applies && (membership.joinOpen() || membership.isMember(key))) open.push("/pleach/join/1");
+    return open.filter((protocol) => this.#handlers.has(protocol));
   }
 
   serve(wire: Wire, protocol: OutsiderProtocol, stream: Stream): void {

@@ -34,11 +34,13 @@ test("an address for an outsider must name its peer", () => {
   }
 });
 
-test("membership comes first, a recovery key never joins, and others join while it is open", () => {
+test("membership comes first, a recovery key never joins, a former member hears why, and others join while it is open", () => {
   const membership = new TestMembership();
   assert.equal(admissionOf(membership, site), "refused");
   membership.open = true;
   assert.equal(admissionOf(membership, site), "joiner");
+  membership.former.add(site);
+  assert.equal(admissionOf(membership, site), "former");
   membership.recoveryKeys.add(site);
   assert.equal(admissionOf(membership, site), "recovery");
   membership.members.add(site);

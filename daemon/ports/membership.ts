@@ -6,6 +6,8 @@ import { memberAddress } from "../mesh/peer-id.ts";
 import type { OutsiderProtocol } from "../mesh/membership.ts";
 import type { Channel } from "../core/transport.ts";
 import type { PeerKey } from "../../protocol/ids.ts";
+import type { FarewellPort } from "../membership/farewell.ts";
+import type { Replica } from "../state/replica.ts";
 import type { State } from "../state/state.ts";
 
 /** What is used of the mesh. */
@@ -16,6 +18,11 @@ interface Dialler {
     timeoutMs: number,
   ): Promise<Channel<PeerKey>>;
   addresses(): readonly string[];
+}
+
+interface StateAndReplica {
+  readonly state: State;
+  readonly replica: Pick<Replica, "receiveStatement">;
 }
 
 export function statementPort(state: State): StatementPort {
@@ -35,6 +42,19 @@ export function statementPort(state: State): StatementPort {
       state.subscribe(({ kind }) => {
         if (kind === "statements") listener();
       }),
+  };
+}
+
+/** Statements of a farewell come in as from any member. */
+export function farewellPort({ state, replica }: StateAndReplica): FarewellPort {
+  return {
+    self: state.siteId,
+    authority: () => state.authority(),
+    statements: () => state.statements(),
+    receive: async (statement, from) => {
+      const reception = await replica.receiveStatement(statement, from);
+      return typeof reception === "object" ? reception.refused : undefined;
+    },
   };
 }
 

@@ -26,7 +26,8 @@ function partnersOf(view: View, self: SiteId): ReadonlySet<SiteId> {
 }
 
 /**
- * All other members with their addresses.
+ * All other members with their addresses; none once this site is expelled or replaced for good. Who
+ * has left goes on: the others have to hear of it.
  *
  * @param first - The member that let this site in: its address is known before its record is.
  */
@@ -36,6 +37,8 @@ export function rosterOf(
   self: SiteId,
   first: RosterEntry | undefined,
 ): readonly RosterEntry[] {
+  const end = authority.endedSites.get(self)?.ended.kind;
+  if ((end === "revoked" || end === "replaced") && !authority.epoch.contested) return [];
   const partners = partnersOf(view, self);
   return [...authority.sites.keys()]
     .filter((siteId) => siteId !== self)

@@ -61,6 +61,7 @@ export class HostileMember {
       membership: {
         isMember: (key) => authority.isMember(key),
         isRecoveryKey: () => false,
+        isFormer: () => false,
         joinOpen: () => false,
         meshId: () => authority.meshId,
       },

@@ -23,6 +23,7 @@ export function siteIdOf(key: SigningKey): SiteId {
 export class TestMembership implements Membership {
   readonly members = new Set<PeerKey>();
   readonly recoveryKeys = new Set<PeerKey>();
+  readonly former = new Set<PeerKey>();
   open = false;
   mesh: MeshId | undefined = testMeshId;
 
@@ -32,6 +33,10 @@ export class TestMembership implements Membership {
 
   isRecoveryKey(key: PeerKey): boolean {
     return this.recoveryKeys.has(key);
+  }
+
+  isFormer(key: PeerKey): boolean {
+    return this.former.has(key);
   }
 
   joinOpen(): boolean {

@@ -118,7 +118,14 @@ test("revoked during a partition with edits on both sides: exact on all nodes af
     const { peers } = (await lorient.pleach("peers")) as { peers: readonly Json[] };
     assert.equal(peers.find(({ name }) => name === "vannes")?.["state"], "revoked");
 
-    await set(vannes, "later", "by vannes");
+    // Nobody speaks to vannes any more, and it knows why all the same: from those who hung up.
+    await waitFor("vannes to know that it is revoked", 10_000, async () => {
+      const { areas, todo } = await vannes.client.get("/v1/status", statusShape);
+      const critical = areas.some(({ name, state }) => name === "Members" && state === "CRITICAL");
+      return critical && todo.some(({ text }) => text.includes("was revoked"));
+    });
+    const late = await vannes.refused("dns", "set", `later.${ZONE}`, "TXT", "by vannes");
+    assert.match(JSON.stringify(late.error), /expelled/);
     await lorient.pleach("wait", "--for", "mesh", "--timeout", "10s");
     for (const site of honest) assert.deepEqual(await records(site), expected, site.name);
   }));
