@@ -99,10 +99,12 @@ function versionFor(
 ): RecordVersion | undefined {
   const author = isSharedClass(recordClass) ? undefined : at.siteId;
   const shown = at.view.get(recordClass, key, author);
-  if (shown !== undefined && shown.conflicts.length === 0 && value !== undefined) {
-    if (sameJson(shown.value, value)) return undefined;
-  }
   const standing = at.shelf.standing(recordClass, key, author, at.siteId);
+  if (shown !== undefined && shown.conflicts.length === 0 && value !== undefined) {
+    // What is shown while this site is suspended may be replaced already, out of sight.
+    const isReplaced = standing.some(({ version }) => version.supersedes.includes(shown.versionId));
+    if (!isReplaced && sameJson(shown.value, value)) return undefined;
+  }
   if (value === undefined && shown === undefined) {
     if (standing.every(({ version }) => version.value === undefined)) return undefined;
   }

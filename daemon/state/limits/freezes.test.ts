@@ -42,3 +42,22 @@ test("another suspension shows nothing that the first one holds up", async () =>
   await node.addStatements(founding.statements);
   assert.equal(shown(node).length, 2);
 });
+
+test("a suspended site that takes a change back has taken it back when it goes on", async () => {
+  const founding = new Founding();
+  const brest = founding.enrol("brest");
+  const author = await startMember("brest", founding.statements);
+  const say = (name: string) => {
+    const value = { name, ports: [], addresses: [] };
+    return author.write([{ class: "site", key: "service/x", value }]);
+  };
+  await say("first");
+  const suspension = founding.suspend(brest);
+  await author.addStatements(founding.statements);
+  await say("second");
+  await say("first");
+  founding.unsuspend([suspension]);
+  await author.addStatements(founding.statements);
+  const { value } = author.view().get("site", "service/x") ?? {};
+  assert.deepEqual(value, { name: "first", ports: [], addresses: [] });
+});
