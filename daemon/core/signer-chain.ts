@@ -75,14 +75,6 @@ export class SignerChain {
     // All from there on: what builds on one that leaves leaves, too.
     return first === -1 ? [] : plain.slice(first);
   }
-
-  /** Whether one more that nobody has backed would have to leave, or makes another one leave. */
-  isFull(limit: number, standing: (statement: SignedStatement) => Standing): boolean {
-    if (this.#all.size < limit && this.#sizeBytes < MAX_SIGNER_BYTES) return false;
-    const counted = [...this.#all].filter((each) => standing(each) !== "pinned");
-    const sizeBytes = counted.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    return counted.length >= limit || sizeBytes >= MAX_SIGNER_BYTES;
-  }
 }
 
 function compareEnds(a: ChainEnd, b: ChainEnd): number {

@@ -54,6 +54,9 @@ interface Link {
 /** One signer that used up the numbers must not end the chains of the others. */
 const MAX_FOLLOWED_LAMPORT = 2 ** 40;
 
+/** Of one statement in one change. Each pin that falls away and comes back costs one. */
+const MAX_DEPARTURES = 8;
+
 const WAITING: StatementVerdict = { kind: "waiting" };
 
 /** All that follows from the statements of a set; made anew when one leaves that others build on. */
@@ -78,8 +81,8 @@ class Content {
 
 export class StatementSet {
   #content = new Content();
-  /** What has left during the change that is under way: letting it in again might never end. */
-  #barred: Set<StatementId> | undefined;
+  /** How often each has left during the change that is under way. */
+  #departures: Map<StatementId, number> | undefined;
 
   get meshId(): MeshId | undefined {
     return this.#content.genesis?.id;
@@ -102,22 +105,28 @@ export class StatementSet {
     return this.#once(() => this.#add(statement));
   }
 
-  /** One change, in which nothing that leaves comes back. */
+  /** One change, in which nothing comes back for ever. */
   #once<Result>(change: () => Result): Result {
-    if (this.#barred !== undefined) return change();
-    this.#barred = new Set();
+    if (this.#departures !== undefined) return change();
+    this.#departures = new Map();
     try {
       return change();
     } finally {
-      this.#barred = undefined;
+      this.#departures = undefined;
     }
+  }
+
+  /** What has left may come back when an epoch has pinned it meanwhile, and not again and again. */
+  #isBarred(id: StatementId): boolean {
+    const departures = this.#departures?.get(id) ?? 0;
+    return departures > 0 && (departures > MAX_DEPARTURES || !this.#content.pinned.has(id));
   }
 
   #add(statement: SignedStatement): StatementVerdict {
     const { id, body } = statement;
     const { meshId } = this;
     if (this.#content.byId.has(id)) return { kind: "known" };
-    if (this.#barred?.has(id) === true) return { kind: "refused", reason: "E-STATE-LIMIT" };
+    if (this.#isBarred(id)) return { kind: "refused", reason: "E-STATE-LIMIT" };
     if (isGenesis(body)) return this.#addGenesis(statement, body);
     if (meshId === undefined) return WAITING;
     if (body.mesh !== meshId) return { kind: "refused", reason: "E-STATE-MESH" };
@@ -160,21 +169,14 @@ export class StatementSet {
   }
 
   /**
-   * An EPOCH waits for its parents, and for the ends of chains that it names: before those are here
-   * it would cut more than it says. A chain that is full is no reason to wait: its end may be one
-   * that enters only when the EPOCH has pinned it.
+   * An EPOCH waits for its parents. It does not wait for the ends of chains that it names: those of
+   * a signer that has filled its chain may enter only when the EPOCH has pinned them, and whoever
+   * is to be expelled must not be able to keep the EPOCH out by that.
    */
   #lacks(body: ChainedBody): boolean {
     if (isUnknown(body) || body.kind !== "EPOCH") return false;
-    const { byId, chains } = this.#content;
-    const has = (id: EpochId): boolean => byId.has(id as StatementId);
-    return (
-      !body.parents.every(has) ||
-      !body.chains.every(({ by, seq, head }) => {
-        const full = chains.get(by)?.isFull(this.#limitOf(by), (each) => this.#standing(each));
-        return seq === 0 || this.#content.links.has(head) || full === true;
-      })
-    );
+    const { byId } = this.#content;
+    return !body.parents.every((id) => byId.has(id as StatementId));
   }
 
   /** Undefined: the statement before it is not here yet. */
@@ -321,7 +323,8 @@ export class StatementSet {
   /** Others may build on what leaves: whoever it admitted, what it voted for. */
   #rebuildWithout(leaving: ReadonlySet<SignedStatement>): readonly StatementId[] {
     const before = this.all();
-    for (const { id } of leaving) this.#barred?.add(id);
+    const departures = this.#departures;
+    for (const { id } of leaving) departures?.set(id, (departures.get(id) ?? 0) + 1);
     this.#content = new Content();
     this.#addAll(before.filter((statement) => !leaving.has(statement)));
     return before.filter(({ id }) => !this.#content.byId.has(id)).map(({ id }) => id);

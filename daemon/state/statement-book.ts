@@ -118,11 +118,16 @@ export class StatementBook {
     const entered = new Map<StatementId, SignedStatement>();
     const left = new Set<StatementId>();
     const refused = new Map<StatementId, string>();
+    const isHere = (id: StatementId): boolean => this.#set.get(id) !== undefined;
     let rest = arrivals;
     let before;
     do {
       // What waits is looked at again only when something has entered that it may wait for.
       if (entered.size > 0) rest = [...this.#waiting.takeAll(), ...rest];
+      // So is what entered and had to leave: an epoch that came after it may name it.
+      const due = new Set(rest.map(({ statement }) => statement.id));
+      const gone = [...entered.values()].filter(({ id }) => !isHere(id) && !due.has(id));
+      rest = [...rest, ...gone.map((statement) => ({ statement, from: undefined }))];
       before = entered.size;
       rest = rest.toSorted(byPlace).filter(({ statement }) => {
         const { id } = statement;
@@ -141,7 +146,6 @@ export class StatementBook {
     } while (entered.size > before);
     const early = rest.filter(({ statement }) => !refused.has(statement.id));
     for (const { id } of this.#waiting.keep(early)) refused.set(id, "E-STATE-FULL");
-    const isHere = (id: StatementId): boolean => this.#set.get(id) !== undefined;
     return {
       added: [...entered.values()].filter(({ id }) => isHere(id)),
       dropped: [...left].filter((id) => !isHere(id)),
