@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { idOf, type OperatorId } from "../../protocol/ids.ts";
+import { idOf, type OperatorId, type PeerKey } from "../../protocol/ids.ts";
 import { StatementChain } from "../../protocol/statement-chain.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { epochContent, suspensionsAround, type EpochChange } from "./epoch-change.ts";
 import { endedName, epochWords, outcomeOf, waitingWords } from "./epoch-text.ts";
+import { recoveryAfter } from "./operators-recovery.ts";
 import { MeshKnowledge } from "./mesh-knowledge.ts";
 
 const [ANNE, BOB, CAROL] = ["anne", "bob", "carol"].map((name) => testKey(name)) as [
@@ -93,3 +94,64 @@ test("settling a contest keeps all whom neither side dropped", () => {
   const { id, after } = propose(both, ANNE, { threshold: 1 });
   assert.equal(outcomeOf(after, id)?.state, "counts");
 });
+
+test("recovery keys change by an epoch, and the new one decides alone", () => {
+  const [old, fresh] = [testKey("old sheet"), testKey("new sheet")];
+  const recovery = { keys: [old], threshold: 1 };
+  const founding = new Founding("m", [ANNE, BOB], undefined, recovery);
+  const mesh = new MeshKnowledge(founding.statements);
+  const oldKey = idOf<PeerKey>(old.publicKey);
+  const freshKey = idOf<PeerKey>(fresh.publicKey);
+  const change = { recovery: recoveryAfter(mesh, [freshKey], [oldKey.slice(0, 8)], undefined) };
+  const words = epochWords(mesh, epochContent(mesh, change), new Map()).join("\n");
+  assert.match(words, /New +recovery key .* can decide/);
+  assert.match(words, /No more +recovery key/);
+  const { id, after } = propose(mesh, ANNE, change);
+  const changed = vote(after, BOB, id);
+  assert.deepEqual(changed.authority.recovery, { keys: [freshKey], threshold: 1 });
+  const late = propose(changed, old, { drop: [keyOf(ANNE)] });
+  assert.notEqual(outcomeOf(late.after, late.id)?.state, "counts", "the old sheet decides nothing");
+  const alone = propose(changed, fresh, { drop: [keyOf(ANNE)] });
+  assert.equal(outcomeOf(alone.after, alone.id)?.state, "counts");
+});
+
+test("what recovery keys cannot be is refused in words", () => {
+  const recovery = { keys: [testKey("sheet")], threshold: 1 };
+  const mesh = new MeshKnowledge(new Founding("m", [ANNE], undefined, recovery).statements);
+  const key = idOf<PeerKey>(testKey("sheet").publicKey);
+  const after = (...args: DropFirst<Parameters<typeof recoveryAfter>>) =>
+    recoveryAfter(mesh, ...args);
+  assert.throws(() => after([key], [], undefined), /a recovery key already/);
+  assert.throws(() => after([idOf<PeerKey>(ANNE.publicKey)], [], undefined), /of an operator/);
+  assert.throws(() => after([], ["0123456789"], undefined), { code: "E-UNKNOWN" });
+  assert.throws(() => after([], [key.slice(0, 7)], undefined), { code: "E-UNKNOWN" });
+  for (const wrong of ["2", "-1", "1.5", "x", ""]) {
+    assert.throws(() => after([], [], wrong), { code: "E-USAGE" }, wrong);
+  }
+  assert.deepEqual(after([], [key], undefined), { keys: [], threshold: 0 });
+  const words = epochWords(
+    mesh,
+    epochContent(mesh, { recovery: after([], [key], undefined) }),
+    new Map(),
+  );
+  assert.match(words.join("\n"), /no recovery: /);
+});
+
+test("settling a contest keeps the recovery keys that neither side removed", () => {
+  const [first, second] = [testKey("first"), testKey("second")];
+  const recovery = { keys: [first, second], threshold: 2 };
+  const mesh = new MeshKnowledge(new Founding("m", [ANNE, BOB], undefined, recovery).statements);
+  const [one, two] = [first, second].map(({ publicKey }) => idOf<PeerKey>(publicKey));
+  assert.ok(one !== undefined && two !== undefined);
+  const left = propose(mesh, ANNE, { recovery: { keys: [one], threshold: 1 } });
+  const right = propose(mesh, BOB, { recovery: { keys: [two], threshold: 1 } });
+  let both = mesh.with([...left.after.statements, ...right.after.statements]);
+  both = vote(vote(both, BOB, left.id), ANNE, right.id);
+  assert.ok(both.authority.epoch.contested);
+  const { id, after } = propose(both, ANNE, {});
+  const settled = vote(after, BOB, id);
+  assert.equal(outcomeOf(settled, id)?.state, "counts");
+  assert.deepEqual(settled.authority.recovery, { keys: [], threshold: 0 });
+});
+
+type DropFirst<All extends unknown[]> = All extends [unknown, ...infer Rest] ? Rest : never;

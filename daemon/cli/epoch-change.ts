@@ -18,6 +18,8 @@ export interface EpochChange {
   readonly lastCounting?: { readonly seq: number; readonly head: StatementId };
   /** Default: it stays a majority if it was one, and as it was if not. */
   readonly threshold?: number;
+  /** Default: the keys that no epoch that counts has removed. */
+  readonly recovery?: EpochBody["recovery"];
   readonly revokes?: EpochBody["revokes"];
   readonly unsuspends?: readonly StatementId[];
 }
@@ -29,9 +31,9 @@ function majorityOf(operators: number): number {
 
 /** @throws UsageError for what no epoch can be: no operator left, a threshold above their number. */
 export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochContent {
-  const { epoch, recovery, features, rules } = mesh.authority;
+  const { epoch, features, rules } = mesh.authority;
   const dropped = new Set(change.drop);
-  const gone = goneOperators(mesh);
+  const gone = goneKeys(mesh);
   const all = [...votersOf(mesh)]
     .filter(([key]) => !gone.has(key))
     .map(([key, name]) => ({ key, name }));
@@ -52,7 +54,7 @@ export function epochContent(mesh: MeshKnowledge, change: EpochChange): EpochCon
     parents: epoch.ids.toSorted(),
     operators: next,
     threshold: decideBy,
-    recovery: { keys: [...recovery.keys], threshold: recovery.threshold },
+    recovery: change.recovery ?? usualRecovery(mesh, gone),
     features: [...features].toSorted(),
     rules,
     chains: chainsOf(mesh, dropped, change.lastCounting),
@@ -70,19 +72,33 @@ function usualThreshold({ authority }: MeshKnowledge, operators: number): number
   return Math.min(operators, Math.max(...parents.map(({ threshold }) => threshold)));
 }
 
-/** Keys that one of the epochs that count has dropped: they never come back. */
-function goneOperators({ statements, authority }: MeshKnowledge): ReadonlySet<OperatorId> {
+/** Of several epochs: all recovery keys that none of them removed. */
+function usualRecovery(
+  { authority }: MeshKnowledge,
+  gone: ReadonlySet<string>,
+): EpochBody["recovery"] {
+  const { parents } = authority.epoch;
+  const all = new Set(parents.flatMap(({ recovery }) => recovery.keys));
+  const keys = [...all].filter((key) => !gone.has(key));
+  const most = Math.max(...parents.map(({ recovery }) => recovery.threshold));
+  return { keys, threshold: Math.min(keys.length, most) };
+}
+
+/** Operators and recovery keys that one of the epochs that count has dropped. */
+function goneKeys({ statements, authority }: MeshKnowledge): ReadonlySet<string> {
   const epochs = new Map<
     string,
-    { readonly parents: readonly string[]; readonly keys: Set<OperatorId> }
+    { readonly parents: readonly string[]; readonly keys: readonly string[] }
   >();
   for (const { id, body } of statements) {
     if (isUnknown(body) || (body.kind !== "GENESIS" && body.kind !== "EPOCH")) continue;
     const parents = body.kind === "EPOCH" ? body.parents : [];
-    epochs.set(id, { parents, keys: new Set(body.operators.map(({ key }) => key)) });
+    const keys = [...body.operators.map(({ key }) => key), ...body.recovery.keys];
+    epochs.set(id, { parents, keys });
   }
-  const gone = new Set<OperatorId>();
-  for (const { id, operators } of authority.epoch.parents) {
+  const gone = new Set<string>();
+  for (const { id, operators, recovery } of authority.epoch.parents) {
+    const kept = new Set<string>([...operators.keys(), ...recovery.keys]);
     const before = [...(epochs.get(id)?.parents ?? [])];
     const seen = new Set<string>();
     for (let at = before.pop(); at !== undefined; at = before.pop()) {
@@ -90,7 +106,7 @@ function goneOperators({ statements, authority }: MeshKnowledge): ReadonlySet<Op
       if (epoch === undefined || seen.has(at)) continue;
       seen.add(at);
       before.push(...epoch.parents);
-      for (const key of epoch.keys) if (!operators.has(key)) gone.add(key);
+      for (const key of epoch.keys) if (!kept.has(key)) gone.add(key);
     }
   }
   return gone;

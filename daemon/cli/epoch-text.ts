@@ -26,13 +26,7 @@ export function epochWords(
   const { authority } = mesh;
   const lines = [`Epoch ${body.n} of the mesh "${authority.meshName}"`];
   lines.push(...operatorWords(mesh, body));
-  const { keys, threshold } = body.recovery;
-  if (
-    threshold !== authority.recovery.threshold ||
-    keys.toSorted().join() !== authority.recovery.keys.toSorted().join()
-  ) {
-    lines.push(...labelled("Recovery", `${threshold} of ${keys.length} recovery keys decide`));
-  }
+  lines.push(...recoveryWords(mesh, body));
   const features = body.features.filter((each) => !authority.features.has(each));
   if (features.length > 0) lines.push(...labelled("Features", `on: ${features.join(", ")}`));
   if (body.rules !== authority.rules) {
@@ -82,6 +76,32 @@ function operatorWords(mesh: MeshKnowledge, body: EpochContent | EpochBody): str
     lines.push(
       ...labelled("Note", "bus factor 1: one lost key, and only the recovery key decides"),
     );
+  }
+  return lines;
+}
+
+/** Against every epoch that counts: while several do, a key that one of them lacks is told. */
+function recoveryWords({ authority }: MeshKnowledge, body: EpochContent | EpochBody): string[] {
+  const before = authority.epoch.parents.map(({ recovery }) => recovery);
+  const { keys, threshold } = body.recovery;
+  const added = keys.filter((key) => !before.every((each) => each.keys.includes(key)));
+  const removed = [...new Set(before.flatMap((each) => each.keys))].filter(
+    (key) => !keys.includes(key),
+  );
+  const isSame = before.every((each) => each.threshold === threshold);
+  if (isSame && added.length + removed.length === 0) return [];
+  const lines: string[] = [];
+  for (const key of added) {
+    const text = `recovery key ${key.slice(0, 16)}... can decide without the operators`;
+    lines.push(...labelled("New", text));
+  }
+  for (const key of removed) {
+    lines.push(...labelled("No more", `recovery key ${key.slice(0, 16)}...`));
+  }
+  lines.push(...labelled("Recovery", `${threshold} of ${keys.length} recovery keys decide`));
+  if (threshold === 0) {
+    const text = "no recovery: when too few operators have their keys, nobody can decide";
+    lines.push(...labelled("Note", text));
   }
   return lines;
 }

@@ -1,7 +1,8 @@
 /** `pleach keys sheet`: the recovery sheet with the members of today. */
 import { Command } from "commander";
-import type { MeshId } from "../../protocol/ids.ts";
-import { deriveOwnerKeys } from "../../protocol/owner-keys.ts";
+import { idOf, type MeshId, type PeerKey } from "../../protocol/ids.ts";
+import { deriveOwnerKeys, meshRecoveryKey } from "../../protocol/owner-keys.ts";
+import { printRecoveryPublic } from "../../protocol/recovery-public.ts";
 import { printRecoverySheet } from "../../protocol/recovery-sheet.ts";
 import { membershipShape, type MembershipAnswer } from "../control/shapes-membership.ts";
 import { help, type CliContext } from "./context.ts";
@@ -32,7 +33,25 @@ export function keysCommand(context: CliContext): Command {
       ["pleach keys sheet --out new.txt", "asks for the 24 words"],
     ]),
   );
+  const recovery = new Command("recovery")
+    .option("--phrase-file <file>", "the phrase or a sheet, instead of asking for it")
+    .action((options: Pick<SheetOptions, "phraseFile">) => printRecovery(context, options));
+  keys.addCommand(
+    help(recovery, "Prints the public line of a phrase's mesh recovery key. Needs no daemon.", [
+      ["pleach keys recovery", "asks for the 24 words; the line is no secret"],
+      ["pleach operators recovery --add FILE", "what an operator does with the line"],
+    ]),
+  );
   return keys;
+}
+
+async function printRecovery(
+  context: CliContext,
+  { phraseFile }: Pick<SheetOptions, "phraseFile">,
+): Promise<void> {
+  const key = idOf<PeerKey>(meshRecoveryKey(await readPhrase(phraseFile)).publicKey);
+  const line = printRecoveryPublic(key);
+  context.out.result({ key, line }, line);
 }
 
 async function writeSheet(context: CliContext, options: SheetOptions): Promise<void> {

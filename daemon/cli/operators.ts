@@ -8,6 +8,7 @@ import { suspensionsAround } from "./epoch-change.ts";
 import { UsageError } from "./exit.ts";
 import { findMember } from "./find-member.ts";
 import { askMembers, knownHere } from "./mesh-knowledge.ts";
+import { recoveryCommand } from "./operators-recovery.ts";
 import { operatorsFields, operatorsText } from "./operators-text.ts";
 import {
   choosePassphrase,
@@ -41,6 +42,7 @@ export function operatorsCommand(context: CliContext): Command {
     .addCommand(addCommand(context))
     .addCommand(removeCommand(context))
     .addCommand(thresholdCommand(context))
+    .addCommand(recoveryCommand(context))
     .addCommand(settleCommand(context));
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readFile, writeFile } from "node:fs/promises";
+import { phraseOf } from "../../protocol/recovery-phrase.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
 import { DecisionParty } from "../decision-party.ts";
 import { admit, phraseFile } from "../form.ts";
@@ -111,6 +112,22 @@ test("signatures are gathered by files alone, and the recovery key decides witho
       ...["operators", "add", `${party.keyFile("carol")}.pub`, ...byPhrase],
     );
     assert.equal(back.error["code"], "E-DECISION", "a key that was removed never comes back");
+
+    // Another phrase takes the place of the founder's, which decides nothing from then on.
+    await writeFile(file("words.txt"), phraseOf(new Uint8Array(32).fill(7)), { mode: 0o600 });
+    const byWords = ["--phrase-file", file("words.txt"), "--yes"];
+    const show = ["--config", "/nowhere", "keys", "recovery", ...byWords.slice(0, 2)];
+    const line = String((await quimper.pleach(...show))["line"]);
+    await writeFile(file("line.txt"), `${line}\n`);
+    const [before] = (await quimper.pleach("operators", "recovery"))["keys"] as readonly string[];
+    assert.ok(before !== undefined);
+    const swap = ["--add", file("line.txt"), "--remove", before.slice(0, 8)];
+    const changed = await quimper.pleach("operators", "recovery", ...swap, ...byPhrase);
+    assert.deepEqual([changed["state"], changed["epoch"]], ["counts", 3]);
+    const old = await quimper.refused("operators", "threshold", "1", ...byPhrase);
+    assert.deepEqual([old.exit, old.error["code"]], [5, "E-OPERATOR"]);
+    const fresh = await quimper.pleach("operators", "threshold", "1", ...byWords);
+    assert.deepEqual([fresh["state"], fresh["epoch"]], ["counts", 4]);
   }));
 
 test("two epochs of one number contest each other until operators settle it", () =>
