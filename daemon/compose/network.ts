@@ -61,7 +61,7 @@ export async function startNetwork<Served>(
     announce: announce.map(socketMultiaddr),
     dht,
     membership: {
-      isMember: (key) => state.authority().isMember(key),
+      isMember: (key) => state.mayLink(key),
       isRecoveryKey: (key) => state.authority().ownerOfRecovery(key) !== undefined,
       isFormer: (key) => state.authority().endedSites.has(key as SiteId),
       joinOpen: () => membership.joinOpen(),

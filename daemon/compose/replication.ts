@@ -31,7 +31,7 @@ export interface Replication {
 export function startReplication(setup: ReplicationSetup): Replication {
   const { state, replica, transport, clock, log, siteKey } = setup;
   const shared = { transport, clock, meshId: () => state.meshId };
-  const isMember = (site: SiteId): boolean => state.authority().sites.has(site);
+  const isMember = (site: SiteId): boolean => state.mayLink(site);
   const sync = new Sync({ ...shared, replica, isMember, log: log.part("sync") });
   const presence = new Presence({
     ...shared,

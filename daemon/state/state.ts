@@ -11,6 +11,7 @@ import {
   idOf,
   type LogId,
   type MeshId,
+  type PeerKey,
   type SiteId,
   type StatementId,
   type VersionId,
@@ -217,6 +218,11 @@ export class State {
 
   authority(): Authority {
     return this.#book.authority;
+  }
+
+  /** Whether a peer may be linked: a member, or one that a damaged store still says is enrolled. */
+  mayLink(peer: PeerKey): boolean {
+    return this.#book.mayLink(peer);
   }
 
   /** The merged picture of what is here now; it does not change under the reader. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { startMember, startState } from "../../test-mesh/fakes/state-node.ts";
-import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { toldBy } from "../../test-mesh/fakes/told-authority.ts";
 import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type EnvelopeId,
   type LogId,
   type OperatorId,
+  type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
 import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
@@ -179,4 +180,22 @@ test("any order of arrival, with restarts between, gives the same statements and
     ),
     { numRuns: 60, seed: 11 },
   );
+});
+
+test("whoever lost an early statement still links those whose enrolment is stored", async () => {
+  const founding = new Founding();
+  const disk = new FakeDisk();
+  const [brest, lorient] = [founding.enrol("brest"), founding.enrol("lorient")];
+  const node = await startMember("quimper", founding.statements, disk);
+  await node.close();
+  const damaged = founding.statements[1];
+  assert.ok(damaged);
+  disk.flipBit(`statement/${damaged.id}`, 400);
+  const again = await startState("quimper", disk);
+  assert.deepEqual([...again.authority().sites.keys()], []);
+  assert.deepEqual([again.mayLink(brest), again.mayLink(lorient)], [false, true]);
+  await again.replica.receiveStatement(encodeStatement(damaged), lorient);
+  assert.deepEqual([...again.authority().sites.keys()].toSorted(), [brest, lorient].toSorted());
+  assert.ok(again.mayLink(brest));
+  assert.ok(!again.mayLink(idOf<SiteId>(testKey("stranger").publicKey)));
 });

@@ -4,10 +4,12 @@
  * Which statements came after a SUSPEND of their signer is the one thing that this node remembers
  * beside the statements themselves.
  */
-import { parseId, type SiteId, type StatementId } from "../../protocol/ids.ts";
+import { parseId, type PeerKey, type SiteId, type StatementId } from "../../protocol/ids.ts";
+import { openSiteRequest } from "../../protocol/site-statement.ts";
 import {
   decodeStatement,
   encodeStatement,
+  isUnknown,
   type SignedStatement,
 } from "../../protocol/statement.ts";
 import { authorize } from "../core/authorize.ts";
@@ -33,6 +35,7 @@ export class StatementBook {
   readonly #set = new StatementSet();
   readonly #waiting = new WaitingStatements();
   readonly #parked = new Set<StatementId>();
+  readonly #strays = new Map<PeerKey, StatementId>();
   #authority: Authority = authorize([]);
 
   /**
@@ -57,6 +60,7 @@ export class StatementBook {
       if (id !== undefined) book.#parked.add(id);
     }
     book.#enter(read.map((statement) => ({ statement, from: undefined })));
+    book.#noteStrays(read);
     book.#authority = authorize(book.#set.all(), book.#parked);
     if (stored > 0 && book.set.meshId === undefined) {
       throw new StateError(
@@ -72,6 +76,17 @@ export class StatementBook {
 
   get set(): StatementSet {
     return this.#set;
+  }
+
+  /**
+   * Whether a peer may be linked: a member, or one that the store says is enrolled though the
+   * statements before that were damaged. Those are to be had from somebody, and whoever lost
+   * an early one knows no member any more.
+   */
+  mayLink(peer: PeerKey): boolean {
+    if (this.#authority.isMember(peer)) return true;
+    const statement = this.#strays.get(peer);
+    return statement !== undefined && this.#set.get(statement) === undefined;
   }
 
   get authority(): Authority {
@@ -108,6 +123,15 @@ export class StatementBook {
       refused,
       changes,
     };
+  }
+
+  /** Enrolments in the store that have lost what they build on. */
+  #noteStrays(read: readonly SignedStatement[]): void {
+    for (const { id, body } of read) {
+      if (this.#set.get(id) !== undefined || isUnknown(body) || body.kind !== "SITE") continue;
+      const key = openSiteRequest(body)?.key;
+      if (key !== undefined) this.#strays.set(key, id);
+    }
   }
 
   #enter(arrivals: readonly Arrival[]): {

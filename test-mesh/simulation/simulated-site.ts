@@ -163,7 +163,7 @@ export class SimulatedSite {
       const { state, replica } = guarded;
       if (onItem !== undefined) ends.push(state.replica.onNew((item) => onItem(this, item)));
       const transport = network.join(this.id, this.box);
-      transport.accepts = (peer) => state.meshId === undefined || state.authority().isMember(peer);
+      transport.accepts = (peer) => state.meshId === undefined || state.mayLink(peer);
       const replication = startReplication({ state, replica, transport, clock, log, siteKey });
       const onState = state.subscribe(({ kind }) => {
         if (kind === "statements") transport.recheck();
