@@ -74,6 +74,13 @@ export class FakeDisk {
     return new Map(this.#content);
   }
 
+  /** Another disk with the same content. */
+  copy(): FakeDisk {
+    const disk = new FakeDisk();
+    disk.restore(this.#content);
+    return disk;
+  }
+
   /** Puts an older image back, as from a backup of the machine. */
   restore(image: Image): void {
     this.#content = new Map(image);

@@ -5,14 +5,14 @@
  */
 import type { NewItem } from "../../daemon/state/replica.ts";
 import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
-import type { LogId } from "../../protocol/ids.ts";
+import type { LogId, StatementId } from "../../protocol/ids.ts";
 
 export class Archive {
   readonly #envelopes = new Map<string, Envelope>();
-  readonly #statements = new Map<string, Uint8Array>();
+  readonly #statements = new Map<StatementId, Uint8Array>();
 
   note({ kind, id, bytes }: NewItem): void {
-    if (kind === "statement") this.#statements.set(id, bytes);
+    if (kind === "statement") this.#statements.set(id as StatementId, bytes);
     else if (!this.#envelopes.has(id)) this.#envelopes.set(id, decodeEnvelope(bytes));
   }
 
@@ -20,18 +20,9 @@ export class Archive {
     return this.#envelopes.values();
   }
 
-  /** The bytes that travel. */
-  get statements(): Iterable<Uint8Array> {
-    return this.#statements.values();
-  }
-
-  /** Everything, as bytes that travel. */
-  get items(): readonly Uint8Array[] {
-    return [...this.#statements.values(), ...[...this.#envelopes.values()].map((e) => e.bytes)];
-  }
-
-  get size(): number {
-    return this.#statements.size + this.#envelopes.size;
+  /** By id, as bytes that travel. */
+  get statements(): ReadonlyMap<StatementId, Uint8Array> {
+    return this.#statements;
   }
 
   /** All entries for each place of each log; more than one at a place is a fork. */

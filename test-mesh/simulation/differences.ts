@@ -2,7 +2,7 @@
 import type { State } from "../../daemon/state/state.ts";
 
 /** The most lines of an answer: the first differences tell, the others follow from them. */
-const MAX_LINES = 12;
+const MAX_LINES = 6;
 
 export function differences(nodes: readonly { name: string; state: State }[]): string {
   const rows = new Map<string, Map<string, string>>();
@@ -12,7 +12,8 @@ export function differences(nodes: readonly { name: string; state: State }[]): s
       row.set(name, value);
       rows.set(what, row);
     };
-    for (const { id, body } of state.statements()) note(`statement ${body.kind} ${id}`, "held");
+    for (const { id, body } of state.statements())
+      note(`statement ${body.kind} ${id.slice(0, 16)}`, "held");
     for (const { class: recordClass, log, author, seq, head } of state.logHeads()) {
       note(`log ${recordClass} of ${author.slice(0, 8)} ${log}`, `${seq} ${head.slice(0, 8)}`);
     }

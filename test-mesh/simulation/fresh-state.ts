@@ -1,7 +1,7 @@
 /**
  * A state on an empty disk that is fed in some order: what every other node has to equal.
  */
-import { silentLogger } from "../../daemon/observe/log.ts";
+import { createLogger } from "../../daemon/observe/log.ts";
 import { State } from "../../daemon/state/state.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { decodeStatement } from "../../protocol/statement.ts";
@@ -21,6 +21,8 @@ const FROM = "ab".repeat(32) as SiteId;
 export class FreshState {
   readonly disk: FakeDisk;
   readonly #clock: ReturnType<FakeTime["clock"]>;
+  /** What it logged as an error. */
+  readonly complaints: string[] = [];
   #state: State | undefined;
 
   constructor({ wallOffsetMs = 0, disk = new FakeDisk() }: FreshOptions = {}) {
@@ -39,7 +41,7 @@ export class FreshState {
     this.#state = await State.open({
       store: this.disk.open(),
       clock: this.#clock,
-      log: silentLogger,
+      log: createLogger("error", (line) => this.complaints.push(line)),
       siteKey: testKey("fresh"),
     });
     return this.#state;

@@ -42,6 +42,7 @@ export class RawLog {
   #snapshot: EnvelopeId | null = null;
   #seq = 0;
   #started = 0;
+  #lamport = 0;
   #head: EnvelopeId | null = null;
 
   constructor(options: RawLogOptions) {
@@ -53,6 +54,11 @@ export class RawLog {
 
   get seq(): number {
     return this.#seq;
+  }
+
+  /** The number of its last entry; an honest one never goes back behind it. */
+  get lamport(): number {
+    return this.#lamport;
   }
 
   /** Of the document as it is now: what an honest update would come from. */
@@ -71,6 +77,7 @@ export class RawLog {
     copy.#snapshot = this.#snapshot;
     copy.#seq = this.#seq;
     copy.#started = this.#started;
+    copy.#lamport = this.#lamport;
     copy.#head = this.#head;
     if (this.#writer === undefined) return copy;
     copy.#writer = new LogWriter(this.log, this.#snapSeq, this.#atSnapshot);
@@ -102,10 +109,11 @@ export class RawLog {
   hostile(lamport: number, bytes: Uint8Array, more: Partial<Fields> = {}): Envelope {
     const clockBefore = more.clockBefore ?? 0;
     const payload = { bytes, clockBefore, clockAfter: more.clockAfter ?? clockBefore + 1 };
-    const [seq, head] = [this.#seq, this.#head];
+    const [seq, head, last] = [this.#seq, this.#head, this.#lamport];
     const envelope = this.#next("UPD", lamport, payload, more);
     this.#seq = seq;
     this.#head = head;
+    this.#lamport = last;
     return envelope;
   }
 
@@ -129,7 +137,7 @@ export class RawLog {
         prev: this.#head,
         kind,
         prevSnap: null,
-        started: kind === "SNAP" ? Math.min(this.#started, lamport) : 0,
+        started: kind === "SNAP" ? this.#started : 0,
         retires: [],
         floor: 0,
         past: 0,
@@ -143,6 +151,7 @@ export class RawLog {
       bytes,
     );
     this.#seq += 1;
+    this.#lamport = lamport;
     this.#head = envelope.id;
     return envelope;
   }

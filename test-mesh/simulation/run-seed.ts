@@ -2,10 +2,14 @@
  * Runs one seed: any faults first, then healing, then every invariant.
  */
 import { clockFaults } from "./faults/clock-faults.ts";
-import { diskFaults } from "./faults/disk-faults.ts";
+import { diskFaults, startSite } from "./faults/disk-faults.ts";
+import { forkingAuthor } from "./faults/forking-author.ts";
 import { forger } from "./faults/forger.ts";
 import { hostileAuthor } from "./faults/hostile-author.ts";
+import { honestOperators } from "./faults/honest-operators.ts";
 import { networkFaults } from "./faults/network-faults.ts";
+import { partings } from "./faults/partings.ts";
+import { rogueOperator } from "./faults/rogue-operator.ts";
 import { writes } from "./faults/writes.ts";
 import { heal } from "./heal.ts";
 import { INVARIANTS } from "./invariants/all.ts";
@@ -13,8 +17,8 @@ import type { Fault } from "./world.ts";
 import { World } from "./world.ts";
 
 /** Faults of one run; with the pauses between them some five minutes. */
-const FAULTS = 90;
-const PAUSE_MS = [10, 6_000] as const;
+const FAULTS = 110;
+const PAUSE_MS = [10, 5_000] as const;
 
 const faults: readonly Fault[] = [
   ...writes,
@@ -22,7 +26,11 @@ const faults: readonly Fault[] = [
   ...diskFaults,
   ...clockFaults,
   ...hostileAuthor,
+  ...forkingAuthor,
   ...forger,
+  ...honestOperators,
+  ...rogueOperator,
+  ...partings,
 ];
 const totalWeight = faults.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -41,6 +49,10 @@ export async function runSeed(seed: number): Promise<SeedResult> {
   let stage = "while faults happen";
   try {
     for (let count = 0; count < FAULTS; count++) {
+      const [first] = world.honest;
+      if (world.up.length === 0 && first !== undefined) {
+        await world.time.resolve(startSite(world, first));
+      }
       await world.time.resolve(Promise.resolve(draw(world).happen(world)));
       await world.time.advance(world.random.between(...PAUSE_MS));
     }

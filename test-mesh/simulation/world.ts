@@ -6,6 +6,7 @@ import type { StoreChange } from "../../daemon/core/store.ts";
 import { statementKey } from "../../daemon/state/keys.ts";
 import type { NewItem } from "../../daemon/state/replica.ts";
 import { idOf, type MeshId, type SiteId } from "../../protocol/ids.ts";
+import type { SigningKey } from "../../protocol/signature.ts";
 import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
@@ -19,8 +20,8 @@ import { SimulatedSite, type Acknowledged } from "./simulated-site.ts";
 import { Sometimes } from "./sometimes.ts";
 
 const HONEST_SITES = 5;
-/** Three decide; with the rogue one and one that votes without looking, both sides of a cut do. */
-const OPERATORS = 4;
+/** All of them decide; with the rogue one and one that votes without looking, both sides of a cut do. */
+const OPERATORS = 3;
 const RECOVERY_KEYS = 2;
 
 /** What goes wrong at one moment. */
@@ -44,6 +45,8 @@ export class World {
   readonly operators: readonly Operator[];
   /** One whose key somebody has stolen. */
   readonly rogue: Operator;
+  /** Another one, with a key that signs all that it can. */
+  readonly flooder: Operator;
   readonly recovery: readonly Operator[];
   /** A second box with the key and an older disk of an honest site. */
   clone: { readonly box: SimulatedSite; readonly of: SimulatedSite } | undefined;
@@ -63,14 +66,15 @@ export class World {
     this.network = new FakeNetwork({ time: this.time, seed, delayMs: [5, 150] });
     const numbered = (count: number, name: string): string[] =>
       Array.from({ length: count }, (_, index) => `${seed} ${name} ${index}`);
-    this.operators = numbered(OPERATORS - 1, "operator").map((name) => new Operator(name));
+    this.operators = numbered(OPERATORS, "operator").map((name) => new Operator(name));
     this.rogue = new Operator(`${seed} rogue operator`);
+    this.flooder = new Operator(`${seed} flooding operator`);
     this.recovery = numbered(RECOVERY_KEYS, "recovery key").map((name) => new Operator(name));
     const names = [...Array.from({ length: HONEST_SITES }, (_, i) => `site-${i}`), "byzantine"];
     const sites = names.map((name) => ({ name, key: testKey(`${seed} ${name}`) }));
     const founded = foundMesh({
       name: `seed ${seed}`,
-      operators: [...this.operators, this.rogue],
+      operators: [...this.operators, this.rogue, this.flooder],
       recovery: this.recovery,
       sites,
     });
@@ -136,12 +140,17 @@ export class World {
       box: `${id}#double`,
       time: this.time,
       network: this.network,
-      siteKey: testKey(`${this.seed} ${name}`),
+      siteKey: this.keyOf(of),
       onItem: (site, item) => this.#note(site, item),
     });
     box.disk.restore(of.disk.image());
     this.clone = { box, of };
     return box;
+  }
+
+  /** The key that a box signs with. */
+  keyOf({ name }: SimulatedSite): SigningKey {
+    return testKey(`${this.seed} ${name}`);
   }
 
   /** What a running site has made known as durable since its start. */

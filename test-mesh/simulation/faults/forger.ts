@@ -65,7 +65,7 @@ export const forger: readonly Fault[] = [
       const old = random.shuffled([...archive.envelopes]).slice(0, 40);
       const items = old.map(({ bytes }) => bytes);
       await byzantine.push(to, [...items, ...random.shuffled(items)]);
-      const statements = random.shuffled([...archive.statements]).slice(0, 20);
+      const statements = random.shuffled([...archive.statements.values()]).slice(0, 20);
       await byzantine.pushStatements(to, statements);
       world.sometimes.reached("a replay");
     },
@@ -89,7 +89,7 @@ export const forger: readonly Fault[] = [
     weight: 3,
     happen: async (world) => {
       const { random, byzantine, archive } = world;
-      const { bytes, signatures } = decodeStatement(random.pick([...archive.statements]));
+      const { bytes, signatures } = decodeStatement(random.pick([...archive.statements.values()]));
       const [first] = signatures;
       if (first === undefined) return;
       const { key, signature } = first;

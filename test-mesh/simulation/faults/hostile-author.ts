@@ -18,8 +18,10 @@ export function bytesOf(envelopes: readonly Envelope[]): Uint8Array[] {
   return envelopes.map(({ bytes }) => bytes);
 }
 
-export function lamport({ random }: World): number {
-  return random.chance(0.05) ? MAX_LAMPORT - random.below(3) : 1 + random.below(300);
+/** A number for the next entry of a log: mostly as an honest author has it, now and then the last. */
+export function nextLamport({ random }: World, log: RawLog): number {
+  if (random.chance(0.02)) return MAX_LAMPORT;
+  return Math.min(log.lamport + 1 + random.below(20), MAX_LAMPORT);
 }
 
 /** A log of its own to go on with, begun when there is none. */
@@ -28,7 +30,7 @@ export async function someLog(world: World, to: readonly SimulatedSite[]): Promi
   const known = byzantine.pickLog();
   if (known !== undefined && random.chance(0.8)) return known;
   const log = byzantine.open(random.pick(["site", "zone", "note"] as const), random.below(2));
-  const first = log.snap(lamport(world));
+  const first = log.snap(nextLamport(world, log));
   for (const site of to) await byzantine.push(site, [first.bytes]);
   return log;
 }
@@ -50,7 +52,7 @@ function change(world: World, log: RawLog, at: SimulatedSite): readonly [string,
 
 export function update(world: World, log: RawLog, at: SimulatedSite): Envelope {
   const [key, version] = change(world, log, at);
-  const number = lamport(world);
+  const number = nextLamport(world, log);
   return log.update(number, [[key, { ...version, lamport: number }]]);
 }
 
@@ -61,7 +63,7 @@ export const hostileAuthor: readonly Fault[] = [
       const log = await someLog(world, world.up);
       const to = world.random.pick(world.up);
       const entries = [update(world, log, to)];
-      if (world.random.chance(0.3)) entries.push(log.snap(lamport(world)));
+      if (world.random.chance(0.3)) entries.push(log.snap(nextLamport(world, log)));
       await world.byzantine.push(to, bytesOf(entries));
       world.sometimes.reached("an entry by hand");
     },
@@ -86,7 +88,7 @@ export const hostileAuthor: readonly Fault[] = [
       const { class: recordClass, part, seq, lamport: reached } = victim.header;
       const log = byzantine.open(recordClass as RecordClass, part);
       const retires = [{ log: victim.log, seq, lamport: reached, started: 1 }];
-      const entry = log.snap(lamport(world), { retires });
+      const entry = log.snap(nextLamport(world, log), { retires });
       await byzantine.push(random.pick(world.up), [entry.bytes]);
       world.sometimes.reached("a snapshot that takes up another author's log");
     },

@@ -4,12 +4,8 @@ import { differences } from "../differences.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 
-export async function equalSetsGiveEqualViews({
-  world,
-  sites,
-  entries,
-  random,
-}: Healed): Promise<void> {
+export async function equalSetsGiveEqualViews(given: Healed): Promise<void> {
+  const { sites, entries, random } = given;
   const [first] = sites;
   assert.ok(first !== undefined);
   const shown = new Set(sites.map((site) => site.fingerprint()));
@@ -18,7 +14,7 @@ export async function equalSetsGiveEqualViews({
   const { state } = first;
   const digests = state.replica.statementDigest() + " " + state.replica.stateDigest();
   const expected = `${digests} ${state.view().hash}`;
-  const statements = random.shuffled([...world.archive.statements]);
+  const statements = random.shuffled(given.statements);
   const envelopes = random.shuffled(entries);
   const fresh = new FreshState();
   // Entries before what lets them count, twice, with a new start in between.

@@ -8,8 +8,7 @@ export async function rebuiltEqualsRunning({ sites }: Healed): Promise<void> {
     const { state } = site;
     const { replica } = state;
     const running = `${replica.statementDigest()} ${replica.stateDigest()} ${state.view().hash}`;
-    const again = new FreshState();
-    again.disk.restore(site.disk.image());
+    const again = new FreshState({ disk: site.disk.copy() });
     await again.start();
     assert.equal(again.fingerprint(), running, `${site.name}, built from its disk`);
   }
