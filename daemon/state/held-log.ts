@@ -65,8 +65,11 @@ export class HeldLog {
   readonly #snapshots: HeldSnapshot[] = [];
   /** Places of the entries of kinds that this version does not know, ascending. */
   readonly #later: number[] = [];
-  /** Of snapshots that are not held, in any order. */
-  readonly #headers: KnownSnapshot[] = [];
+  /** Of snapshots, held or not, by their places. */
+  readonly #headers = new Map<number, KnownSnapshot>();
+  #lastHeaderSeq = 0;
+  /** The first of the last entries that are held without a gap. */
+  #unbrokenFrom = 0;
 
   constructor(log: LogId, of: Pick<HeldLog, "class" | "author" | "part">) {
     this.log = log;
@@ -80,6 +83,7 @@ export class HeldLog {
   append({ id, header, bytes }: Envelope, receivedMs: number): void {
     const { seq, lamport, wallMs } = header;
     const sizeBytes = roomOf({ header, bytes });
+    if (seq !== this.storedSeq + 1 || this.#entries.size === 0) this.#unbrokenFrom = seq;
     this.#entries.set(seq, { id, lamport, wallMs, sizeBytes });
     if (header.kind === "SNAP") this.#snapshots.push({ seq, id, word: wordOf(header), receivedMs });
     if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(seq);
@@ -87,10 +91,16 @@ export class HeldLog {
     this.sizeBytes += sizeBytes;
   }
 
-  /** Notes the header of a snapshot that is not held. */
+  /** Notes that the header of a snapshot is kept, whether it is held or not. */
   noteHeader(snapshot: KnownSnapshot, sizeBytes: number): void {
-    this.#headers.push(snapshot);
+    if (this.hasHeader(snapshot.seq)) return;
+    this.#headers.set(snapshot.seq, snapshot);
+    this.#lastHeaderSeq = Math.max(this.#lastHeaderSeq, snapshot.seq);
     this.sizeBytes += sizeBytes;
+  }
+
+  hasHeader(seq: number): boolean {
+    return this.#headers.has(seq);
   }
 
   /** The last entry that counts; 0: none does. */
@@ -140,6 +150,11 @@ export class HeldLog {
     return 0;
   }
 
+  /** From where on all entries are held; before that there is a gap, or nothing. */
+  get unbrokenFrom(): number {
+    return this.#entries.has(this.#unbrokenFrom) ? this.#unbrokenFrom : this.firstSeq;
+  }
+
   /**
    * Whether an entry of a kind that this version does not know stands after the newest snapshot: what
    * follows it is held and passed on, and shows with the next snapshot.
@@ -156,7 +171,7 @@ export class HeldLog {
 
   /** The highest place of which anything is known. */
   get knownSeq(): number {
-    return this.#headers.reduce((most, { seq }) => Math.max(most, seq), this.storedSeq);
+    return Math.max(this.storedSeq, this.#lastHeaderSeq);
   }
 
   heldSnapshots(): readonly HeldSnapshot[] {
@@ -166,7 +181,7 @@ export class HeldLog {
   /** All snapshots whose headers are known, ascending. */
   knownSnapshots(): readonly KnownSnapshot[] {
     const held = new Set(this.#snapshots.map(({ seq }) => seq));
-    const others = this.#headers.filter(({ seq }) => !held.has(seq));
+    const others = [...this.#headers.values()].filter(({ seq }) => !held.has(seq));
     return [...others, ...this.#snapshots].toSorted((a, b) => a.seq - b.seq);
   }
 
@@ -196,15 +211,16 @@ export class HeldLog {
     return Math.min(this.#snapshots.at(-2)?.seq ?? 0, old, ...needed);
   }
 
-  /** Lets the entries before a snapshot go; those of snapshots leave their headers. */
+  /** Lets the entries before a snapshot go; the headers of snapshots stay. */
   prune(keptFrom: number): { readonly seq: number; readonly isSnapshot: boolean }[] {
     const gone: { seq: number; isSnapshot: boolean }[] = [];
     for (const [seq, { sizeBytes }] of this.#entries) {
       if (seq >= keptFrom) break;
       this.#entries.delete(seq);
       this.sizeBytes -= sizeBytes;
-      gone.push({ seq, isSnapshot: this.#snapshots[0]?.seq === seq });
-      if (this.#snapshots[0]?.seq === seq) this.#headers.push(...this.#snapshots.splice(0, 1));
+      const isSnapshot = this.#snapshots[0]?.seq === seq;
+      if (isSnapshot) this.#snapshots.shift();
+      gone.push({ seq, isSnapshot });
     }
     return gone;
   }

@@ -19,7 +19,7 @@ import type { Documents } from "./documents.ts";
 import { HeldLog, wordOf } from "./held-log.ts";
 import { roomOf, type AuthorRoom } from "./keep/author-room.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
-import { entryKey, receivedKey } from "./keys.ts";
+import { entryKey, headerKey, receivedKey } from "./keys.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
 import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
 import type { Limits } from "./limits/limits.ts";
@@ -216,8 +216,14 @@ export class Intake {
       if (held.frozenSeq !== undefined) await documents.settle(held.lineage);
       return;
     }
-    const value = encodeReceived(receivedMs);
-    queue.stage([{ kind: "put", key: receivedKey(log, header.seq), value }]);
+    const received = encodeReceived(receivedMs);
+    queue.stage([{ kind: "put", key: receivedKey(log, header.seq), value: received }]);
+    if (!held.hasHeader(header.seq)) {
+      const value = signedHeaderOf(envelope);
+      queue.stage([{ kind: "put", key: headerKey(log, header.seq), value }]);
+      held.noteHeader({ seq: header.seq, id: envelope.id, word: wordOf(header) }, value.length);
+      room.note(held.author, value.length);
+    }
     shelf.judgeAnew(held.lineage);
     await documents.settle(held.lineage);
     await pruning.tidy(held.lineage);

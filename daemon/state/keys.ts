@@ -21,8 +21,10 @@ export const STATEMENTS = prefixRange("statement/");
 /** Statements that came here after a SUSPEND of their signer. */
 export const PARKED = prefixRange("parked/");
 export const ENTRIES = prefixRange("entry/");
-/** Signed headers of snapshots whose payloads are pruned. */
+/** Signed headers of snapshots, which stay when their payloads are pruned. */
 export const HEADERS = prefixRange("header/");
+/** Second copies of what lies elsewhere, under its key there. */
+export const COPIES = prefixRange("copy/");
 /** When snapshots came. */
 export const RECEIVED = prefixRange("received/");
 /** Up to where the logs of suspended sites are shown. */
@@ -31,6 +33,10 @@ export const QUARANTINE = prefixRange("quarantine/");
 
 export function statementKey(id: StatementId): string {
   return `statement/${id}`;
+}
+
+export function copyKey(key: string): string {
+  return COPIES.from + key;
 }
 
 export function parkedKey(id: StatementId): string {

@@ -5,9 +5,14 @@
  * its log there. What is of no use after that is deleted, and replication brings it again.
  */
 import { decodeCbor } from "../../protocol/cbor.ts";
-import { EnvelopeError, readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import {
+  EnvelopeError,
+  readEnvelope,
+  readStoredEnvelope,
+  type Envelope,
+} from "../../protocol/envelope.ts";
 import type { LogId, MeshId } from "../../protocol/ids.ts";
-import { decodeSignedHeader } from "../../protocol/signed-header.ts";
+import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { HeldLog, wordOf } from "./held-log.ts";
@@ -30,6 +35,7 @@ export async function loadLogs(
 ): Promise<void> {
   const received = await readReceived(store, nowMs);
   const useless: StoreChange[] = [];
+  const missing: StoreChange[] = [];
   for await (const [key, bytes] of store.entries(HEADERS)) {
     const signed = open(key, bytes, decodeSignedHeader, headerKey, log);
     if (signed === undefined || signed.header.mesh !== meshId) {
@@ -48,6 +54,13 @@ export async function loadLogs(
     }
     const held = logOf(shelf, envelope);
     if (follows(held, envelope)) {
+      const { id, header, bytes: stored } = envelope;
+      if (header.kind === "SNAP" && !held.hasHeader(header.seq)) {
+        const { headerBytes, signature } = readEnvelope(stored);
+        const value = encodeSignedHeader(headerBytes, signature);
+        missing.push({ kind: "put", key: headerKey(held.log, header.seq), value });
+        held.noteHeader({ seq: header.seq, id, word: wordOf(header) }, value.length);
+      }
       held.append(envelope, received.get(key.slice(ENTRIES.from.length)) ?? nowMs);
       noteEntry(envelope);
     } else {
@@ -56,7 +69,8 @@ export async function loadLogs(
     }
   }
   for (const name of shelf.lineages()) shelf.judgeAnew(name);
-  if (useless.length > 0) await store.write(useless, "durable");
+  const changes = [...useless, ...missing];
+  if (changes.length > 0) await store.write(changes, "durable");
 }
 
 /** By what stands behind the prefix of the key; never later than now, whatever the clock said. */

@@ -118,7 +118,7 @@ export function positionsOf(shelf: Shelf, lineage: LineageName): Position[] {
     .filter((held) => held.pins.length > 0 && !shelf.counts(held))
     .map((held) => ({ held, takenUp: shelf.takenUp(held) }));
   return [...counting, ...pinned].flatMap(({ held, takenUp }) => {
-    const { log, author, part, seq, head, firstSeq: fromSeq } = held;
+    const { log, author, part, seq, head, unbrokenFrom: fromSeq } = held;
     if (head === undefined) return [];
     const past = held.snapshotBefore(seq)?.word.past ?? 0;
     const at = { class: held.class, log, author, part, seq, head, fromSeq };

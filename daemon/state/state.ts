@@ -54,6 +54,7 @@ import { Quarantine } from "./quarantine.ts";
 import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
 import type { HeaderReception, Reception, Replica } from "./replica.ts";
 import { createReplica } from "./state-replica.ts";
+import { keepTwice, mendCopies } from "./second-copies.ts";
 import { sealEntries } from "./sealed-entries.ts";
 import { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
@@ -120,7 +121,8 @@ export class State {
   /** Reads the store. Works before there is a mesh: then only statements can be added. */
   static async open(given: StateSetup): Promise<State> {
     const { log } = given;
-    const store = sealEntries(given.store, log);
+    const store = keepTwice(sealEntries(given.store, log));
+    await mendCopies(store, log);
     const setup = { ...given, store };
     const book = await StatementBook.open(store, log);
     const quarantine = await Quarantine.open(store, log);

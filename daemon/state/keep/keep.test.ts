@@ -6,6 +6,7 @@ import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
 import type { Envelope } from "../../../protocol/envelope.ts";
+import { decodeSignedHeader } from "../../../protocol/signed-header.ts";
 import { silentLogger } from "../../observe/log.ts";
 import { State } from "../state.ts";
 
@@ -104,4 +105,49 @@ test("clocks ten years off, of authors and of nodes, change neither view nor dig
     }
   }
   assert.equal(seen.size, 1);
+});
+
+test("a snapshot whose header came before it has one header, also when it is pruned", async () => {
+  const founding = founded();
+  const log = new ForkingLog(founding.meshId, testKey("thief"), {});
+  const entries: Envelope[] = [];
+  for (let at = 0; at < 5; at++) entries.push(log.snapshot(), log.update({ [`k${at}`]: "v" }));
+  const { state } = await start(founding);
+  await take(state, entries);
+  const headers: Uint8Array[] = [];
+  for await (const bytes of state.replica.headersOf(log.log, 0, "snapshots")) headers.push(bytes);
+  assert.equal(headers.length, 5);
+  // A node that was away: the chain of snapshots first, then the entries from some place on.
+  const { state: late, time } = await start(founding);
+  for (const bytes of headers.slice(0, 3)) await late.replica.receiveHeader(bytes, state.siteId);
+  assert.deepEqual(await take(late, entries.slice(4, 6)), ["accepted", "accepted"]);
+  await time.advance(200 * 24 * 3600 * 1000);
+  await take(late, entries.slice(6));
+  await time.advance(200 * 24 * 3600 * 1000);
+  const next = [log.snapshot(), log.update({ z: "v" })];
+  assert.deepEqual(await take(late, next), ["accepted", "accepted"]);
+  const seqs: number[] = [];
+  for await (const bytes of late.replica.headersOf(log.log, 0, "snapshots")) {
+    seqs.push(decodeSignedHeader(bytes).header.seq);
+  }
+  assert.deepEqual(seqs, [1, 3, 5, 7, 9, 11]);
+});
+
+test("a log that is held with a gap is said to begin behind it", async () => {
+  const founding = founded();
+  const log = new ForkingLog(founding.meshId, testKey("thief"), {});
+  const entries: Envelope[] = [];
+  for (let at = 0; at < 4; at++) entries.push(log.snapshot(), log.update({ [`k${at}`]: "v" }));
+  const { state: whole } = await start(founding);
+  await take(whole, entries);
+  const { state: away, disk } = await start(founding);
+  await take(away, entries.slice(0, 2));
+  for await (const bytes of whole.replica.headersOf(log.log, 0, "snapshots")) {
+    await away.replica.receiveHeader(bytes, whole.siteId);
+  }
+  assert.deepEqual(await take(away, entries.slice(6)), ["accepted", "accepted"]);
+  // Who asks from the first entry on needs the headers of the snapshots in the gap.
+  assert.equal(away.replica.position(log.log)?.fromSeq, 7);
+  const { state: again } = await start(founding, {}, disk);
+  assert.equal(again.replica.position(log.log)?.fromSeq, 7);
 });

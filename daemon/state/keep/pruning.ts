@@ -6,15 +6,13 @@
  * only logs that counting ones have taken up whole. What authority may still refer to stays.
  */
 import { encodeCbor } from "../../../protocol/cbor.ts";
-import { readEnvelope } from "../../../protocol/envelope.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { encodeSignedHeader } from "../../../protocol/signed-header.ts";
 import type { Clock } from "../../core/clock.ts";
 import { latestFirst } from "../../core/lineage.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { CommitQueue } from "../commit-queue.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";
-import { entryKey, frozenKey, headerKey, headersFrom, receivedKey } from "../keys.ts";
+import { entryKey, frozenKey, headersFrom, receivedKey } from "../keys.ts";
 import type { Shelf } from "../shelf.ts";
 import type { AuthorRoom } from "./author-room.ts";
 
@@ -81,7 +79,7 @@ export class Pruning {
   async #tidy(name: LineageName, beforeMs: number): Promise<void> {
     const { shelf } = this.#setup;
     for (const held of shelf.lineage(name)) {
-      if (shelf.counts(held) || this.#isPinned(held)) await this.#prune(held, beforeMs);
+      if (shelf.counts(held) || this.#isPinned(held)) this.#prune(held, beforeMs);
       else if (held.storedSeq > 0 && this.#isTakenUp(held, beforeMs)) await this.drop(held);
     }
   }
@@ -105,27 +103,15 @@ export class Pruning {
     return isNamed || held.pins.length > 0;
   }
 
-  async #prune(held: HeldLog, beforeMs: number): Promise<void> {
-    const { queue, room, store } = this.#setup;
+  #prune(held: HeldLog, beforeMs: number): void {
+    const { queue, room } = this.#setup;
     const keptFrom = held.keptFrom(beforeMs);
     if (keptFrom <= held.firstSeq) return;
     this.#touched.add(held.lineage);
     const before = held.sizeBytes;
-    const gone = held.prune(keptFrom);
-    if (gone.some(({ isSnapshot }) => isSnapshot)) await queue.flush();
-    for (const { seq, isSnapshot } of gone) {
-      const key = entryKey(held.log, seq);
-      queue.stage([{ kind: "delete", key }]);
-      if (!isSnapshot) continue;
-      const bytes = await store.get(key);
-      if (bytes === undefined) continue;
-      const { headerBytes, signature } = readEnvelope(bytes);
-      const value = encodeSignedHeader(headerBytes, signature);
-      held.sizeBytes += value.length;
-      queue.stage([
-        { kind: "put", key: headerKey(held.log, seq), value },
-        { kind: "delete", key: receivedKey(held.log, seq) },
-      ]);
+    for (const { seq, isSnapshot } of held.prune(keptFrom)) {
+      queue.stage([{ kind: "delete", key: entryKey(held.log, seq) }]);
+      if (isSnapshot) queue.stage([{ kind: "delete", key: receivedKey(held.log, seq) }]);
     }
     room.note(held.author, held.sizeBytes - before);
   }

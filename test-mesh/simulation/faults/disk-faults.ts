@@ -4,7 +4,13 @@
 import assert from "node:assert/strict";
 import { prefixRange } from "../../../daemon/core/store.ts";
 import { RESERVE_BYTES } from "../../../daemon/inventory/disk-guard.ts";
-import { ENTRIES, entryKey, statementKey, STATEMENTS } from "../../../daemon/state/keys.ts";
+import {
+  copyKey,
+  ENTRIES,
+  entryKey,
+  statementKey,
+  STATEMENTS,
+} from "../../../daemon/state/keys.ts";
 import type { StatementId } from "../../../protocol/ids.ts";
 import { StateError } from "../../../daemon/state/state-error.ts";
 import type { FakeDisk } from "../../fakes/store.ts";
@@ -58,6 +64,14 @@ function noteLosses(world: World, site: SimulatedSite): void {
     if (!confirmed) world.mayBeLost.add(write);
     else if (!world.mayBeLost.has(write)) world.sometimes.reached("confirmed before a loss");
   }
+}
+
+/** Three records of some kind, or the two copies of the statement that founds the mesh. */
+function damagedKeys({ random, genesis }: World, disk: FakeDisk): string[] {
+  const range = random.pick([ENTRIES, STATEMENTS, prefixRange(""), undefined]);
+  if (range === undefined) return [genesis.key, copyKey(genesis.key)];
+  const keys = [...disk.content.keys()].filter((key) => key >= range.from && key < range.to);
+  return keys.length === 0 ? [] : [1, 2, 3].map(() => random.pick(keys));
 }
 
 export const diskFaults: readonly Fault[] = [
@@ -114,14 +128,11 @@ export const diskFaults: readonly Fault[] = [
     happen: async (world) => {
       const site = spare(world);
       if (site === undefined) return;
-      const ranges = [ENTRIES, STATEMENTS, prefixRange("")];
-      const { from, to } = world.random.pick(ranges);
-      const keys = [...site.disk.content.keys()].filter((key) => key >= from && key < to);
+      const keys = damagedKeys(world, site.disk);
       if (keys.length === 0) return;
       noteLosses(world, site);
       cutPower(world, site);
-      for (let flips = 0; flips < 3; flips++) {
-        const key = world.random.pick(keys);
+      for (const key of keys) {
         if (site.disk.content.get(key)?.length) site.disk.flipBit(key, world.random.below(2 ** 24));
       }
       const pruned = new Set(site.disk.deleted);
