@@ -92,11 +92,14 @@ export function sealOperatorKey(
   };
 }
 
-/**
- * @throws OperatorKeyError which tells a file that is none, a damaged one and a wrong passphrase
- *   apart.
- */
-export function openOperatorKey(file: string, passphrase: string): OperatorSecret {
+interface Fields {
+  readonly name: string;
+  /** @throws OperatorKeyError E-OPERATOR-DAMAGED. */
+  readonly field: (index: number, name: string, sizeBytes: number) => string;
+}
+
+/** @throws OperatorKeyError for a file that is none, and a damaged one. */
+function readFields(file: string): Fields {
   const lines = file.slice(0, MAX_FILE_CHARACTERS).trim().split(/\r?\n/);
   if (lines[0] !== KEY_TITLE) {
     throw new OperatorKeyError("E-OPERATOR-FILE", "This is not an operator's key file.", {
@@ -111,6 +114,27 @@ export function openOperatorKey(file: string, passphrase: string): OperatorSecre
   const name = /^name: (.+)$/.exec(lines[1] ?? "")?.[1];
   if (name === undefined || lines.length !== 7) throw damaged();
   if (field(6, "check", CHECK_BYTES) !== checkOf(lines.slice(0, 6))) throw damaged();
+  return { name, field };
+}
+
+/**
+ * Whose key it is, without its passphrase: what the file says, which only opening it proves.
+ *
+ * @throws OperatorKeyError for a file that is none, and a damaged one.
+ */
+export function operatorOfFile(file: string): OperatorPublic {
+  const { field, name } = readFields(file);
+  const key = parseId<OperatorId>(field(2, "key", 32));
+  if (key === undefined) throw damaged();
+  return { key, name };
+}
+
+/**
+ * @throws OperatorKeyError which tells a file that is none, a damaged one and a wrong passphrase
+ *   apart.
+ */
+export function openOperatorKey(file: string, passphrase: string): OperatorSecret {
+  const { field, name } = readFields(file);
   const seed = nacl.secretbox.open(
     fromHex(field(5, "box", 32 + nacl.secretbox.overheadLength)),
     fromHex(field(4, "nonce", nacl.secretbox.nonceLength)),

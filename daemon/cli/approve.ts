@@ -6,24 +6,15 @@
  */
 import { Command } from "commander";
 import { openApplication, type Application } from "../../protocol/application.ts";
-import {
-  idOf,
-  parseId,
-  type MeshId,
-  type OperatorId,
-  type PeerKey,
-  type SiteId,
-  type StatementId,
-} from "../../protocol/ids.ts";
+import { parseId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
 import { joinWords, parseJoinWords } from "../../protocol/join-words.ts";
 import type { OperatorSecret } from "../../protocol/operator-key.ts";
 import { OWN_CLASSES } from "../../protocol/record-class.ts";
 import { StatementChain } from "../../protocol/statement-chain.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import { isChained, type SignedStatement } from "../../protocol/statement.ts";
 import {
   addedShape,
   applicationShape,
-  chainShape,
   membershipShape,
   type MembershipAnswer,
 } from "../control/shapes-membership.ts";
@@ -31,7 +22,9 @@ import { z } from "zod";
 import { help, type CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { fromBase64, toBase64 } from "./membership-calls.ts";
-import { askLinkedMembers } from "./mesh-knowledge.ts";
+import { offer, remember, unlessRefused } from "./decide.ts";
+import { signerOfFile } from "./decision-signer.ts";
+import { askMembers, type MeshKnowledge } from "./mesh-knowledge.ts";
 import { openOperatorFile } from "./people-files.ts";
 import { confirm } from "./terminal.ts";
 
@@ -72,22 +65,31 @@ async function approve(context: CliContext, text: string, options: ApproveOption
   }
   const application = await findApplication(context, words);
   const mesh = await client.get("/v1/membership", membershipShape);
+  const known = await askMembers(context, options);
+  if (application.request.mesh !== known.meshId) {
+    throw new CommandError("E-APPLICATION", "The application is for another mesh.");
+  }
+  const named = await signerOfFile(options, known);
+  if (named !== undefined && known.authority.isSuspended(named.key)) {
+    throw new CommandError(
+      "E-OPERATOR",
+      `${named.name} is suspended: its approvals do not count.`,
+      {
+        hint: `Another operator approves, or ends it:  pleach unsuspend ${named.name} --operator`,
+        exit: 5,
+      },
+    );
+  }
   out.note(describe(application, mesh, options.zones));
   await confirm("Approve?", context.yes);
   const operator = await openOperatorFile(options.operatorKey, options.passphraseFile);
-  if (!mesh.operators.some(({ key }) => key === operator.key)) {
-    throw new CommandError("E-OPERATOR", `${operator.name} is no operator of this mesh.`, {
-      hint: "Look who is:  pleach operators list",
-      exit: 5,
-    });
-  }
-  await askLinkedMembers(context);
-  const statements = await signAll(context, application, operator, options.zones);
-  await client.post(
-    "/v1/membership/statements",
-    { statements: statements.map(toBase64) },
-    addedShape,
-  );
+  const statements = signAll(known, application, operator, options.zones);
+  await remember(context, options, statements.filter(isBy(operator)), false);
+  if (known.unheard.length > 0) await offer(context, known.unheard);
+  await unlessRefused(options, statements, async () => {
+    const body = { statements: statements.map(toBase64) };
+    await client.post("/v1/membership/statements", body, addedShape);
+  });
   const { request, claim, release } = application;
   out.result(
     {
@@ -151,18 +153,19 @@ function describe(application: Application, mesh: MembershipAnswer, zones: boole
   return `${lines.join("\n")}\n`;
 }
 
+function isBy({ key }: OperatorSecret): (statement: SignedStatement) => boolean {
+  return ({ body }) => isChained(body) && body.by === key;
+}
+
 /** In the order in which each finds what it builds on. */
-async function signAll(
-  context: CliContext,
+function signAll(
+  mesh: MeshKnowledge,
   application: Application,
   operator: OperatorSecret,
   zones: boolean,
-): Promise<readonly SignedStatement[]> {
+): readonly SignedStatement[] {
   const { parts, request } = application;
-  const path = `/v1/membership/chains/${idOf<OperatorId>(operator.sign.publicKey)}`;
-  const { seq, prev, lamport } = await context.client.get(path, chainShape);
-  const head = { seq, prev: prev as StatementId | MeshId, lamport };
-  const chain = new StatementChain(request.mesh, operator.sign, head);
+  const chain = new StatementChain(request.mesh, operator.sign, mesh.headOf(operator.key));
   const statements: SignedStatement[] = [];
   if (parts.owner !== null) statements.push(chain.sign({ kind: "OWNER", ...parts.owner }));
   if (parts.delegate !== null) statements.push(parts.delegate);

@@ -1,19 +1,21 @@
 /** Who signs a decision: an operator with its key file, or the mesh's recovery key from a phrase. */
 import type { Command } from "commander";
 import { idOf, type PeerKey } from "../../protocol/ids.ts";
+import { operatorOfFile, type OperatorPublic } from "../../protocol/operator-key.ts";
 import { meshRecoveryKey } from "../../protocol/owner-keys.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import { votersOf } from "./epoch-change.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import type { MeshKnowledge } from "./mesh-knowledge.ts";
-import { openOperatorFile, readPhrase } from "./people-files.ts";
+import { openOperatorFile, readPhrase, readSmallFile } from "./people-files.ts";
 
 export interface SignerOptions {
   readonly operatorKey?: string;
   readonly passphraseFile?: string;
   readonly phraseFile?: string;
   readonly dryRun?: boolean;
+  readonly secondVote?: boolean;
 }
 
 export interface DecisionSigner {
@@ -28,7 +30,9 @@ export function withSignerOptions(command: Command, byRecovery: boolean): Comman
     .option("--operator-key <file>", "your operator key")
     .option("--passphrase-file <file>", "its passphrase, on the first line");
   if (byRecovery) {
-    command.option("--phrase-file <file>", "sign with the recovery key of this phrase or sheet");
+    command
+      .option("--phrase-file <file>", "sign with the recovery key of this phrase or sheet")
+      .option("--second-vote", "sign though this key has signed another epoch of this number");
   }
   return command.option("--dry-run", "show what it would do, and change nothing");
 }
@@ -66,9 +70,28 @@ export async function openSigner(
     });
   }
   const operator = await openOperatorFile(options.operatorKey, options.passphraseFile);
-  const name = votersOf(mesh).get(operator.key);
-  if (name !== undefined) return { id: operator.key, name, key: operator.sign };
-  throw new CommandError("E-OPERATOR", `${operator.name} is no operator of this mesh.`, {
+  return { id: operator.key, name: voterName(mesh, operator), key: operator.sign };
+}
+
+/**
+ * Whose key file it is, before a passphrase is asked for. Undefined for a phrase.
+ *
+ * @throws CommandError E-OPERATOR when the mesh does not know it.
+ */
+export async function signerOfFile(
+  { operatorKey }: SignerOptions,
+  mesh: MeshKnowledge,
+): Promise<OperatorPublic | undefined> {
+  if (operatorKey === undefined) return undefined;
+  const operator = operatorOfFile(await readSmallFile(operatorKey));
+  return { key: operator.key, name: voterName(mesh, operator) };
+}
+
+/** @throws CommandError E-OPERATOR */
+function voterName(mesh: MeshKnowledge, { key, name }: OperatorPublic): string {
+  const known = votersOf(mesh).get(key);
+  if (known !== undefined) return known;
+  throw new CommandError("E-OPERATOR", `${name} is no operator of this mesh.`, {
     hint: "Look who is:  pleach operators",
     exit: 5,
   });

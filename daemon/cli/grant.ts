@@ -31,7 +31,7 @@ export function grantCommand(context: CliContext): Command {
     .action(
       async (text: string, className: string, part: string | undefined, options: GrantOptions) => {
         const right = parseRight(className, part, options.all);
-        const mesh = await askMembers(context);
+        const mesh = await askMembers(context, options);
         const { key, name } = findMember(mesh, text, { site: true });
         const held = mesh.authority.grants.some(
           (each) =>
@@ -88,7 +88,7 @@ async function takeBack(
   right: Right,
   options: UngrantOptions,
 ): Promise<void> {
-  const mesh = await askMembers(context);
+  const mesh = await askMembers(context, options);
   const { key, name } = findMember(mesh, text, { site: true });
   const ofSite = mesh.authority.grants.filter(
     (each) => each.site === key && each.class === right.class,

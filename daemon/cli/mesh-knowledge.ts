@@ -17,11 +17,12 @@ import {
 import type { Authority } from "../core/authority.ts";
 import { authorize } from "../core/authorize.ts";
 import { compareStatements } from "../core/decisions.ts";
-import { StatementSet } from "../core/statement-set.ts";
+import { misfits, StatementSet } from "../core/statement-set.ts";
 import { askedShape, statementSetShape } from "../control/shapes-decisions.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./exit.ts";
 import { fromBase64 } from "./membership-calls.ts";
+import { SignedBefore } from "./signed-before.ts";
 
 /** The daemon waits for the slowest of its links. */
 const ASK_TIMEOUT_MS = 30_000;
@@ -30,10 +31,20 @@ export class MeshKnowledge {
   readonly meshId: MeshId;
   readonly statements: readonly SignedStatement[];
   readonly authority: Authority;
+  /** Statements of the key that is to sign which this node, or the file, does not have yet. */
+  readonly unheard: readonly SignedStatement[];
+  /** The same, when they build on what is not known here: they can neither count nor be handed on. */
+  readonly loose: readonly SignedStatement[];
   readonly #set = new StatementSet();
 
   /** @throws CommandError E-MESH-NONE when there is no GENESIS among them. */
-  constructor(statements: readonly SignedStatement[]) {
+  constructor(known: readonly SignedStatement[], own: readonly SignedStatement[] = []) {
+    const ids = new Set(known.map(({ id }) => id));
+    const fresh = own.filter(({ id }) => !ids.has(id));
+    const loose = new Set(misfits([...known, ...fresh]).map(({ id }) => id));
+    this.unheard = fresh.filter(({ id }) => !loose.has(id));
+    this.loose = fresh.filter(({ id }) => loose.has(id));
+    const statements = [...known, ...this.unheard];
     const genesis = statements.find(({ body }) => isGenesis(body));
     if (genesis === undefined) {
       throw new CommandError("E-MESH-NONE", "This node is in no mesh yet.", {
@@ -88,7 +99,7 @@ export class MeshKnowledge {
  * Has the daemon ask the members that it is linked to for what they know: a decision builds on the
  * end of its signer's chain, and that may have been signed at another site.
  */
-export async function askLinkedMembers({ client, out }: CliContext): Promise<void> {
+async function askLinkedMembers({ client, out }: CliContext): Promise<void> {
   const timeoutMs = ASK_TIMEOUT_MS;
   const { members } = await client.post("/v1/decisions/ask", {}, askedShape, { timeoutMs });
   const silent = members.filter(({ answered }) => !answered).map(({ site }) => site);
@@ -97,10 +108,24 @@ export async function askLinkedMembers({ client, out }: CliContext): Promise<voi
   }
 }
 
-/** What this node knows after it has asked the others. */
-export async function askMembers(context: CliContext): Promise<MeshKnowledge> {
+/** What this node knows after it has asked the others, and what the key has signed itself. */
+export async function askMembers(
+  context: CliContext,
+  { operatorKey }: { readonly operatorKey?: string },
+): Promise<MeshKnowledge> {
   await askLinkedMembers(context);
-  return knownHere(context);
+  const { meshId, statements } = await knownHere(context);
+  return withSigned(meshId, statements, operatorKey);
+}
+
+/** Statements of others, and what this key has signed before. */
+export async function withSigned(
+  meshId: MeshId,
+  statements: readonly SignedStatement[],
+  operatorKey: string | undefined,
+): Promise<MeshKnowledge> {
+  const own = operatorKey === undefined ? [] : await new SignedBefore(operatorKey).read(meshId);
+  return new MeshKnowledge(statements, own);
 }
 
 /** What this node knows now. */

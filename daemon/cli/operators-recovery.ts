@@ -48,7 +48,7 @@ async function run(context: CliContext, options: RecoveryOptions): Promise<void>
     return list(context);
   }
   const added = await Promise.all(add.map(readKey));
-  const mesh = await askMembers(context);
+  const mesh = await askMembers(context, options);
   const recovery = recoveryAfter(mesh, added, remove, threshold);
   const said = `${recovery.threshold} of ${recovery.keys.length} recovery keys decide from now on.`;
   await propose(context, mesh, options, { recovery }, said);

@@ -87,7 +87,7 @@ function addCommand(context: CliContext): Command {
     .argument("<file.pub...>", "public keys, each with the name of its operator")
     .option("--threshold <number>", "how many have to sign from then on")
     .action(async (files: readonly string[], options: ThresholdOptions) => {
-      const mesh = await askMembers(context);
+      const mesh = await askMembers(context, options);
       const added = await Promise.all(files.map(readOperatorPublic));
       for (const { key, name } of added) {
         const known = mesh.authority.operators.get(key);
@@ -114,7 +114,7 @@ function removeCommand(context: CliContext): Command {
     .argument("<name>", "name, or the first digits of the key")
     .option("--threshold <number>", "how many have to sign from then on")
     .action(async (text: string, options: ThresholdOptions) => {
-      const mesh = await askMembers(context);
+      const mesh = await askMembers(context, options);
       const { key, name } = findMember(mesh, text, { operator: true });
       const operator = parseId<OperatorId>(key);
       const change = {
@@ -141,7 +141,7 @@ function thresholdCommand(context: CliContext): Command {
     .argument("<number>", "how many operators have to sign an epoch")
     .action(async (text: string, options: SignerOptions) => {
       const change = thresholdOf({ threshold: text });
-      const mesh = await askMembers(context);
+      const mesh = await askMembers(context, options);
       await propose(context, mesh, options, change, `${text} operators decide from now on.`);
     });
   withSignerOptions(threshold, true);
@@ -152,7 +152,7 @@ function thresholdCommand(context: CliContext): Command {
 
 function settleCommand(context: CliContext): Command {
   const settle = new Command("settle").action(async (options: SignerOptions) => {
-    const mesh = await askMembers(context);
+    const mesh = await askMembers(context, options);
     if (!mesh.authority.epoch.contested) {
       throw new UsageError("No epoch is contested.", "Look:  pleach operators");
     }

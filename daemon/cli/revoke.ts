@@ -26,7 +26,7 @@ export function revokeCommand(context: CliContext): Command {
     .option("--since <time>", "a site: cut what it wrote from then on, by its own clock")
     .option("--last <number>", "an operator: number of its last statement that counts")
     .action(async (text: string, options: RevokeOptions) => {
-      const mesh = await askMembers(context);
+      const mesh = await askMembers(context, options);
       const member = findMember(mesh, text, options);
       const change =
         member.kind === "site"

@@ -14,14 +14,23 @@ import {
   type DecisionFile,
 } from "../../protocol/decision-file.ts";
 import type { StatementId } from "../../protocol/ids.ts";
+import { isUnknown, type SignedStatement } from "../../protocol/statement.ts";
 import { compareStatements } from "../core/decisions.ts";
 import type { Proposal } from "../core/authority.ts";
 import { help, type CliContext } from "./context.ts";
-import { handOver, noEffect, offer, signPlan, type Decided } from "./decide.ts";
+import {
+  handOver,
+  noEffect,
+  offer,
+  signPlan,
+  unlessRefused,
+  voteGiven,
+  type Decided,
+} from "./decide.ts";
 import { withSignerOptions, type SignerOptions } from "./decision-signer.ts";
 import { endedName, epochWords, labelled, outcomeOf, type Effects } from "./epoch-text.ts";
 import { CommandError, UsageError } from "./exit.ts";
-import { askMembers, knownHere, MeshKnowledge } from "./mesh-knowledge.ts";
+import { askMembers, knownHere, MeshKnowledge, withSigned } from "./mesh-knowledge.ts";
 import { openProposals } from "./operators-text.ts";
 import { MadeFiles } from "./people-files.ts";
 import { effectsOf, tellOutcome } from "./propose.ts";
@@ -73,7 +82,7 @@ async function run(
 }
 
 async function listWaiting(context: CliContext): Promise<void> {
-  const mesh = await askMembers(context);
+  const mesh = await askMembers(context, {});
   const waiting = openProposals(mesh);
   const parts: string[] = [];
   for (const { id, state, votes, needed, missing, reason } of waiting) {
@@ -96,16 +105,35 @@ async function listWaiting(context: CliContext): Promise<void> {
 }
 
 async function signHere(context: CliContext, digits: string, options: SignOptions): Promise<void> {
-  const mesh = await askMembers(context);
-  const proposal = proposalOf(mesh, digits);
-  const { id, body } = proposal;
-  const effects = await effectsOf(context, body);
-  const decided = await vote(context, mesh, proposal, effects, options);
+  const mesh = await askMembers(context, options);
+  const given = voteGiven(context, mesh, digits);
+  const decided = given ?? (await voteOn(context, mesh, proposalOf(mesh, digits), options));
   if (decided === undefined) return;
-  await handOver(context, [decided.statement]);
-  const outcome = outcomeOf(decided.after, id);
-  if (outcome === undefined) throw noEffect("the epoch is not known");
+  await handOver(context, options, decided);
+  const [id] = epochsOf([decided.statement]);
+  const body = id === undefined ? undefined : epochBodyOf(decided.after, id);
+  const outcome = id === undefined ? undefined : outcomeOf(decided.after, id);
+  if (id === undefined || body === undefined || outcome === undefined) {
+    throw noEffect("the epoch is not known");
+  }
   tellOutcome(context, id, body.n, outcome, `Epoch ${body.n} counts now.`);
+}
+
+async function voteOn(
+  context: CliContext,
+  mesh: MeshKnowledge,
+  proposal: Proposal,
+  options: SignOptions,
+): Promise<Decided | undefined> {
+  return vote(context, mesh, proposal, await effectsOf(context, proposal.body), options);
+}
+
+/** The epochs that statements vote for. */
+function epochsOf(statements: readonly SignedStatement[]): readonly StatementId[] {
+  return statements.flatMap(({ id, body }) => {
+    if (isUnknown(body)) return [];
+    return body.kind === "VOTE" ? [body.epoch] : body.kind === "EPOCH" ? [id] : [];
+  });
 }
 
 async function vote(
@@ -132,7 +160,7 @@ async function vote(
 }
 
 async function writeProposal(context: CliContext, digits: string, out: string): Promise<void> {
-  const mesh = await askMembers(context);
+  const mesh = await askMembers(context, {});
   const { id, body } = proposalOf(mesh, digits);
   const { statements, meshId } = mesh;
   const words = [
@@ -157,8 +185,8 @@ async function writeProposal(context: CliContext, digits: string, out: string): 
 
 async function signFile(context: CliContext, file: string, options: SignOptions): Promise<void> {
   const { mesh: meshId, asks, statements } = await readDecisionFile(file);
-  const mesh = new MeshKnowledge(statements);
-  if (mesh.meshId !== meshId || asks === null) {
+  const known = new MeshKnowledge(statements);
+  if (known.meshId !== meshId || asks === null) {
     throw new CommandError("E-DECISION", `${file} asks for no signature.`, {
       hint: `If it holds signatures, a site takes them in:  pleach sign --add ${file}`,
     });
@@ -170,20 +198,24 @@ async function signFile(context: CliContext, file: string, options: SignOptions)
       "Give --out FILE, and send that file back.",
     );
   }
+  const mesh = await withSigned(meshId, statements, options.operatorKey);
   context.out.note(
     `As ${file} has it, with ${statements.length} statements up to epoch ${mesh.authority.epoch.n}. ` +
       "What was decided since\nis not in it.\n",
   );
-  const proposal = proposalOf(mesh, asks);
-  const decided = await vote(context, mesh, proposal, new Map(), options);
+  const proposal = proposalOf(known, asks);
+  const decided =
+    voteGiven(context, mesh, asks) ?? (await vote(context, mesh, proposal, new Map(), options));
   if (decided === undefined || out === undefined) return;
-  const answer = { mesh: meshId, asks: null, statements: [decided.statement] };
+  const answer = { mesh: meshId, asks: null, statements: decided.fresh };
   const words = [
     "",
     `A signature for proposal ${asks.slice(0, 8)} of the mesh "${mesh.authority.meshName}".`,
     "On any site:  pleach sign --add FILE",
   ];
-  await new MadeFiles().create(out, printDecisionFile(answer, words));
+  await unlessRefused(options, [decided.statement], () =>
+    new MadeFiles().create(out, printDecisionFile(answer, words)),
+  );
   const outcome = outcomeOf(decided.after, asks);
   const fields = { file: out, id: asks, epoch: proposal.body.n, vote: decided.statement.id };
   const enough = outcome?.state === "counts" ? " With it the proposal has enough." : "";

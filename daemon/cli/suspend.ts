@@ -34,7 +34,7 @@ export function suspendCommand(context: CliContext): Command {
 }
 
 async function suspendMember(context: CliContext, text: string, options: Options): Promise<void> {
-  const mesh = await askMembers(context);
+  const mesh = await askMembers(context, options);
   const member = findMember(mesh, text, options);
   const { name, key } = member;
   const { content, words } =
@@ -89,7 +89,7 @@ export function unsuspendCommand(context: CliContext): Command {
     .option("--site", "the site of this name, not the operator")
     .option("--operator", "the operator of this name, not the site")
     .action(async (text: string, options: Options) => {
-      const mesh = await askMembers(context);
+      const mesh = await askMembers(context, options);
       const { kind, name, key } = findMember(mesh, text, options);
       const ends = suspensionsOf(mesh, key);
       if (ends.length === 0) {

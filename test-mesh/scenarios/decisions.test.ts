@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { phraseOf } from "../../protocol/recovery-phrase.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
 import { DecisionParty } from "../decision-party.ts";
@@ -78,6 +78,9 @@ test("signatures are gathered by files alone, and the recovery key decides witho
     const proposed = await party.ends(quimper, 5, ...add, "--threshold", "2", ...party.as("anne"));
     const id = String(proposed["id"]);
     assert.deepEqual(proposed["missing"], ["bob", "carol"]);
+    const other = await quimper.refused("operators", "threshold", "3", ...party.as("anne"));
+    assert.deepEqual([other.exit, other.error["code"]], [5, "E-DECISION"]);
+    assert.match(String(other.error["hint"]), /operators settle/);
 
     const file = (name: string): string => join(mesh.directory, name);
     await quimper.pleach("sign", id.slice(0, 8), "--out", file("proposal.txt"));
@@ -90,6 +93,9 @@ test("signatures are gathered by files alone, and the recovery key decides witho
     const answer = await quimper.pleach(...away, ...party.as("bob"));
     assert.equal(answer["state"], "counts");
     assert.deepEqual(await namesAt(quimper), ["anne", "bob", "carol"], "not before it is back");
+    const twice = [...away.slice(0, -1), file("again.txt")];
+    const again = await quimper.pleach(...twice, ...party.as("bob"));
+    assert.equal(again["vote"], answer["vote"], "the old file is not signed anew");
     const damaged = file("damaged.txt");
     const text = await readFile(file("signed.txt"), "utf8");
     await writeFile(damaged, text.replace(/[A-Z](?=[a-z0-9+/]{4})/, "_"));
@@ -101,8 +107,8 @@ test("signatures are gathered by files alone, and the recovery key decides witho
     assert.deepEqual([added["state"], added["epoch"]], ["counts", 1]);
     assert.deepEqual(await namesAt(quimper), ["anne", "bob", "carol", "dora"]);
     assert.equal((await quimper.pleach("operators"))["threshold"], 2);
-    const twice = await quimper.pleach("sign", "--add", file("signed.txt"));
-    assert.equal(twice["state"], "counts", "a file may come twice");
+    const late = await quimper.pleach("sign", "--add", file("again.txt"));
+    assert.equal(late["state"], "counts", "a signature may come twice");
 
     const byPhrase = ["--phrase-file", phraseFile(mesh.directory, "quimper"), "--yes"];
     const alone = await quimper.pleach("operators", "remove", "carol", ...byPhrase);
@@ -143,14 +149,15 @@ test("two epochs of one number contest each other until operators settle it", ()
     for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh");
     for (const name of ["dora", "erik"]) await party.makeKey(quimper, name);
 
-    // Each half of the mesh decides without the other.
+    // Each half of the mesh decides without the other, with two copies of one key.
+    await copyFile(party.keyFile("anne"), party.keyFile("anne-copied"));
     await brest.stop();
     const one = ["operators", "add", `${party.keyFile("dora")}.pub`, "--threshold", "1"];
     assert.equal((await quimper.pleach(...one, ...party.as("anne")))["state"], "counts");
     await quimper.stop();
     await brest.start();
     const other = ["operators", "add", `${party.keyFile("erik")}.pub`, "--threshold", "1"];
-    assert.equal((await brest.pleach(...other, ...party.as("anne")))["state"], "counts");
+    assert.equal((await brest.pleach(...other, ...party.as("anne-copied")))["state"], "counts");
     await quimper.start();
 
     for (const site of mesh.sites) {
