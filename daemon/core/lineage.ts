@@ -94,6 +94,9 @@ export function latestFirst(
   return b.word.started - a.word.started || (a.log > b.log ? -1 : a.log < b.log ? 1 : 0);
 }
 
+/** More than anybody can write; a number beyond it could not be added to any more. */
+const MAX_PAST = 2 ** 48;
+
 /**
  * How many entries a lineage has had, those that were taken up included. It never falls by taking
  * up or dropping; only what is cut off lowers it.
@@ -104,7 +107,8 @@ export function entriesEver(
   counting: readonly { readonly seq: number; readonly from: number; readonly past: number }[],
 ): number {
   const past = counting.reduce((most, log) => Math.max(most, log.past), 0);
-  return counting.reduce((sum, { seq, from }) => sum + seq - from, past);
+  const ever = counting.reduce((sum, { seq, from }) => sum + seq - from, past);
+  return Math.min(ever, MAX_PAST);
 }
 
 /** What a floor adds to `past` for each log that it covers: more than a lost tail of one holds. */

@@ -95,7 +95,7 @@ export class Intake {
     if (before === undefined) limits.begin(held, authority);
     const standing = await this.#standing(held, envelope);
     if (standing === "whole") return { kind: held.storedSeq > 0 ? "known" : "waiting" };
-    if (standing === "crowded") return refused("E-STATE-LIMIT");
+    if (standing === "crowded" && origin === "foreign") return refused("E-STATE-LIMIT");
     if (origin === "foreign" && !(await this.#hasRoom(envelope))) return refused("E-STATE-FULL");
     // It may have gone to make that room; then it comes again from its beginning.
     if (before !== undefined && shelf.get(before.log) === undefined) return { kind: "waiting" };

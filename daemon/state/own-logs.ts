@@ -298,13 +298,14 @@ export class OwnLogs {
   } {
     const { shelf, siteId } = this.#setup;
     const lineage = this.#lineage(recordClass, part);
-    const speaking = shelf
-      .speaking(lineage, "counting")
+    // Those of too many that nobody shows, too: else this log may be one of them itself.
+    const counting = shelf
+      .counting(lineage)
       .toSorted((a, b) => Number(b.held.log === current) - Number(a.held.log === current));
     const records = new Map<string, StoredVersion>();
     const taken: { held: HeldLog; from: number }[] = [];
     let costBytes = 0;
-    for (const { held, takenUp } of speaking) {
+    for (const { held, takenUp } of counting) {
       const own = [...(held.document?.records ?? [])].filter(([, each]) => isBehind(each, takenUp));
       const cost = own.reduce((sum, [, version]) => sum + version.costBytes, 0);
       const fits =

@@ -18,6 +18,7 @@ import {
 } from "../../protocol/ids.ts";
 import type { LogHead } from "../../protocol/log-head.ts";
 import type { ClassName } from "../../protocol/record-class.ts";
+import { MAX_LAMPORT } from "../../protocol/record-version.ts";
 import { versionId } from "../../protocol/record-version.ts";
 import type { SignedHeader } from "../../protocol/signed-header.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
@@ -401,6 +402,7 @@ export class State {
     const own = this.#ownLogs();
     for (const change of changes) checkChange(change, siteId, this.#book.authority);
     const lamport = this.#incoming.lamport.next();
+    if (lamport + changes.length > MAX_LAMPORT) throw usedUp();
     const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
     const { publish, result: entries } = await this.#takeOwn(own.sign(made));
     const versions = made.flatMap(({ class: recordClass, records }) =>
@@ -462,6 +464,14 @@ function laterRules(rules: number): StateError {
   return new StateError("E-STATE-RULES", message, {
     hint: "Upgrade pleach on this site. Until then it keeps, passes on and shows what others write.",
   });
+}
+
+/** No box comes to it by itself: each entry takes one of 2^48 numbers. */
+function usedUp(): StateError {
+  const message =
+    "The key of this site has signed the highest number: it can sign nothing after it.";
+  const hint = "Somebody else has the key. Enrol this box with a new one, and expel this one.";
+  return new StateError("E-STATE-FORKED", message, { hint, exit: 5 });
 }
 
 function noMesh(): StateError {

@@ -16,6 +16,7 @@ import {
   type StatementId,
 } from "../../protocol/ids.ts";
 import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import { copyKey, statementKey } from "./keys.ts";
 
 /** More than may wait of one peer. */
 const FLOOD = 1100;
@@ -190,7 +191,9 @@ test("whoever lost an early statement still links those whose enrolment is store
   await node.close();
   const damaged = founding.statements[1];
   assert.ok(damaged);
-  disk.flipBit(`statement/${damaged.id}`, 400);
+  for (const key of [statementKey(damaged.id), copyKey(statementKey(damaged.id))]) {
+    disk.flipBit(key, 400);
+  }
   const again = await startState("quimper", disk);
   assert.deepEqual([...again.authority().sites.keys()], []);
   assert.deepEqual([again.mayLink(brest), again.mayLink(lorient)], [false, true]);
