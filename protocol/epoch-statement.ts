@@ -23,6 +23,9 @@ const MAX_EPOCH = 1_000_000;
 
 const operator = z.object({ key: idField<OperatorId>(), name: textField(64, 1) });
 
+/** SUSPENDs that one EPOCH can end. */
+export const MAX_EPOCH_UNSUSPENDS = 256;
+
 export const epochBody = z
   .object({
     ...statementHeadFields,
@@ -78,7 +81,7 @@ export const epochBody = z
       .max(256)
       .refine((all) => areDistinct(all.map(({ site }) => site)), { error: "a site stands twice" }),
     /** SUSPENDs that end with it. */
-    unsuspends: z.array(idField<StatementId>()).max(256).refine(areDistinct, {
+    unsuspends: z.array(idField<StatementId>()).max(MAX_EPOCH_UNSUSPENDS).refine(areDistinct, {
       error: "a suspension stands twice",
     }),
   })

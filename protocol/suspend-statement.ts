@@ -11,6 +11,9 @@ import { countField, idField } from "./wire-field.ts";
 /** So that a SUSPEND fits 4 KiB. */
 export const MAX_SUSPENDED_LOGS = 24;
 
+/** In one UNSUSPEND. */
+export const MAX_ENDED_SUSPENSIONS = 64;
+
 export const suspendBody = z.object({
   ...statementHeadFields,
   kind: z.literal("SUSPEND"),
@@ -27,6 +30,6 @@ export const unsuspendBody = z.object({
   ...statementHeadFields,
   kind: z.literal("UNSUSPEND"),
   /** The SUSPENDs that end. */
-  ends: z.array(idField<StatementId>()).min(1).max(64),
+  ends: z.array(idField<StatementId>()).min(1).max(MAX_ENDED_SUSPENSIONS),
 });
 export type UnsuspendBody = z.output<typeof unsuspendBody>;

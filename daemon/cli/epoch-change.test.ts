@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf, type OperatorId, type PeerKey } from "../../protocol/ids.ts";
+import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
 import { StatementChain } from "../../protocol/statement-chain.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
@@ -152,6 +153,18 @@ test("settling a contest keeps the recovery keys that neither side removed", () 
   const settled = vote(after, BOB, id);
   assert.equal(outcomeOf(settled, id)?.state, "counts");
   assert.deepEqual(settled.authority.recovery, { keys: [], threshold: 0 });
+});
+
+test("hundreds of suspensions by a rogue operator do not keep it from being expelled", () => {
+  const founding = new Founding("m", [ANNE, BOB, CAROL], {
+    ...DEFAULT_LIMITS,
+    operatorStatements: 1_000,
+  });
+  for (let times = 0; times < 300; times++) founding.suspend(keyOf(ANNE), BOB);
+  const mesh = new MeshKnowledge(founding.statements);
+  const unsuspends = suspensionsAround(mesh, keyOf(BOB));
+  const { id, after } = propose(mesh, ANNE, { drop: [keyOf(BOB)], unsuspends });
+  assert.equal(outcomeOf(vote(after, CAROL, id), id)?.state, "counts");
 });
 
 type DropFirst<All extends unknown[]> = All extends [unknown, ...infer Rest] ? Rest : never;

@@ -1,7 +1,7 @@
 /**
  * The content of an EPOCH for what somebody wants to change; all else stays as it is.
  */
-import type { EpochBody } from "../../protocol/epoch-statement.ts";
+import { MAX_EPOCH_UNSUSPENDS, type EpochBody } from "../../protocol/epoch-statement.ts";
 import type { OperatorId, SiteId, StatementId } from "../../protocol/ids.ts";
 import { isUnknown } from "../../protocol/statement.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
@@ -142,7 +142,8 @@ export function suspensionsAround(mesh: MeshKnowledge, key: SignerId | SiteId): 
       const ofOperator = operators.has(each.key as OperatorId);
       return (each.key as string) === key || ((each.by as string) === key && ofOperator);
     })
-    .map(({ id }) => id);
+    .map(({ id }) => id)
+    .slice(0, MAX_EPOCH_UNSUSPENDS);
 }
 
 /** The open suspensions of a key. */

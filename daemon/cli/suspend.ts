@@ -1,7 +1,7 @@
 /** `pleach suspend` and `pleach unsuspend`: one operator holds a key up until people have looked. */
 import { Command } from "commander";
 import type { SiteId, StatementId } from "../../protocol/ids.ts";
-import { MAX_SUSPENDED_LOGS } from "../../protocol/suspend-statement.ts";
+import { MAX_ENDED_SUSPENSIONS, MAX_SUSPENDED_LOGS } from "../../protocol/suspend-statement.ts";
 import type { LogHead } from "../../protocol/log-head.ts";
 import { endsShape } from "../control/shapes-decisions.ts";
 import { help, type CliContext } from "./context.ts";
@@ -61,13 +61,22 @@ async function siteSuspension(context: CliContext, { key, name }: Member) {
   // Logs that are not named are frozen where they were accepted before the SUSPEND came.
   const named = logs.slice(0, MAX_SUSPENDED_LOGS) as LogHead[];
   const content = { kind: "SUSPEND" as const, key: key as SiteId, logs: named, chain: null };
+  const more = logs.length - named.length;
   const words = [
     `Suspends the site ${name}`,
     ...labelled("From now on", "what it writes is kept and passed on, but not shown"),
+    ...(more > 0 ? labelled("Note", unnamedWords(logs.length)) : []),
     ...labelled("Stays", "all that it has written; its links, its copies, its membership"),
     ...labelled("Undo", "pleach unsuspend: then all that was held up shows"),
   ];
   return { content, words };
+}
+
+function unnamedWords(logs: number): string {
+  return (
+    `it has ${logs} logs, of which ${MAX_SUSPENDED_LOGS} are named. In the others each site holds up ` +
+    "what comes after this reaches it: until then sites can show different things"
+  );
 }
 
 function operatorSuspension(mesh: MeshKnowledge, { key, name }: Member) {
@@ -91,7 +100,9 @@ export function unsuspendCommand(context: CliContext): Command {
     .action(async (text: string, options: Options) => {
       const mesh = await askMembers(context, options);
       const { kind, name, key } = findMember(mesh, text, options);
-      const ends = suspensionsOf(mesh, key);
+      const open = suspensionsOf(mesh, key);
+      const ends = open.slice(0, MAX_ENDED_SUSPENSIONS);
+      const left = open.length - ends.length;
       if (ends.length === 0) {
         throw new CommandError("E-DECISION", `${name} is not suspended.`, {
           hint: "Who is:  pleach operators",
@@ -108,8 +119,14 @@ export function unsuspendCommand(context: CliContext): Command {
         facts: { member: name, key, ends },
       });
       if (decided === undefined) return;
-      const fields = { id: decided.statement.id, state: "unsuspended", member: name, key };
-      context.out.result(fields, `${name} is not suspended any more.`);
+      const state = left > 0 ? ("suspended" as const) : ("unsuspended" as const);
+      const fields = { id: decided.statement.id, state, member: name, key, left };
+      context.out.result(
+        fields,
+        left > 0
+          ? `${left} more suspensions of ${name} stand. Call this again.`
+          : `${name} is not suspended any more.`,
+      );
     });
   withSignerOptions(unsuspend, false);
   return help(unsuspend, "Ends every suspension of a site or an operator.", [

@@ -69,7 +69,28 @@ test("a right that is taken back ends edits, and what was cut with it comes back
     await waitFor("it at quimper", 10_000, async () =>
       (await addresses(quimper, "bzh.example")).includes("192.0.2.4"),
     );
+    await heldUp(quimper, brest, sign);
   }));
+
+/** What a suspended site writes is kept, shown nowhere, told in status, and shown after all. */
+async function heldUp(quimper: TestSite, brest: TestSite, sign: readonly string[]): Promise<void> {
+  await quimper.pleach("suspend", "brest", "--site", ...sign);
+  await sameDecisions(quimper, brest);
+  await brest.pleach("dns", "add", "www.bzh.example", "A", "192.0.2.5");
+  await waitFor("what is held up, in status", 10_000, async () => {
+    const { todo } = await quimper.client.get("/v1/status", statusShape);
+    return todo.some(({ text }) => /The site brest is suspended by .*[1-9]\d* held up/.test(text));
+  });
+  assert.ok(!(await addresses(quimper, "bzh.example")).includes("192.0.2.5"));
+  await quimper.pleach("unsuspend", "brest", "--site", ...sign);
+  for (const site of [quimper, brest]) {
+    await waitFor(`it at ${site.name} after all`, 10_000, async () =>
+      (await addresses(site, "bzh.example")).includes("192.0.2.5"),
+    );
+  }
+  const { todo } = await quimper.client.get("/v1/status", statusShape);
+  assert.ok(!todo.some(({ text }) => text.includes("is suspended")));
+}
 
 test("a site shows what it holds, leaves, and is a member nowhere", () =>
   withMesh(async (mesh) => {
