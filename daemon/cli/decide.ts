@@ -189,8 +189,9 @@ function voteBefore(
   const short = other.slice(0, 8);
   throw new CommandError("E-DECISION", `${name} has signed epoch ${n} before: proposal ${short}.`, {
     hint:
-      `Only one epoch ${n} can stand. Look:  pleach sign   Change it by the next one, or give ` +
-      "--second-vote; if both get their signatures:  pleach operators settle",
+      `Only one epoch ${n} can stand; the next one can change it. What waits:  pleach sign ` +
+      "To sign both all the same: --second-vote. If both get their signatures, they " +
+      "contest each other until somebody settles it:  pleach operators settle",
     exit: 5,
   });
 }

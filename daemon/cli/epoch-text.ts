@@ -68,7 +68,10 @@ function operatorWords(mesh: MeshKnowledge, body: EpochContent | EpochBody): str
   }
   for (const key of dropped) {
     const end = body.chains.find(({ by }) => by === key);
-    const stays = end === undefined ? "It has signed nothing" : `Statement ${end.seq} is its last`;
+    const stays =
+      end === undefined || end.seq === 0
+        ? "It has signed nothing"
+        : `Statement ${end.seq} is its last`;
     lines.push(...labelled("No more", `${mesh.nameOf(key)}. ${stays}. This key never comes back.`));
   }
   if (decide !== was) lines.push(...labelled("Decide by", `${decide} signatures (was ${was})`));

@@ -27,3 +27,18 @@ test("the journal gets each line of an error and of a warning with its priority"
     "warning late\n",
   );
 });
+
+test("an error fits 80 columns, keeps long words whole, and sends no escapes to the terminal", () => {
+  const path = `/tmp/${"p".repeat(90)}`;
+  const message = `${"word ".repeat(20)}${path} \u001b[31mred\u001b[0m\nnext.`;
+  const text = printed(false, (out) =>
+    out.error(new TestError("E-TEST", message, { hint: "hint ".repeat(30).trim() })),
+  );
+  assert.ok(!/[^\P{Cc}\n]/u.test(text));
+  const lines = text.trimEnd().split("\n");
+  assert.ok(
+    lines.every((line) => line.length <= 80 || line === path),
+    text,
+  );
+  assert.ok(lines.includes(path));
+});

@@ -32,6 +32,9 @@ const ERROR = 3;
 export type Tint = "red" | "yellow" | "green" | "bold" | "dim";
 const TINTS: Readonly<Record<Tint, number>> = { red: 31, yellow: 33, green: 32, bold: 1, dim: 2 };
 
+/** Longer words, such as paths, stay whole. */
+const ERROR_WIDTH = 80;
+
 export class Output {
   /** Whether `--json` was given. */
   readonly json: boolean;
@@ -95,8 +98,12 @@ export class Output {
     const report = reportOf(thrown);
     if (this.json) return this.#object(report);
     const { code, message, changed, hint } = report.error;
-    const lines = [`${this.tint("red", `error ${code}:`)} ${message}`, changed];
-    if (hint !== null) lines.push(hint);
+    // It can hold words of a peer, a file or a daemon that lies: no escapes to the terminal.
+    const text = `error ${code}: ${message}`.replaceAll(/\p{Cc}+/gu, " ");
+    const [head = "", ...rest] = wrap(text, ERROR_WIDTH);
+    const title = `error ${code}:`;
+    const lines = [`${this.tint("red", title)}${head.slice(title.length)}`, ...rest, changed];
+    if (hint !== null) lines.push(...wrap(hint, ERROR_WIDTH));
     if (process.env["PLEACH_DEBUG"] && thrown instanceof Error)
       lines.push(...String(thrown.stack).split("\n"));
     this.#tell(ERROR, lines);

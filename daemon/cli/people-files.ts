@@ -5,7 +5,8 @@
  * is there is never written over.
  */
 import { randomBytes } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   MIN_PASSPHRASE_CHARACTERS,
@@ -18,7 +19,7 @@ import {
 } from "../../protocol/operator-key.ts";
 import { parsePhrase } from "../../protocol/recovery-phrase.ts";
 import { rootFromFile } from "../../protocol/recovery-sheet.ts";
-import { createSecretFile } from "../config/secret-file.ts";
+import { createSecretFile, SecretFileError } from "../config/secret-file.ts";
 import { ControlError } from "../control/client.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { ask, askSecret } from "./terminal.ts";
@@ -27,19 +28,37 @@ import { ask, askSecret } from "./terminal.ts";
 const MAX_FILE_BYTES = 64 * 1024;
 
 /** @throws CommandError E-FILE when it cannot be read or is far too long. */
-export async function readSmallFile(path: string): Promise<string> {
-  let bytes: Buffer;
+export function readSmallFile(path: string): Promise<string> {
+  return readBounded(path, MAX_FILE_BYTES);
+}
+
+/**
+ * The text of a file, which may be a pipe: no more of it is read than may be.
+ *
+ * @throws CommandError E-FILE when it cannot be read or is longer.
+ */
+export async function readBounded(path: string, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
   try {
-    bytes = await readFile(path);
+    for await (const part of createReadStream(path, { end: maxBytes })) {
+      const bytes = part as Uint8Array;
+      parts.push(bytes);
+      sizeBytes += bytes.length;
+    }
   } catch (cause) {
-    throw new CommandError("E-FILE", `${path} cannot be read (${(cause as Error).message}).`, {
-      cause,
-    });
+    throw new CommandError("E-FILE", `${path} cannot be read (${reasonOf(cause)}).`, { cause });
   }
-  if (bytes.length > MAX_FILE_BYTES) {
-    throw new CommandError("E-FILE", `${path} has ${bytes.length} bytes; it is another file.`);
+  if (sizeBytes > maxBytes) {
+    throw new CommandError("E-FILE", `${path} is longer than ${maxBytes} bytes: another file.`);
   }
-  return bytes.toString("utf8");
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** The name of the system's error, without the path that stands there already. */
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return code ?? message;
 }
 
 /** The passphrase of a key that is there: the first line of the file, or typed. */
@@ -101,7 +120,15 @@ export class MadeFiles {
   /** Durable when it resolves; readable by its owner only. */
   async create(path: string, text: string): Promise<void> {
     const whole = resolve(path);
-    await createSecretFile(whole, Buffer.from(text));
+    await createSecretFile(whole, Buffer.from(text)).catch((error: unknown) => {
+      if (!(error instanceof SecretFileError)) throw error;
+      const reason = reasonOf(error.cause);
+      const message =
+        reason === "EEXIST"
+          ? `${path} is there already, and nothing is written over it.`
+          : `${path} cannot be written (${reason}).`;
+      throw new SecretFileError(error.code, message, { cause: error });
+    });
     this.#paths.push(whole);
   }
 

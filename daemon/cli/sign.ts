@@ -4,7 +4,7 @@
  * A file is signed without a daemon: it brings the proposal, all statements that its maker knew, and
  * so the ends of the chains. What is shown is computed from those statements, here.
  */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import type { EpochBody } from "../../protocol/epoch-statement.ts";
 import {
@@ -32,7 +32,7 @@ import { endedName, epochWords, labelled, outcomeOf, type Effects } from "./epoc
 import { CommandError, UsageError } from "./exit.ts";
 import { askMembers, knownHere, MeshKnowledge, withSigned } from "./mesh-knowledge.ts";
 import { openProposals } from "./operators-text.ts";
-import { MadeFiles } from "./people-files.ts";
+import { MadeFiles, readBounded } from "./people-files.ts";
 import { effectsOf, tellOutcome } from "./propose.ts";
 
 interface SignOptions extends SignerOptions {
@@ -290,11 +290,5 @@ async function isFile(path: string): Promise<boolean> {
 
 /** @throws DecisionFileError, CommandError E-FILE. */
 async function readDecisionFile(path: string): Promise<DecisionFile> {
-  const { size } = await stat(path).catch((cause: Error) => {
-    throw new CommandError("E-FILE", `${path} cannot be read (${cause.message}).`, { cause });
-  });
-  if (size > MAX_DECISION_FILE_CHARACTERS) {
-    throw new CommandError("E-FILE", `${path} has ${size} bytes; it is another file.`);
-  }
-  return parseDecisionFile(await readFile(path, "utf8"));
+  return parseDecisionFile(await readBounded(path, MAX_DECISION_FILE_CHARACTERS));
 }
