@@ -144,6 +144,7 @@ test("headers that can stand in one log prove nothing", () => {
     [one, one, undefined],
     [one, snapOther, undefined],
     [one, snapOther, other],
+    [one, snapOther, first],
     [snapOne, snapOther, undefined],
     [snapOne, snapOther, one],
   ] as const) {
@@ -167,6 +168,10 @@ test("a fork ends what counts at the last common entry", () => {
     assert.ok(body);
     assert.deepEqual(openForkProof(body)?.last, { seq: 1, head: start });
   }
+  // One proof has one form: what parts at one place needs no snapshot before it.
+  const proof = proveFork(one, other);
+  assert.ok(proof);
+  assert.equal(openForkProof({ ...proof, common: first }), undefined);
 });
 
 test("a claim carries exactly the keys that it needs", () => {

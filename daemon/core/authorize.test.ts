@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
-import type { PeerKey, SetId, SiteId } from "../../protocol/ids.ts";
+import type { EnvelopeId, LogId, PeerKey, SetId, SiteId } from "../../protocol/ids.ts";
 import { idOf, sha256 } from "../../protocol/ids.ts";
 import { signSiteRelease } from "../../protocol/site-statement.ts";
 import type { SignedStatement } from "../../protocol/statement.ts";
@@ -56,6 +56,46 @@ test("a grant with a selector covers the keys below it alone", () => {
   assert.equal(authority.mayWrite(quimper, "zone", "bzh.example.org/www/A/1"), false);
   assert.equal(authority.mayWrite(quimper, "zone", "example/www/A/1"), false);
   assert.ok(authority.mayWrite(brest, "zone", "anything/www/A/1"));
+});
+
+test("a right that is taken back leaves what was written up to the named ends", () => {
+  const founding = new Founding();
+  const [quimper, brest] = ["quimper", "brest"].map((name) => founding.enrol(name));
+  assert.ok(quimper && brest);
+  const end = (seq: number) => {
+    return { log: SET as string as LogId, seq, head: idOf<EnvelopeId>(sha256(`head ${seq}`)) };
+  };
+  const zone = founding.grant(quimper, "zone", "bzh.example");
+  const all = founding.grant(quimper, "policy", null);
+  const other = founding.grant(brest, "zone", "bzh.example");
+  const mixed = founding.ungrant([zone, other], [end(9)]);
+  let authority = authorize(founding.statements);
+  assert.match(authority.idle.get(mixed) ?? "", /several sites/);
+  assert.deepEqual(authority.endedGrants, []);
+  founding.ungrant([zone], [end(5)]);
+  founding.ungrant([zone], [end(7)]);
+  authority = authorize(founding.statements);
+  assert.equal(authority.mayWrite(quimper, "zone", "bzh.example/www/A/1"), false);
+  assert.equal(authority.mayWriteClass(quimper, "zone"), false);
+  assert.ok(authority.mayWrite(brest, "zone", "bzh.example/www/A/1"));
+  assert.ok(authority.mayWrite(quimper, "policy", "any"));
+  assert.deepEqual(
+    authority.endedGrants.map(({ site, selector, heads }) => [
+      site,
+      selector,
+      heads.get(end(5).log),
+    ]),
+    [[quimper, "bzh.example", { seq: 5, head: end(5).head }]],
+  );
+  // Given and taken once more: what either of them lets count, counts.
+  const again = founding.grant(quimper, "zone", "bzh.example");
+  authority = authorize(founding.statements);
+  assert.deepEqual(authority.endedGrants, []);
+  assert.ok(authority.mayWrite(quimper, "zone", "bzh.example/www/A/1"));
+  founding.ungrant([again], [end(8)]);
+  authority = authorize(founding.statements);
+  assert.equal(authority.endedGrants[0]?.heads.get(end(8).log)?.seq, 8);
+  assert.ok(all);
 });
 
 test("of two sites with one name both stay members, and the first keeps the name", () => {

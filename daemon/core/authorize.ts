@@ -49,7 +49,7 @@ export function authorize(
   const epochs =
     genesis === undefined || meshId === undefined
       ? undefined
-      : evaluateEpochs({ id: meshId, body: genesis.body }, ordered);
+      : evaluateEpochs({ id: meshId, body: genesis.body }, ordered, (end) => index.reaches(end));
   const choice = epochs === undefined ? undefined : choose(epochs, decisions);
   const tips = choice?.tips ?? [];
   if (epochs !== undefined) noteIdleVotes(epochs, decisions, idle);

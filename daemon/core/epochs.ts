@@ -12,6 +12,7 @@ import type { MeshId, OperatorId, PeerKey, SiteId, StatementId } from "../../pro
 import type { LogHead } from "../../protocol/log-head.ts";
 import type { SignerId } from "../../protocol/statement-head.ts";
 import { isUnknown, type SignedStatement } from "../../protocol/statement.ts";
+import type { ChainPlace } from "./statement-index.ts";
 
 export type EpochId = StatementId | MeshId;
 
@@ -31,8 +32,6 @@ export interface SoundEpoch {
   readonly rules: number;
   /** Who voted for it among those who could. */
   readonly votes: readonly SignerId[];
-  /** Whether the recovery keys of a parent alone were enough. */
-  readonly byRecovery: boolean;
   /** Dropped operators, and the heads that their chains end at: the path to each of them counts. */
   readonly ends: ReadonlyMap<SignerId, readonly EpochId[]>;
   readonly revoked: ReadonlyMap<SiteId, readonly Revocation[]>;
@@ -61,10 +60,15 @@ export interface Epochs {
   readonly unsound: ReadonlyMap<StatementId, UnsoundEpoch>;
 }
 
-/** @param statements - Of one mesh; kinds other than EPOCH and VOTE are passed over. */
+/**
+ * @param statements - Of one mesh; kinds other than EPOCH and VOTE are passed over.
+ * @param isHere - Whether the statements of a dropped operator are known up to the end that an epoch
+ *   names. Before they are, the epoch would cut more than it says, so it does not count.
+ */
 export function evaluateEpochs(
   genesis: { readonly id: MeshId; readonly body: GenesisBody },
   statements: Iterable<SignedStatement>,
+  isHere: (end: ChainPlace) => boolean,
 ): Epochs {
   const root = rootOf(genesis.id, genesis.body);
   const sound = new Map<EpochId, SoundEpoch>([[root.id, root]]);
@@ -81,7 +85,7 @@ export function evaluateEpochs(
   // A parent has a lower number, so it is judged before its children.
   proposed.sort((a, b) => a.body.n - b.body.n || (a.id < b.id ? -1 : 1));
   for (const { id, body } of proposed) {
-    const judged = judge(id, body, [...(votes.get(id) ?? [])], sound, unsound);
+    const judged = judge(id, body, [...(votes.get(id) ?? [])], { sound, unsound, isHere });
     if ("status" in judged) unsound.set(id, judged);
     else sound.set(id, judged);
   }
@@ -107,7 +111,6 @@ function rootOf(id: MeshId, body: GenesisBody): SoundEpoch {
     features: [],
     rules: body.rules,
     votes: body.founders,
-    byRecovery: false,
     ends: new Map(),
     revoked: new Map(),
     unsuspended: new Set(),
@@ -118,8 +121,7 @@ function judge(
   id: StatementId,
   body: EpochBody,
   signers: readonly SignerId[],
-  sound: ReadonlyMap<EpochId, SoundEpoch>,
-  unsound: ReadonlyMap<StatementId, UnsoundEpoch>,
+  { sound, unsound, isHere }: Omit<Epochs, "genesis"> & { isHere: (end: ChainPlace) => boolean },
 ): SoundEpoch | UnsoundEpoch {
   const parents = body.parents.flatMap((parent) => sound.get(parent) ?? []);
   const needed = Math.max(0, ...parents.map(({ threshold }) => threshold));
@@ -137,16 +139,14 @@ function judge(
   }
   const flaw = flawOf(body, parents);
   if (flaw !== undefined) return not("invalid", flaw);
-  const byOperators = parents.every(({ operators, threshold }) => {
-    return votes.filter((key) => operators.has(key as OperatorId)).length >= threshold;
-  });
-  const byRecovery = parents.every((parent) => isRecovered(parent, votes));
   const enough = parents.every((parent) => {
     const count = votes.filter((key) => parent.operators.has(key as OperatorId)).length;
     return count >= parent.threshold || isRecovered(parent, votes);
   });
   if (!enough) return not("open", "it has too few votes");
-  return follow(id, body, parents, votes, byRecovery && !byOperators);
+  const epoch = follow(id, body, parents, votes);
+  const complete = body.chains.every((end) => !epoch.ends.has(end.by) || isHere(end));
+  return complete ? epoch : not("open", "statements that it names are not here yet");
 }
 
 function mayVote({ operators, recovery }: SoundEpoch, key: SignerId): boolean {
@@ -192,7 +192,6 @@ function follow(
   body: EpochBody,
   parents: readonly SoundEpoch[],
   votes: readonly SignerId[],
-  byRecovery: boolean,
 ): SoundEpoch {
   const ends = new Map<SignerId, readonly EpochId[]>();
   const revoked = new Map<SiteId, readonly Revocation[]>();
@@ -224,7 +223,6 @@ function follow(
     features: body.features,
     rules: body.rules,
     votes,
-    byRecovery,
     ends,
     revoked,
     unsuspended: new Set([

@@ -4,8 +4,8 @@
  * The first in the order (seq, id) stay, up to the limits of GENESIS. Three sorts are kept before all others,
  * so that a signer cannot push out of the set, by statements that it adds later, what others have
  * built on: what an epoch with enough votes names as known (and the path to it), votes for an EPOCH
- * that is here, and EPOCHs that somebody else has voted for. The latter two take up room, the
- * first does not.
+ * that is here, and EPOCHs that somebody else has voted for or goes on from. The latter two take up
+ * room, the first does not.
  */
 import type { MeshId, StatementId } from "../../protocol/ids.ts";
 import { isChained, type SignedStatement } from "../../protocol/statement.ts";
@@ -49,16 +49,23 @@ export class SignerChain {
     this.#end = end;
   }
 
-  /** What has to leave so that the rest keeps to the limit. */
+  /**
+   * What has to leave so that the rest keeps to the limit, with one more that wants to enter.
+   *
+   * @param standing - Whether others build on a statement.
+   */
   surplus(
     limit: number,
     standing: (statement: SignedStatement) => Standing,
+    next?: SignedStatement,
   ): readonly SignedStatement[] {
-    if (this.#all.size <= limit && this.#sizeBytes <= MAX_SIGNER_BYTES) return [];
+    const all = next === undefined ? [...this.#all] : [...this.#all, next];
+    const total = this.#sizeBytes + (next?.bytes.length ?? 0);
+    if (all.length <= limit && total <= MAX_SIGNER_BYTES) return [];
     const plain: SignedStatement[] = [];
     let count = 0;
     let sizeBytes = 0;
-    for (const statement of this.#all) {
+    for (const statement of all) {
       const sort = standing(statement);
       if (sort === "plain") plain.push(statement);
       else if (sort === "backed") {

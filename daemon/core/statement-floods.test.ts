@@ -7,7 +7,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { ForkingLog } from "../../test-mesh/hostile/forking-log.ts";
-import { idOf, sha256, type EnvelopeId, type LogId, type SiteId } from "../../protocol/ids.ts";
+import {
+  idOf,
+  sha256,
+  type EnvelopeId,
+  type LogId,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
 import type { SignedStatement } from "../../protocol/statement.ts";
 import { readEnvelope, type Envelope } from "../../protocol/envelope.ts";
 import { encodeSignedHeader } from "../../protocol/signed-header.ts";
@@ -61,7 +68,7 @@ function flood(founding: Founding, by = b): SignedStatement[] {
 
 test("an operator cannot take back its vote by signing more than is kept", () => {
   const founding = mesh();
-  for (let index = 0; index < 4; index++) founding.enrol(`s${index}`, { by: b });
+  for (let index = 0; index < 7; index++) founding.enrol(`s${index}`, { by: b });
   const epoch = founding.epoch({ by: a, operators: [a, b] });
   founding.vote(epoch, b);
   const all = [...founding.statements, ...flood(founding)];
@@ -72,7 +79,7 @@ test("an operator cannot take back its vote by signing more than is kept", () =>
 
 test("nor an EPOCH that somebody else has voted for", () => {
   const founding = mesh();
-  for (let index = 0; index < 4; index++) founding.enrol(`s${index}`, { by: b });
+  for (let index = 0; index < 7; index++) founding.enrol(`s${index}`, { by: b });
   const epoch = founding.epoch({ by: b, operators: [a, b] });
   founding.vote(epoch, a);
   const set = assertAnyOrder([...founding.statements, ...flood(founding)], 2);
@@ -93,6 +100,52 @@ test("nor what an epoch has named as known, and from there it may sign as much a
     assert.ok(sites.has(idOf<SiteId>(testKey(`s${index}`).publicKey)));
   }
 });
+
+test("whatever one operator signs, in any order, all nodes keep the same", () => {
+  const steps = fc.array(fc.tuple(fc.nat(9), fc.nat(5), fc.nat(4), fc.nat(7)), {
+    minLength: 25,
+    maxLength: 50,
+  });
+  let dropped = 0;
+  fc.assert(
+    fc.property(steps, fc.array(fc.nat(), { minLength: 60, maxLength: 60 }), (drawn, ranks) => {
+      const all = misbehave(drawn);
+      const order = all
+        .map((statement, at) => ({ statement, rank: ranks[at % 60] ?? 0 }))
+        .toSorted((x, y) => x.rank - y.rank)
+        .map(({ statement }) => statement);
+      const [one, other] = [all, order].map((each) => offer(new StatementSet(), each));
+      assert.ok(one && other);
+      dropped += all.length - one.size;
+      assert.deepEqual(ids(other), ids(one));
+    }),
+    { numRuns: 60, seed: 12 },
+  );
+  assert.ok(dropped > 100, `${dropped} statements found no room`);
+});
+
+/** Two operators keep to their limits; the third one signs on up to five branches without end. */
+function misbehave(drawn: readonly (readonly [number, number, number, number])[]) {
+  const branches = [mesh()];
+  const epochs: StatementId[] = [];
+  const used = [0, 0];
+  const all = new Map<StatementId, SignedStatement>();
+  for (const [at, [what, who, where, which]] of drawn.entries()) {
+    const honest = who < 2 && (used[who] ?? 0) < LIMIT - 1;
+    const branch = branches[honest ? 0 : where % branches.length] ?? mesh();
+    if (what === 0 && branches.length < 5) branches.push(branch.fork());
+    const by = honest ? [a, b][who] : c;
+    if (by === undefined) continue;
+    if (honest) used[who] = (used[who] ?? 0) + 1;
+    const epoch = epochs[which % Math.max(epochs.length, 1)];
+    if (what < 6 || (epoch === undefined && what > 6)) branch.enrol(`x-${at}`, { by });
+    else if (what === 6) {
+      epochs.push(branch.epoch({ by, parents: [branch.meshId], operators: [a, b, c] }));
+    } else if (epoch !== undefined) branch.vote(epoch, by);
+  }
+  for (const { statements } of branches) for (const each of statements) all.set(each.id, each);
+  return [...all.values()];
+}
 
 test("large statements are counted by their bytes", () => {
   const founding = new Founding("large", [a]);
@@ -123,7 +176,7 @@ test("keys that only proposals name have no chain here", () => {
   assert.equal(set.size, founding.statements.length);
 });
 
-test("an epoch waits until the ends of chains that it names are here", () => {
+test("an epoch counts once the statements are here that it names of a dropped operator", () => {
   const founding = mesh();
   const site = founding.enrol("s1", { by: c });
   const epoch = founding.epoch({ by: a, operators: [a, b] });
@@ -131,7 +184,9 @@ test("an epoch waits until the ends of chains that it names are here", () => {
   const [genesis, enrolment, ...decision] = founding.statements;
   assert.ok(genesis && enrolment);
   const set = offer(new StatementSet(), [genesis, ...decision]);
-  assert.equal(authorize(set.all()).epoch.n, 0);
+  const early = authorize(set.all());
+  assert.deepEqual([early.epoch.n, early.operators.size], [0, 3]);
+  assert.match(early.proposals[0]?.reason ?? "", /not here yet/);
   offer(set, founding.statements);
   const authority = authorize(set.all());
   assert.deepEqual([authority.epoch.n, authority.isMember(site)], [1, true]);
@@ -169,7 +224,13 @@ test("of many farewells those stay that leave least", () => {
     founding.leave(testKey("s1"), [{ log, seq, head }]);
   }
   const set = assertAnyOrder(founding.statements, 6);
-  assert.equal(kinds(set, "LEAVE"), 4);
+  const kept = set.all().flatMap(({ body }) => {
+    return body.kind === "LEAVE" && !("known" in body) ? body.heads.map(({ seq }) => seq) : [];
+  });
+  assert.deepEqual(
+    kept.toSorted((x, y) => x - y),
+    [1, 2, 3, 4],
+  );
   const limit = authorize(set.all()).logLimit(site, log);
   assert.ok(typeof limit === "object" && limit.seq === 1);
 });

@@ -5,7 +5,15 @@
  * that head back; other branches are left out.
  */
 import type { MeshId, StatementId } from "../../protocol/ids.ts";
+import type { SignerId } from "../../protocol/statement-head.ts";
 import { isChained, type SignedStatement } from "../../protocol/statement.ts";
+
+/** A place in a chain as an EPOCH names it; seq 0 is the beginning of an empty one. */
+export interface ChainPlace {
+  readonly by: SignerId;
+  readonly seq: number;
+  readonly head: StatementId | MeshId;
+}
 
 export class StatementIndex {
   readonly #byId = new Map<StatementId | MeshId, SignedStatement>();
@@ -34,5 +42,13 @@ export class StatementIndex {
     }
     this.#paths.set(head, path);
     return path;
+  }
+
+  /** Whether a chain is here from its beginning up to this end. */
+  reaches({ by, seq, head }: ChainPlace): boolean {
+    if (seq === 0) return true;
+    const body = this.#byId.get(head)?.body;
+    if (body === undefined || !isChained(body) || body.by !== by || body.seq !== seq) return false;
+    return this.pathTo(head).size === seq;
   }
 }

@@ -100,10 +100,25 @@ test("what a suspended operator enrols later is parked, also after a restart, un
   );
 });
 
+test("what a suspension knows of is not parked when it comes after the suspension", async () => {
+  const other = testKey("second operator");
+  const founding = new Founding("book", [testKey("book operator"), other]);
+  const known = founding.enrol("known", { by: other });
+  const suspension = founding.suspend(idOf<OperatorId>(other.publicKey));
+  const unknown = founding.enrol("unknown", { by: other });
+  const [genesis] = founding.statements;
+  const suspend = founding.statements.find(({ id }) => id === suspension);
+  assert.ok(genesis && suspend);
+  const node = await startMember("quimper", [genesis, suspend]);
+  await node.addStatements(founding.statements);
+  assert.ok(node.authority().isMember(known));
+  assert.equal(node.authority().isMember(unknown), false);
+});
+
 test("a site acknowledges the epoch that counts, once for its number, before anybody hears of it", async () => {
   const founding = new Founding("book", [testKey("book operator"), testKey("second")]);
   const quimper = founding.enrol("quimper");
-  const brest = founding.enrol("brest");
+  for (const name of ["brest", "rennes"]) founding.enrol(name);
   const disk = new FakeDisk();
   let node = await startMember("quimper", founding.statements, disk);
   const acks = () =>
@@ -128,10 +143,25 @@ test("a site acknowledges the epoch that counts, once for its number, before any
   node = await startState("quimper", disk);
   const other = founding.epoch({ parents: [founding.meshId], features: ["other"] });
   founding.vote(other, testKey("second"));
-  founding.ack(other, testKey("brest"));
-  assert.ok(brest);
+  const both = await startMember("quimper", founding.statements);
+  assert.ok(both.authority().epoch.contested);
+  assert.ok(!both.statements().some(({ body }) => body.kind === "ACK"), "nothing to say yet");
+  for (const name of ["brest", "rennes"]) founding.ack(other, testKey(name));
   await node.addStatements(founding.statements);
+  assert.deepEqual(node.authority().epoch.ids, [other]);
   assert.deepEqual(acks(), [epoch], "its first word stays its only one");
+});
+
+test("a word that is not durable is told to nobody", async () => {
+  const founding = new Founding("book", [testKey("book operator"), testKey("second")]);
+  founding.enrol("quimper");
+  const epoch = founding.epoch();
+  const disk = new FakeDisk();
+  const node = await startMember("quimper", founding.statements, disk);
+  founding.vote(epoch, testKey("second"));
+  disk.failure = new Error("disk full");
+  await assert.rejects(node.addStatements(founding.statements), { code: "E-STATE-STORE" });
+  assert.ok(!node.statements().some(({ body }) => body.kind === "ACK"));
 });
 
 test("under rules that this version does not know a site keeps its word to itself", async () => {
