@@ -6,8 +6,8 @@
  * failed write nothing more is written: whether it took effect is not known until the next start.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Level } from "level";
 import type { KeyRange, Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
@@ -17,6 +17,8 @@ import { StateError } from "./state-error.ts";
 export const BALLAST_BYTES = 16 * 1024 * 1024;
 const BALLAST_NAME = "ballast";
 const BLOCK_BYTES = 1024 * 1024;
+/** Laying the ballast must leave what the store itself needs to write: marks, and its own log. */
+const LEFT_BYTES = 8 * 1024 * 1024;
 
 export interface LevelStoreOptions {
   /** Made if it is missing, 0700. Holds `db/` and the ballast. */
@@ -130,6 +132,11 @@ class Ballast {
     if (before?.size === this.#sizeBytes) return;
     const unfinished = `${this.#path}.tmp`;
     try {
+      const { bavail, bsize } = await statfs(dirname(this.#path));
+      if (bavail * bsize < this.#sizeBytes + LEFT_BYTES) {
+        this.#log.warn("no space for the ballast", { freeBytes: bavail * bsize });
+        return;
+      }
       const file = await open(unfinished, "w", 0o600);
       try {
         // A hole, or zeros on a disk that compresses, would set nothing aside.
