@@ -8,10 +8,14 @@ import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { differences } from "./differences.ts";
 import { startSite } from "./faults/disk-faults.ts";
 import { healNetwork } from "./faults/network-faults.ts";
+import { whatIsSuspendedIsHeldUp } from "./invariants/what-is-suspended-is-held-up.ts";
 import { settle } from "./settle.ts";
+import { service } from "./simulated-mesh.ts";
 import type { SimulatedSite } from "./simulated-site.ts";
 import type { World } from "./world.ts";
 
+/** What every site writes at the end. */
+export const LAST_KEY = "service/last";
 /** Three rounds of the longest pause between two of them. */
 export const EQUAL_WITHIN_MS = 3 * 121_000;
 
@@ -20,6 +24,8 @@ export interface Healed {
   readonly world: World;
   /** Honest members, all up and linked. */
   readonly sites: readonly SimulatedSite[];
+  /** One of them, which was started anew and has then gone on to write as all have. */
+  readonly restarted: SimulatedSite;
   /** The bytes of all statements that the mesh has. */
   readonly statements: readonly Uint8Array[];
   /** The bytes of all entries that the mesh has, or had and pruned; not those that all have lost. */
@@ -45,17 +51,27 @@ export async function heal(world: World): Promise<Healed> {
     );
   // A site that holds up what a suspended operator enrolled does not know all others yet.
   await time.advance(20_000);
+  whatIsSuspendedIsHeldUp(world);
   await settle(world, sites);
   await time.until(linked, 200_000, "every link");
   const digests = (): string[] =>
     sites.map(({ state }) => state.replica.stateDigest() + state.replica.statementDigest());
   const isEqual = (): boolean => new Set(digests()).size === 1;
-  const equalAfterMs = await time.until(isEqual, EQUAL_WITHIN_MS).catch((cause: unknown) => {
-    throw new Error(`not equal after ${EQUAL_WITHIN_MS} ms: ${differences(sites)}`, { cause });
-  });
+  const untilEqual = (): Promise<number> =>
+    time.until(isEqual, EQUAL_WITHIN_MS).catch((cause: unknown) => {
+      throw new Error(`not equal after ${EQUAL_WITHIN_MS} ms: ${differences(sites)}`, { cause });
+    });
+  const equalAfterMs = await untilEqual();
+  const restarted = world.random.pick(sites);
+  restarted.crash();
+  await startSite(world, restarted);
+  await time.until(linked, 200_000, "every link once more");
+  for (const site of sites) await time.resolve(site.write("site", LAST_KEY, service(site.name)));
+  await time.advance(1_000);
+  await untilEqual();
   const entries = entriesOf(world, sites);
   const statements = sites[0]?.state.statements().map(encodeStatement) ?? [];
-  return { world, sites, statements, entries, equalAfterMs, random: world.random };
+  return { world, sites, restarted, statements, entries, equalAfterMs, random: world.random };
 }
 
 /**
@@ -66,6 +82,10 @@ function entriesOf({ archive }: World, sites: readonly SimulatedSite[]): Uint8Ar
   const latestFirst = [...archive.envelopes].toSorted((a, b) => b.header.seq - a.header.seq);
   const rivals = archive.byPlace();
   const builtOn = new Set<string>();
+  // A log that had to make room for others went as a whole, and nobody has it any more.
+  const left = new Set(
+    sites.flatMap(({ disk }) => [...disk.content.keys()].map((key) => key.split("/", 2)[1])),
+  );
   return latestFirst.flatMap(({ id, log, header, bytes }) => {
     const key = entryKey(log, header.seq);
     const stored = sites.flatMap(({ disk }) => {
@@ -75,6 +95,7 @@ function entriesOf({ archive }: World, sites: readonly SimulatedSite[]): Uint8Ar
     const isStored = stored.some((each) => each !== undefined && Buffer.compare(each, bytes) === 0);
     const isPruned =
       stored.length === 0 &&
+      left.has(log) &&
       sites.some(({ disk }) => disk.deleted.has(key)) &&
       (rivals.get(`${log}/${header.seq}`)?.length === 1 || builtOn.has(id));
     if (!isStored && !isPruned) return [];

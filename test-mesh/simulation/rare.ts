@@ -52,6 +52,7 @@ export const RARE: readonly string[] = [
   "an unsynced tail is lost",
   "away for a hundred days",
   "confirmed before a loss",
+  "entries of a suspended site are held up",
   "entries that were cut off",
   "epochs that contradict each other",
   "equal within ten seconds",

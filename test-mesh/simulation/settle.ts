@@ -39,7 +39,7 @@ export async function settle(world: World, sites: readonly SimulatedSite[]): Pro
     const [first, ...others] = contested && byRecovery ? recovery : operators;
     if (first === undefined) throw new RangeError("nobody decides");
     if (contested && byRecovery) sometimes.reached("recovery keys decide");
-    const proposal = propose(first, site, wish);
+    const proposal = propose(world, first, site, wish);
     await world.tell(site, [proposal]);
     await time.advance(STEP_MS);
     for (const by of others) {

@@ -5,7 +5,13 @@
 import type { StoreChange } from "../../daemon/core/store.ts";
 import { statementKey } from "../../daemon/state/keys.ts";
 import type { NewItem } from "../../daemon/state/replica.ts";
-import { idOf, type MeshId, type SiteId } from "../../protocol/ids.ts";
+import {
+  idOf,
+  type LogId,
+  type MeshId,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
 import { FakeTime } from "../fakes/clock.ts";
@@ -29,6 +35,13 @@ export interface Fault {
   /** How often it is drawn, against the others. */
   readonly weight: number;
   readonly happen: (world: World) => Promise<void> | void;
+}
+
+export interface HeldUp {
+  readonly site: SimulatedSite;
+  readonly author: SiteId;
+  readonly suspension: StatementId;
+  readonly ends: ReadonlyMap<LogId, number>;
 }
 
 export class World {
@@ -56,6 +69,10 @@ export class World {
   readonly mayBeLost = new Set<Acknowledged>();
   /** The statement that founds the mesh, as it lies in a store. */
   readonly genesis: StoreChange;
+  /** Sites of which bits on the disk were turned over. */
+  readonly damaged = new Set<SimulatedSite>();
+  /** What a site held of a suspended author when it learned of the suspension. */
+  readonly heldUp: HeldUp[] = [];
   readonly #announced = new Map<SimulatedSite, NewItem[]>();
   readonly #founded: readonly SignedStatement[];
 

@@ -56,8 +56,10 @@ export async function startSite(world: World, site: SimulatedSite): Promise<void
   }
 }
 
-/** Writes that only this box has are gone with its disk, or its image. */
+/** Writes that only this box has are gone with its disk, or its image; so is what it remembers. */
 function noteLosses(world: World, site: SimulatedSite): void {
+  const others = world.heldUp.filter((each) => each.site !== site);
+  world.heldUp.splice(0, Infinity, ...others);
   for (const write of site.acknowledged) {
     const confirmed =
       site.isUp && write.entries.every((entry) => site.state.confirmedBy(entry).length > 0);
@@ -135,6 +137,7 @@ export const diskFaults: readonly Fault[] = [
       for (const key of keys) {
         if (site.disk.content.get(key)?.length) site.disk.flipBit(key, world.random.below(2 ** 24));
       }
+      world.damaged.add(site);
       const pruned = new Set(site.disk.deleted);
       await startSite(world, site);
       // What the start throws away as damaged was not pruned: it may be lost to all.

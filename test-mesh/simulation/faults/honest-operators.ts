@@ -30,12 +30,17 @@ export function headsOf(state: State, site: SiteId): LogHead[] {
 }
 
 /** An EPOCH that goes on from what counts at this site, and ends every open suspension. */
-export function propose(by: Operator, { state }: SimulatedSite, wish: EpochWish): SignedStatement {
-  const { epoch, operators, suspensions, recovery } = state.authority();
-  // A key that has signed nothing yet stands with the mesh as its end.
-  const chains = [...operators.keys()].map((by) => {
-    const { seq, prev } = state.chainHead(by);
-    return { by, seq: seq - 1, head: prev };
+export function propose(
+  world: World,
+  by: Operator,
+  { state }: SimulatedSite,
+  wish: EpochWish,
+): SignedStatement {
+  const { epoch, suspensions, recovery } = state.authority();
+  // Whoever may be dropped by any branch; a key that signed nothing stands with the mesh as its end.
+  const chains = [...world.operators, world.rogue, world.flooder].map(({ id }) => {
+    const { seq, prev } = state.chainHead(id);
+    return { by: id, seq: seq - 1, head: prev };
   });
   const content: Omit<EpochBody, "v" | "mesh" | "by" | "seq" | "prev" | "lamport"> = {
     kind: "EPOCH",
@@ -96,9 +101,17 @@ export const honestOperators: readonly Fault[] = [
       await world.time.settle();
       if (!site.isUp || site.state !== state) return;
       const before = state.view().hash;
-      const told = await world.tell(site, [by.sign(state, content)]);
+      const known = state.statements().length;
+      const suspend = by.sign(state, content);
+      const told = await world.tell(site, [suspend]);
       if (told && site.isUp && site.state === state && isSite) {
-        assert.equal(state.view().hash, before, "SUSPEND alone changes nothing that was accepted");
+        // A proof of a fork that came at the same moment does change something.
+        if (state.statements().length === known + 1) {
+          assert.equal(state.view().hash, before, "SUSPEND alone changes nothing accepted");
+        }
+        const author = byzantine.site.id;
+        const ends = new Map(headsOf(state, author).map(({ log, seq }) => [log, seq]));
+        world.heldUp.push({ site, author, suspension: suspend.id, ends });
       }
       world.sometimes.reached(isSite ? "a site is suspended" : "an operator is suspended");
     },
@@ -154,9 +167,15 @@ export const honestOperators: readonly Fault[] = [
       const site = pickSite(world);
       if (site === undefined) return;
       const by = world.random.pick(world.operators);
-      const all = [...world.operators, world.rogue, world.flooder];
-      const wish = { operators: all, features: ["bells"] };
-      await world.tell(site, [propose(by, site, wish)]);
+      const { random, byzantine, operators, rogue, flooder } = world;
+      // Half of them expel who has to go, while all kinds of faults go on.
+      const expels = random.chance(0.5) && site.state.authority().sites.has(byzantine.site.id);
+      const wish = expels
+        ? { operators, revokes: [byzantine.site.id] }
+        : { operators: [...operators, rogue, flooder], features: ["bells"] };
+      const isBack = !expels && !site.state.authority().operators.has(rogue.id);
+      // Who was expelled cannot come back.
+      await world.tell(site, [propose(world, by, site, isBack ? { operators } : wish)]);
       world.sometimes.reached("an epoch is proposed");
     },
   },

@@ -43,9 +43,13 @@ export const partings: readonly Fault[] = [
         world.up.filter((site) => site !== one).map(({ box }) => box),
       );
       // Each half decides by itself, with the two that vote on both sides.
-      const all = [...operators, rogue, flooder];
-      await world.tell(one, [propose(left, one, { operators: all, features: ["left"] })]);
-      await world.tell(other, [propose(right, other, { operators: all, features: ["right"] })]);
+      const all = [...operators, rogue, flooder].filter(({ id }) => {
+        return one.state.authority().operators.has(id);
+      });
+      await world.tell(one, [propose(world, left, one, { operators: all, features: ["left"] })]);
+      await world.tell(other, [
+        propose(world, right, other, { operators: all, features: ["right"] }),
+      ]);
       for (const site of [one, other]) {
         for (const by of [rogue, careless]) {
           if (site.isUp) await voteAt(world, by, site, () => true);

@@ -100,7 +100,7 @@ export const rogueOperator: readonly Fault[] = [
       const [oldest] = site.state.statements();
       if (!expelled || oldest === undefined || !site.isUp) return;
       // An epoch of an old number, as if it had never been expelled.
-      const body = propose(world.rogue, site, { operators: [world.rogue] }).body;
+      const body = propose(world, world.rogue, site, { operators: [world.rogue] }).body;
       if (body.kind !== "EPOCH" || !("parents" in body)) return;
       const old = { ...body, n: 1, parents: [world.mesh] };
       const {
@@ -121,7 +121,7 @@ export const rogueOperator: readonly Fault[] = [
     happen: async (world) => {
       const site = place(world);
       if (site.isUp) {
-        await world.tell(site, [propose(world.rogue, site, { operators: [world.rogue] })]);
+        await world.tell(site, [propose(world, world.rogue, site, { operators: [world.rogue] })]);
       }
       world.sometimes.reached("a thief proposes itself alone");
     },

@@ -13,6 +13,7 @@ import { floodsStayBounded } from "./floods-stay-bounded.ts";
 import { laterVersionsSurvive } from "./later-versions-survive.ts";
 import { noPlaceIsSignedTwice } from "./no-place-is-signed-twice.ts";
 import { nothingConfirmedIsLost } from "./nothing-confirmed-is-lost.ts";
+import { oneLogIsLeft } from "./one-log-is-left.ts";
 import { pruningChangesNothing } from "./pruning-changes-nothing.ts";
 import { rebuiltEqualsRunning } from "./rebuilt-equals-running.ts";
 import { statementsCommute } from "./statements-commute.ts";
@@ -33,6 +34,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   "7 a conflict gives nobody more": aConflictGivesNobodyMore,
   "8 no place is signed twice": noPlaceIsSignedTwice,
   "8 nothing confirmed is lost": nothingConfirmedIsLost,
+  "8 one log is left": oneLogIsLeft,
   "9 a fork ends at one prefix": aForkEndsAtOnePrefix,
   "10 floods stay bounded": floodsStayBounded,
   "11 equal within three rounds": equalWithinThreeRounds,

@@ -31,7 +31,9 @@ export function floodsStayBounded({ world, sites }: Healed): void {
       assert.ok(bytes <= MAX_AUTHOR_BYTES, `${name} stores ${bytes} bytes of ${author}`);
     }
     const { id } = world.byzantine.site;
-    const offers = state.logHeads().filter((log) => log.author === id && log.class === "offer");
+    const offers = state.logHeads().filter(({ author, class: recordClass, takenUp }) => {
+      return author === id && recordClass === "offer" && takenUp === 0;
+    });
     assert.ok(offers.length <= MAX_KEPT_LOGS, `${name} keeps ${offers.length} logs of one part`);
 
     const epochs = state.statements().filter(({ body }) => body.kind === "EPOCH").length;

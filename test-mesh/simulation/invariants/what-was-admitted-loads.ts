@@ -10,7 +10,9 @@ export async function whatWasAdmittedLoads({ world, sites }: Healed): Promise<vo
   for (const site of sites) {
     const again = new FreshState({ disk: site.disk.copy() });
     await again.start();
-    assert.deepEqual(again.complaints, [], `${site.name} reads what it has stored`);
+    if (!world.damaged.has(site)) {
+      assert.deepEqual(again.complaints, [], `${site.name} reads what it has stored`);
+    }
     for (const [key, bytes] of site.disk.content) {
       if (key < QUARANTINE.from || key >= QUARANTINE.to || bytes.length === 0) continue;
       const { author } = readEnvelope(bytes).header;
