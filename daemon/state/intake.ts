@@ -26,10 +26,7 @@ import type { Limits } from "./limits/limits.ts";
 import { limitOf } from "./limits/log-limits.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import { endOf, type Shelf } from "./shelf.ts";
-
-/** Live logs of one lineage that are kept at all, those with the lowest ids; four of them count. */
-const MAX_KEPT_LOGS = 16;
+import { endOf, MAX_KEPT_LOGS, type Shelf } from "./shelf.ts";
 
 export type IntakeRefusal =
   | "E-STATE-MESH"

@@ -14,6 +14,8 @@ import type { HeldLog, LineageName } from "./held-log.ts";
 
 /** Of more logs of one lineage that nothing has taken up, those with the lowest ids count. */
 const MAX_LIVE_LOGS = 4;
+/** Live logs of one lineage that are kept at all, those with the lowest ids. */
+export const MAX_KEPT_LOGS = 16;
 /** Of more taken-up logs that went on, those with the lowest ids count. */
 const MAX_TAILS = 16;
 
@@ -190,7 +192,14 @@ export class Shelf {
 
 /** What the logs of a lineage come to when each ends at a given place; 0: none of it counts. */
 export function judgeLogs(row: readonly HeldLog[], seqOfLog: (held: HeldLog) => number): Judged {
-  const takenUp = judgeLineage(row.flatMap((held) => endOf(held, seqOfLog(held)) ?? []));
+  let ends = row.flatMap((held) => endOf(held, seqOfLog(held)) ?? []);
+  let takenUp = judgeLineage(ends);
+  for (;;) {
+    const crowded = highestBeyondRoom(ends, takenUp);
+    if (crowded === undefined) break;
+    ends = ends.filter(({ log }) => log !== crowded);
+    takenUp = judgeLineage(ends);
+  }
   const counting = row
     .filter((held) => seqOfLog(held) > (takenUp.get(held.log)?.seq ?? Infinity))
     .toSorted((a, b) => (a.log < b.log ? -1 : 1))
@@ -198,6 +207,18 @@ export function judgeLogs(row: readonly HeldLog[], seqOfLog: (held: HeldLog) => 
   const live = counting.filter((each) => each.takenUp.seq === 0).slice(0, MAX_LIVE_LOGS);
   const tails = counting.filter((each) => each.takenUp.seq > 0).slice(0, MAX_TAILS);
   return { takenUp, counting, speaking: [...live, ...tails] };
+}
+
+/**
+ * The live log that has to make room for others. It has no say, as on nodes that never took it in: a
+ * log that went out of the way later can leave more of them live than are taken in at a time.
+ */
+function highestBeyondRoom(
+  ends: readonly LogEnd[],
+  takenUp: ReadonlyMap<LogId, TakenUp>,
+): LogId | undefined {
+  const live = ends.filter(({ log }) => takenUp.get(log)?.seq === 0).map(({ log }) => log);
+  return live.length > MAX_KEPT_LOGS ? live.toSorted().at(-1) : undefined;
 }
 
 /** How a log ends for its lineage; undefined when none of it counts. */
