@@ -203,6 +203,7 @@ export class State {
       this.#limits.begin(held, this.#book.authority);
       this.#kept.room.note(held.author, held.sizeBytes);
     }
+    await this.#limits.dropUseless();
     for (const name of this.#shelf.lineages()) this.#shelf.judgeAnew(name);
     const counting = [...this.#shelf.all()].filter((held) => this.#shelf.counts(held));
     await buildAtStart(store, counting, log, async (held) => {

@@ -37,6 +37,14 @@ export class Limits {
     held.frozenSeq = this.#setup.freezes.endOf(held, authority);
   }
 
+  /** At the start: lets go of logs of which nothing leads up to where they end now. */
+  async dropUseless(): Promise<void> {
+    const { shelf, pruning, queue } = this.#setup;
+    const useless = [...shelf.all()].filter((held) => held.isOfNoUse());
+    for (const held of useless) await pruning.drop(held);
+    await queue.flush();
+  }
+
   /** Remembers what is held now of sites that are suspended from now on. */
   remember(before: Authority, now: Authority): void {
     const { shelf, queue, freezes } = this.#setup;
