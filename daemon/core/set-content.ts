@@ -195,7 +195,7 @@ export class SetContent {
     const id = ownerClaimId(body.claim);
     ownerKeys.add(by);
     links.set(id, { by, seq, lamport: 0 });
-    this.chainOf(by).noteEnd({ id, seq, lamport: 0 });
+    this.chainOf(by).noteStart({ id, seq, lamport: 0 });
   }
 
   /** Epochs with enough votes give new signers a chain, and pin what they name. */

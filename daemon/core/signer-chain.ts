@@ -25,28 +25,44 @@ export interface ChainEnd {
 export class SignerChain {
   readonly #all = new Set<SignedStatement>();
   #sizeBytes = 0;
-  #end: ChainEnd | undefined;
+  /** The owner's claim, which a chain may begin with. */
+  readonly #starts: ChainEnd[] = [];
 
   get statements(): ReadonlySet<SignedStatement> {
     return this.#all;
   }
 
-  /** The highest place; of several the lowest id. */
-  get end(): ChainEnd | undefined {
-    return this.#end;
-  }
-
   add(statement: SignedStatement): void {
     this.#all.add(statement);
     this.#sizeBytes += statement.bytes.length;
-    const { body, id } = statement;
-    if (isChained(body)) this.noteEnd({ id, seq: body.seq, lamport: body.lamport });
   }
 
-  noteEnd(end: ChainEnd): void {
-    const known = this.#end;
-    if (known !== undefined && compareEnds(known, end) <= 0) return;
-    this.#end = end;
+  noteStart(start: ChainEnd): void {
+    this.#starts.push(start);
+  }
+
+  /**
+   * The highest place that all before it are here of; of several the lowest id. What others have
+   * built on can stand beyond a gap: whoever named that as an end would name what nobody has.
+   *
+   * @param mesh - What the first statement of a chain comes after.
+   */
+  end(mesh: MeshId): ChainEnd {
+    let end: ChainEnd = { id: mesh, seq: 0, lamport: 0 };
+    const whole = new Set<StatementId | MeshId>([mesh]);
+    const places = [...this.#all].flatMap(({ id, body }) =>
+      isChained(body) ? [{ id, seq: body.seq, lamport: body.lamport, prev: body.prev }] : [],
+    );
+    for (const start of this.#starts) {
+      whole.add(start.id);
+      if (compareEnds(start, end) < 0) end = start;
+    }
+    for (const { prev, ...place } of places.toSorted((a, b) => a.seq - b.seq)) {
+      if (!whole.has(prev)) continue;
+      whole.add(place.id);
+      if (compareEnds(place, end) < 0) end = place;
+    }
+    return end;
   }
 
   /**

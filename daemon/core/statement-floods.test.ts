@@ -264,3 +264,16 @@ function headerOf({ bytes }: Envelope): Uint8Array {
   const { headerBytes, signature } = readEnvelope(bytes);
   return encodeSignedHeader(headerBytes, signature);
 }
+
+test("the end of a chain is named where all before it is here, so that its signer can be expelled", () => {
+  const founding = mesh();
+  const epoch = founding.epoch({ by: a, operators: [a, b, c] });
+  for (let index = 0; index < LIMIT + 2; index++) founding.enrol(`s${index}`, { by: b });
+  founding.vote(epoch, b);
+  const set = offer(new StatementSet(), founding.statements);
+  const ofB = set.all().filter(({ body }) => "seq" in body && body.by === idOf(b.publicKey));
+  const seqs = ofB.map(({ body }) => ("seq" in body ? body.seq : 0)).toSorted((x, y) => x - y);
+  assert.equal(seqs.at(-1), LIMIT + 3, "the vote is kept beyond what has left");
+  const head = set.chainHead(idOf(b.publicKey));
+  assert.equal(head?.seq, seqs.findIndex((seq, index) => seq !== index + 1) + 1);
+});

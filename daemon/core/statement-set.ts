@@ -83,7 +83,8 @@ export class StatementSet {
   chainHead(by: SignerId): ChainHead | undefined {
     if (this.meshId === undefined) return undefined;
     const { chains, lamport } = this.#content;
-    const end = chains.get(by)?.end ?? { id: this.meshId, seq: 0, lamport: 0 };
+    const none = { id: this.meshId, seq: 0, lamport: 0 };
+    const end = chains.get(by)?.end(this.meshId) ?? none;
     const next = Math.max(Math.min(lamport, MAX_FOLLOWED_LAMPORT), end.lamport) + 1;
     return { seq: end.seq + 1, prev: end.id, lamport: next };
   }
