@@ -82,9 +82,10 @@ export const rogueOperator: readonly Fault[] = [
     weight: 1,
     happen: async (world) => {
       const site = place(world);
+      const by = world.random.pick([world.rogue, world.flooder]);
       for (let count = 0; count < STATEMENT_LIMITS.operatorStatements && site.isUp; count++) {
         const grant = { site: world.byzantine.site.id, class: "policy", selector: `p${count}` };
-        const flood = world.flooder.sign(site.state, { kind: "GRANT", ...grant, class: "policy" });
+        const flood = by.sign(site.state, { kind: "GRANT", ...grant, class: "policy" });
         await world.tell(site, [flood]);
       }
       world.sometimes.reached("a flood of statements");
@@ -97,8 +98,7 @@ export const rogueOperator: readonly Fault[] = [
       const expelled = isExpelled(world, site);
       const votes = await voteAt(world, world.rogue, site, () => true);
       if (votes > 0 && expelled) world.sometimes.reached("an expelled operator votes");
-      const [oldest] = site.state.statements();
-      if (!expelled || oldest === undefined || !site.isUp) return;
+      if (!expelled || !site.isUp) return;
       // An epoch of an old number, as if it had never been expelled.
       const body = propose(world, world.rogue, site, { operators: [world.rogue] }).body;
       if (body.kind !== "EPOCH" || !("parents" in body)) return;
