@@ -77,7 +77,7 @@ export class Incoming {
         return { publish: nothing, result: kept ? "waiting" : { refused: "E-STATE-FULL" } };
       }
       case "set-aside":
-        return { publish: this.#positionsAfter(taken.held).publishPositions, result: "known" };
+        return { publish: this.#setAside(taken.held), result: "known" };
       case "forked": {
         const { publish } = await this.#setup.prove(taken.proof);
         return { publish, result: { refused: "E-STATE-FORK" } };
@@ -88,6 +88,19 @@ export class Incoming {
       case "parked":
         return this.#taken(taken, envelope, from);
     }
+  }
+
+  /** Statements may name a place in it, and then it shows what it held there. */
+  #setAside(held: HeldLog): () => void {
+    const { publishPositions } = this.#positionsAfter(held);
+    if (held.pins.length === 0) return publishPositions;
+    const { views, announcer } = this.#setup;
+    views.forget(held.class);
+    return () => {
+      publishPositions();
+      views.forget(held.class);
+      announcer.noteClass(held.class);
+    };
   }
 
   #taken(

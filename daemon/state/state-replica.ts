@@ -102,8 +102,9 @@ export function createReplica(setup: ReplicaSetup): Replica {
 function wantedAfter(shelf: Shelf, log: LogId): number | undefined {
   const held = shelf.get(log);
   if (held === undefined) return 0;
-  const { limit, storedSeq } = held;
-  if (limit === "none" || shelf.takenUp(held).seq === Infinity) return undefined;
+  const { limit, storedSeq, pins } = held;
+  if (limit === "none") return undefined;
+  if (pins.length === 0 && shelf.takenUp(held).seq === Infinity) return undefined;
   return limit !== "open" && storedSeq >= limit.seq ? undefined : storedSeq;
 }
 
