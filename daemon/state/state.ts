@@ -151,7 +151,7 @@ export class State {
     const flush = (): Promise<void> => queue.flush();
     const documents = new Documents(store, shelf, flush);
     const room = new AuthorRoom(setup.authorRoomBytes);
-    const pruning = new Pruning({ store, shelf, room, clock, queue });
+    const pruning = new Pruning({ store, shelf, room, clock, queue, freezes });
     const forks = new ForkWatch(store, flush);
     const rights = new EndedRights(shelf, documents);
     const limits = new Limits({ shelf, queue, documents, pruning, freezes, rights });

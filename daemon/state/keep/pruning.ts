@@ -12,7 +12,8 @@ import { latestFirst } from "../../core/lineage.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { CommitQueue } from "../commit-queue.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";
-import { entryKey, frozenKey, headersFrom, receivedKey } from "../keys.ts";
+import { entryKey, headersFrom, receivedKey } from "../keys.ts";
+import type { Freezes } from "../limits/freezes.ts";
 import type { Shelf } from "../shelf.ts";
 import type { AuthorRoom } from "./author-room.ts";
 
@@ -28,6 +29,7 @@ interface PruningSetup {
   readonly room: AuthorRoom;
   readonly clock: Clock;
   readonly queue: CommitQueue;
+  readonly freezes: Freezes;
 }
 
 export class Pruning {
@@ -57,11 +59,11 @@ export class Pruning {
 
   /** Takes a log off the shelf and out of the store. */
   async drop(held: HeldLog): Promise<void> {
-    const { shelf, room, queue, store } = this.#setup;
+    const { shelf, room, queue, store, freezes } = this.#setup;
     shelf.remove(held);
     this.#touched.add(held.lineage);
     room.note(held.author, -held.sizeBytes);
-    const changes: StoreChange[] = [{ kind: "delete", key: frozenKey(held.log) }];
+    const changes: StoreChange[] = [freezes.forget(held.log)];
     for (let seq = held.firstSeq; seq > 0 && seq <= held.storedSeq; seq++) {
       if (held.idAt(seq) === undefined) continue;
       changes.push({ kind: "delete", key: entryKey(held.log, seq) });

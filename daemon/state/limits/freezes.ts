@@ -3,7 +3,8 @@
  *
  * A suspension changes nothing that was accepted: each log stays shown up to what was here when the
  * suspension came, or up to what it names, whichever is more. What was here is not the same on all
- * nodes, so it is remembered on disk; what comes later is stored and passed on all the same.
+ * nodes, so it is remembered on disk; what comes later is stored and passed on all the same. The heads
+ * that a revocation names are decided with all this in view: they end it.
  */
 import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
 import { parseId, type LogId, type SiteId } from "../../../protocol/ids.ts";
@@ -46,14 +47,21 @@ export class Freezes {
     return changes;
   }
 
-  /** The last entry of a log that is shown; undefined while its author is not suspended. */
+  /** The last entry of a log that is shown; undefined while no suspension holds up its author. */
   endOf({ log, author }: { log: LogId; author: SiteId }, authority: Authority): number | undefined {
     if (!authority.isSuspended(author)) return undefined;
+    if (authority.endedSites.get(author)?.ended.kind === "revoked") return undefined;
     const named = authority.suspensions
       .filter(({ key }) => key === author)
       .map(({ logs }) => logs.find((each) => each.log === log)?.seq ?? 0);
     // Of several the lowest: another suspension must not show what the first one holds up.
     return Math.max(this.#held.get(log) ?? 0, Math.min(...named));
+  }
+
+  /** Of a log that is dropped: what comes of it again was not accepted before. */
+  forget(log: LogId): StoreChange {
+    this.#held.delete(log);
+    return { kind: "delete", key: frozenKey(log) };
   }
 
   /** Sets where logs are shown to end. @returns Those that are shown to end elsewhere now. */
