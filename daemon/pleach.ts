@@ -1,15 +1,16 @@
 /**
  * The program `pleach`: `daemon` runs the node, everything else is a client of its socket.
  */
-import { Command } from "commander";
 import type { CommandEntry } from "./cli/commands.ts";
-import { help, type CliContext } from "./cli/context.ts";
-import { runProgram } from "./cli/program.ts";
+import type { CliContext } from "./cli/context.ts";
+import { keepCode } from "./code-cache.ts";
 
 const daemon: CommandEntry = {
   name: "daemon",
   summary: "run the node in the foreground",
   load: async () => {
+    const { Command } = await import("commander");
+    const { help } = await import("./cli/context.ts");
     const { runDaemon } = await import("./main.ts");
     return (context: CliContext) =>
       help(new Command("daemon"), "Runs the node in the foreground, until SIGTERM or SIGINT.", [
@@ -19,7 +20,12 @@ const daemon: CommandEntry = {
 };
 
 const args = process.argv.slice(2);
-// A node ends by its own rules; a command that is interrupted ends at once.
-if (!args.includes(daemon.name)) process.on("SIGINT", () => process.exit(130));
+if (!args.includes(daemon.name)) {
+  keepCode();
+  // A node ends by its own rules; a command that is interrupted ends at once.
+  process.on("SIGINT", () => process.exit(130));
+}
+// Not before the code is kept.
+const { runProgram } = await import("./cli/program.ts");
 const exit = await runProgram(args, [daemon]);
 if (exit !== 0) process.exitCode = exit;

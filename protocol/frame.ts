@@ -7,7 +7,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { FrameCodec } from "./shard-table.ts";
 
 /** The level that the field compares itself at. */
-const ZSTD_LEVEL = 3;
+export const ZSTD_LEVEL = 3;
 
 export interface FrameContent {
   readonly codec: FrameCodec;

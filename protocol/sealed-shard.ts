@@ -155,15 +155,16 @@ export class OpenedShard {
   /**
    * The plaintext of a frame.
    *
+   * @param unpack - unpackFrame, or what does the same in memory of its own.
    * @throws ShardError when its tag does not fit or it does not unpack to its declared length.
    */
-  frame(number: number): Uint8Array {
+  frame(number: number, unpack: typeof unpackFrame = unpackFrame): Uint8Array {
     const frame = this.frames[number];
     const at = this.#offsets[number];
     if (frame === undefined || at === undefined) throw new RangeError(`frame ${number}`);
     const { kind, codec, plainLength, sealedLength } = frame;
     const content = this.#open(at, chunkKindCode(kind), number, plainLength, sealedLength);
-    const plaintext = unpackFrame(codec, content, plainLength);
+    const plaintext = unpack(codec, content, plainLength);
     if (plaintext === undefined) throw malformed("compression");
     if (plaintext !== content) release(content);
     return plaintext;

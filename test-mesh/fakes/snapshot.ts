@@ -11,7 +11,8 @@ import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { encodeTrees } from "../../protocol/tree-encode.ts";
 import type { TreeEntry } from "../../protocol/tree.ts";
 import { finishRun } from "../../daemon/backup/client/finish-run.ts";
-import { ShardPacker } from "../../daemon/backup/client/shard-packer.ts";
+import { FrameCodec } from "../../daemon/backup/client/frame-codec.ts";
+import { FRAME_BYTES, ShardPacker } from "../../daemon/backup/client/shard-packer.ts";
 import { ShardReader } from "../../daemon/backup/client/shard-reader.ts";
 import {
   freeSlot,
@@ -83,13 +84,17 @@ export function plantSnapshot(top: readonly Planted[]): PlantedSnapshot {
   const epochKey = Uint8Array.from(randomBytes(32));
   const capsule = new Uint8Array(192);
   const slots = newSlots(2);
-  const sealer = new ShardSealer({ owner, set, keyEpoch: 1, epochKey, capsule }, slots);
+  const codec = new FrameCodec(FRAME_BYTES);
+  const sealer = new ShardSealer({ owner, set, keyEpoch: 1, epochKey, capsule }, slots, codec);
   const shards = new Map<ShardId, Uint8Array>();
   const keep = ({ shard, slot, sizeBytes }: SealedShard): void => {
     shards.set(shard, Uint8Array.from(slotBytes(slots, slot, sizeBytes)));
     freeSlot(slots, slot);
   };
-  const packers = { data: new ShardPacker(notFull), tree: new ShardPacker(notFull) };
+  const packers = {
+    data: new ShardPacker(notFull, codec),
+    tree: new ShardPacker(notFull, codec),
+  };
   const add = (kind: "data" | "tree", bytes: Uint8Array): Uint8Array => {
     const id = chunkIdOf(chunkIdKey(setKey, kind), bytes);
     packers[kind].add(kind, id, bytes);
@@ -127,9 +132,7 @@ export function plantSnapshot(top: readonly Planted[]): PlantedSnapshot {
       frames: [...packers.data.frames(), ...packers.tree.frames()],
       tables: [],
     },
-    sealer,
-    setKey,
-    keep,
+    { sealer, codec, setKey, onShard: keep },
   );
   const source = {
     get: async (shard: ShardId): Promise<Uint8Array> => {

@@ -5,17 +5,18 @@
  * next jobs before it has done the last. Chunks go in random order to two open shards, so that
  * the order and the sizes of small files cannot be read from where they lie.
  */
-import { randomFillSync, type KeyObject } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { gearTable } from "../../../protocol/chunk-cut.ts";
-import { CHUNK_ID_BYTES, chunkIdOf } from "../../../protocol/chunk.ts";
-import { release } from "../../../protocol/frame.ts";
+import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { PleachError } from "../../../protocol/error.ts";
-import { chunkIdKey, cutKey } from "../../../protocol/set-keys.ts";
+import { cutKey } from "../../../protocol/set-keys.ts";
+import { ChunkNamer } from "./chunk-namer.ts";
 import { FileReader } from "./file-reader.ts";
 import { finishRun } from "./finish-run.ts";
+import { FrameCodec } from "./frame-codec.ts";
 import { SeenChunks } from "./seen-chunks.ts";
-import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
+import { FRAME_BYTES, ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import { ShardSealer, type SealedShard } from "./shard-sealer.ts";
 import type {
   BatchResult,
@@ -31,15 +32,15 @@ if (port === null) throw new Error("This file is a worker thread.");
 const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
-const dataKey: KeyObject = chunkIdKey(setup.setKey, "data");
+const namer = new ChunkNamer(setup.setKey, "data");
 const seen = new SeenChunks(setup.seen);
 const reader = new FileReader(gearTable(cutKey(setup.setKey)));
-const sealer = new ShardSealer(setup.subject, setup.slots);
+const codec = new FrameCodec(FRAME_BYTES);
+const sealer = new ShardSealer(setup.subject, setup.slots, codec);
 const sealFull = (frames: readonly CheckedFrame[]): void => {
   say({ type: "shard", sealed: sealer.seal(frames, "full") });
-  for (const { content } of frames) release(content);
 };
-const dataPackers = [new ShardPacker(sealFull), new ShardPacker(sealFull)] as const;
+const dataPackers = [new ShardPacker(sealFull, codec), new ShardPacker(sealFull, codec)] as const;
 /** Trees and indexes apart from the files: a restore reads them first and many at a time. */
 let treePacker: ShardPacker | undefined;
 
@@ -58,7 +59,7 @@ function handle(message: ToWorker): void {
       say({ type: "result", batch: message.batch, result: readBatch(message.files) });
       break;
     case "chunks":
-      treePacker ??= new ShardPacker(sealFull);
+      treePacker ??= new ShardPacker(sealFull, codec);
       for (const { kind, id, bytes } of message.chunks) treePacker.add(kind, id, bytes);
       break;
     case "grow":
@@ -74,7 +75,7 @@ function handle(message: ToWorker): void {
     }
     case "finish": {
       const onShard = (sealed: SealedShard): void => say({ type: "shard", sealed });
-      const { root, record } = finishRun(message, sealer, setup.setKey, onShard);
+      const { root, record } = finishRun(message, { sealer, codec, setKey: setup.setKey, onShard });
       say({ type: "finished", root, record });
       break;
     }
@@ -91,7 +92,8 @@ function buffersOf(frames: readonly CheckedFrame[]): readonly ArrayBuffer[] {
 function drain(): readonly CheckedFrame[] {
   const packers = treePacker === undefined ? dataPackers : [...dataPackers, treePacker];
   return packers.flatMap((packer) => {
-    const frames = packer.frames();
+    // Sent to another thread: of each frame its own bytes, not all memory of the packer.
+    const frames = packer.frames().map((frame) => ({ ...frame, content: frame.content.slice() }));
     packer.reset();
     return frames;
   });
@@ -134,7 +136,7 @@ function readBatch({ names, facts }: FileBatch): BatchResult {
 
 /** Stores a chunk unless it is known. @returns Its id. */
 function keep(chunk: Uint8Array): Uint8Array {
-  const id = chunkIdOf(dataKey, chunk);
+  const id = namer.name(chunk);
   if (seen.add(id)) (randomBit() ? dataPackers[0] : dataPackers[1]).add("data", id, chunk);
   return id;
 }

@@ -12,7 +12,8 @@ import {
 import { OpenedShard, tableOf } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { finishRun } from "./finish-run.ts";
-import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
+import { FrameCodec } from "./frame-codec.ts";
+import { FRAME_BYTES, ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import { freeSlot, newSlots, ShardSealer, slotBytes, type SealedShard } from "./shard-sealer.ts";
 
 const KIB = 1024;
@@ -22,7 +23,8 @@ const set = "22".repeat(16) as SetId;
 const slots = newSlots(2);
 const subject = { owner, set, keyEpoch: 1, capsule: new Uint8Array(192) };
 const epochKey = randomBytes(32);
-const sealer = new ShardSealer({ ...subject, epochKey }, slots);
+const codec = new FrameCodec(FRAME_BYTES);
+const sealer = new ShardSealer({ ...subject, epochKey }, slots, codec);
 
 function finish(
   tables: readonly ShardTable[],
@@ -34,16 +36,23 @@ function finish(
     ...{ paths: [Buffer.from("/")], tree: new Uint8Array(32), index: [], files: 1, bytes: 1 },
     ...{ roomBytes: 1, unreadable: 0, changed: 0, history: [] },
   };
-  return finishRun({ frames, tables, record }, sealer, randomBytes(32), (sealed) => {
-    onShard(sealed);
-    freeSlot(slots, sealed.slot);
-  });
+  const setKey = randomBytes(32);
+  return finishRun(
+    { frames, tables, record },
+    {
+      ...{ sealer, codec, setKey },
+      onShard: (sealed) => {
+        onShard(sealed);
+        freeSlot(slots, sealed.slot);
+      },
+    },
+  );
 }
 
 /** The table of a shard that is full of files of a few bytes each. */
 function tableOfTinyFiles(): Uint8Array {
   let full: readonly CheckedFrame[] | undefined;
-  const packer = new ShardPacker((frames) => (full ??= frames));
+  const packer = new ShardPacker((frames) => (full ??= frames), codec);
   for (let at = 0; full === undefined; at++) {
     const bytes = Buffer.from(`${at}\n`);
     packer.add("data", createHash("sha256").update(bytes).digest(), bytes);
@@ -66,7 +75,7 @@ describe("the end of a run", () => {
 
   it("indexes each shard, also one that the last open frame fills", () => {
     const frameOf = (bytes: Uint8Array): readonly CheckedFrame[] => {
-      const packer = new ShardPacker(() => assert.fail("too little for a shard"));
+      const packer = new ShardPacker(() => assert.fail("too little for a shard"), codec);
       packer.add("data", createHash("sha256").update(bytes).digest(), bytes);
       return packer.frames();
     };

@@ -18,6 +18,7 @@ import {
   type SnapshotRecord,
 } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
+import type { FrameCodec } from "./frame-codec.ts";
 import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import type { SealedShard, ShardSealer } from "./shard-sealer.ts";
 import type { OpenRecord } from "./worker-message.ts";
@@ -32,12 +33,18 @@ interface OpenRun {
   readonly record: OpenRecord;
 }
 
+export interface FinishPort {
+  readonly sealer: ShardSealer;
+  readonly codec: FrameCodec;
+  /** K_set. */
+  readonly setKey: Uint8Array;
+  readonly onShard: (sealed: SealedShard) => void;
+}
+
 /** @returns The root, and the record as it was stored. */
 export function finishRun(
   run: OpenRun,
-  sealer: ShardSealer,
-  setKey: Uint8Array,
-  onShard: (sealed: SealedShard) => void,
+  { sealer, codec, setKey, onShard }: FinishPort,
 ): { readonly root: ShardId; readonly record: SnapshotRecord } {
   const pending = [...run.tables];
   const index: Address[] = run.record.index.map(({ shard, frame }) => ({ shard, frame }));
@@ -54,7 +61,7 @@ export function finishRun(
     if (content.length > 0) pending.push({ shard, sizeBytes, table: tableOf(content) });
     return sealed.shard;
   };
-  const packer = new ShardPacker((frames) => void seal(frames, "full"));
+  const packer = new ShardPacker((frames) => void seal(frames, "full"), codec);
   for (const frame of run.frames) packer.addFrame(frame, plaintextOf);
 
   const addIndex = (tables: readonly ShardTable[]): boolean => {

@@ -5,9 +5,15 @@ import fc from "fast-check";
 import { unpackFrame } from "../../../protocol/frame.ts";
 import { sealedBytes, tableOf } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
-import { ShardPacker, type CheckedFrame } from "./shard-packer.ts";
+import { FrameCodec } from "./frame-codec.ts";
+import { FRAME_BYTES, ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 
 const KIB = 1024;
+const codec = new FrameCodec(FRAME_BYTES);
+
+/** Frames that stay valid when the packer goes on. */
+const copyOf = (frames: readonly CheckedFrame[]): readonly CheckedFrame[] =>
+  frames.map((frame) => ({ ...frame, content: frame.content.slice() }));
 
 /** Bytes that zstd can halve, or not at all. */
 function content(size: number, seed: number, noisy: boolean): Uint8Array {
@@ -48,7 +54,7 @@ describe("packing", () => {
     fc.assert(
       fc.property(fc.array(chunk, { minLength: 1, maxLength: 25 }), (given) => {
         const shards: (readonly CheckedFrame[])[] = [];
-        const packer = new ShardPacker((frames) => shards.push(frames));
+        const packer = new ShardPacker((frames) => shards.push(copyOf(frames)), codec);
         const chunks = given.map(([length, seed, noisy]) => content(length, seed, noisy));
         for (const bytes of chunks) packer.add("data", idOf(bytes), bytes);
         // Closing the last frame may fill a shard, so this comes before the shards are counted.
@@ -70,7 +76,7 @@ describe("packing", () => {
 
   it("fills shards with very small files, whose table takes most of the room", () => {
     const shards: (readonly CheckedFrame[])[] = [];
-    const packer = new ShardPacker((frames) => shards.push(frames));
+    const packer = new ShardPacker((frames) => shards.push(copyOf(frames)), codec);
     const tiny = Array.from({ length: 150_000 }, (_, at) => Buffer.from(`${at} tiny`));
     for (const bytes of tiny) packer.add("data", idOf(bytes), bytes);
     assert.ok(shards.length >= 1);
@@ -82,10 +88,10 @@ describe("packing", () => {
   });
 
   it("keeps kinds apart, and takes over the frames of another packer", () => {
-    const other = new ShardPacker(() => assert.fail("too little for a shard"));
+    const other = new ShardPacker(() => assert.fail("too little for a shard"), codec);
     const trees = content(100 * KIB, 1, false);
     other.add("tree", idOf(trees), trees);
-    const packer = new ShardPacker(() => {});
+    const packer = new ShardPacker(() => {}, codec);
     const data = content(50 * KIB, 2, true);
     packer.add("data", idOf(data), data);
     for (const frame of other.frames()) packer.addFrame(frame, () => assert.fail("it fits"));
@@ -98,10 +104,10 @@ describe("packing", () => {
 
   it("splits a frame of another packer that does not fit any more", () => {
     const full: (readonly CheckedFrame[])[] = [];
-    const packer = new ShardPacker((frames) => full.push(frames));
+    const packer = new ShardPacker((frames) => full.push(copyOf(frames)), codec);
     const filling = content(3500 * KIB, 3, true);
     packer.add("data", idOf(filling), filling);
-    const other = new ShardPacker(() => {});
+    const other = new ShardPacker(() => {}, codec);
     const more = content(1500 * KIB, 4, true);
     other.add("data", idOf(more), more);
     for (const frame of other.frames()) {

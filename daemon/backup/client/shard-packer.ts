@@ -7,7 +7,7 @@
  */
 import { crc32 } from "node:zlib";
 import type { ChunkKind } from "../../../protocol/chunk.ts";
-import { packFrame, release, type FrameContent } from "../../../protocol/frame.ts";
+import type { FrameContent } from "../../../protocol/frame.ts";
 import type { PackedFrame } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import {
@@ -17,6 +17,7 @@ import {
   tableBound,
   type TablePiece,
 } from "../../../protocol/shard-table.ts";
+import type { FrameCodec } from "./frame-codec.ts";
 
 /**
  * Plaintext of a full frame. Against 1 MiB, 2 MiB store /usr/share in 7 % less; the window of
@@ -36,12 +37,16 @@ export interface CheckedFrame extends PackedFrame {
   readonly crc: number;
 }
 
-/** Takes the frames of a shard that is full. */
+/** Takes the frames of a shard that is full; their content is valid until it returns. */
 export type FullShard = (frames: readonly CheckedFrame[]) => void;
 
 export class ShardPacker {
   readonly #onFull: FullShard;
+  readonly #codec: FrameCodec;
   readonly #plain = new Uint8Array(FRAME_BYTES);
+  /** The content of the frames, as far as they were packed here. */
+  readonly #packed = new Uint8Array(SHARD_BYTES);
+  #packedBytes = 0;
   #filled = 0;
   #target = 0;
   #kind: ChunkKind = "data";
@@ -54,8 +59,10 @@ export class ShardPacker {
   /** Packed by plain bytes, of the frames of late. */
   #ratio = 0.5;
 
-  constructor(onFull: FullShard) {
+  /** @param codec - May serve other packers of this thread, too. */
+  constructor(onFull: FullShard, codec: FrameCodec) {
     this.#onFull = onFull;
+    this.#codec = codec;
   }
 
   /** Adds a chunk; its bytes are copied. */
@@ -92,13 +99,13 @@ export class ShardPacker {
     this.#closeFrame();
     const length = chunk.length;
     const pieces = [{ chunkId, length, chunkOffset: 0, chunkLength: length }];
-    const packed = packFrame(chunk);
+    const packed = this.#codec.pack(chunk);
     if (!this.#fits(packed.content.length, pieces)) return false;
-    this.#push({ ...packed, kind, plainLength: length, pieces, crc: crc32(chunk) });
+    this.#push({ ...this.#kept(packed), kind, plainLength: length, pieces, crc: crc32(chunk) });
     return true;
   }
 
-  /** The frames that are open, the last one closed. */
+  /** The frames that are open, the last one closed. Their content is valid until more is added. */
   frames(): readonly CheckedFrame[] {
     this.#closeFrame();
     return this.#frames;
@@ -107,6 +114,7 @@ export class ShardPacker {
   /** Forgets the open frames: they were taken. */
   reset(): void {
     this.#frames = [];
+    this.#packedBytes = 0;
     this.#usedBytes = 0;
     this.#framePieces = 0;
     this.#frameParts = 0;
@@ -131,7 +139,7 @@ export class ShardPacker {
   #closeFrame(): void {
     while (this.#filled > 0) {
       const plaintext = this.#plain.subarray(0, this.#filled);
-      const packed = packFrame(plaintext);
+      const packed = this.#codec.pack(plaintext);
       this.#ratio = packed.content.length / plaintext.length;
       if (this.#fits(packed.content.length, this.#pieces)) {
         this.#push(this.#checked(plaintext, packed, this.#pieces));
@@ -140,7 +148,6 @@ export class ShardPacker {
         if (this.#room() < LEAST_ROOM_BYTES) this.#emit();
         return;
       }
-      release(packed.content);
       this.#splitFrame();
     }
   }
@@ -165,7 +172,7 @@ export class ShardPacker {
       if (length < LEAST_FRAME_BYTES) return false;
       const { head, tail } = splitPieces(this.#pieces, length);
       const plaintext = this.#plain.subarray(0, length);
-      const packed = packFrame(plaintext);
+      const packed = this.#codec.pack(plaintext);
       this.#ratio = packed.content.length / length;
       if (this.#fits(packed.content.length, head)) {
         this.#push(this.#checked(plaintext, packed, head));
@@ -174,7 +181,6 @@ export class ShardPacker {
         this.#pieces = tail;
         return true;
       }
-      release(packed.content);
     }
   }
 
@@ -183,12 +189,17 @@ export class ShardPacker {
     packed: FrameContent,
     pieces: readonly TablePiece[],
   ): CheckedFrame {
-    // The result of zstd may keep a larger buffer alive: keep what it is.
-    const content = new Uint8Array(packed.content);
-    release(packed.content);
-    const { codec } = packed;
     const plainLength = plaintext.length;
-    return { kind: this.#kind, codec, content, plainLength, pieces, crc: crc32(plaintext) };
+    return { ...this.#kept(packed), kind: this.#kind, plainLength, pieces, crc: crc32(plaintext) };
+  }
+
+  /** Takes content out of the memory of the codec. There is room: it fits into the shard. */
+  #kept({ codec, content }: FrameContent): FrameContent {
+    const end = this.#packedBytes + content.length;
+    const kept = this.#packed.subarray(this.#packedBytes, end);
+    kept.set(content);
+    this.#packedBytes = end;
+    return { codec, content: kept };
   }
 
   #push(frame: CheckedFrame): void {

@@ -6,12 +6,12 @@
  */
 import { randomFillSync } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { release } from "../../../protocol/frame.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import { SHARD_NONCE_BYTES } from "../../../protocol/shard.ts";
 import { OpenedShard, sealShard, sealedBytes, tableOf } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES, paddedShardBytes, shardIdOf } from "../../../protocol/shard-id.ts";
 import { BackupError } from "./error.ts";
+import type { FrameCodec } from "./frame-codec.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 
 /** What every shard of a run says in its header. */
@@ -65,9 +65,11 @@ export function freeAllSlots(slots: ShardSlots): void {
 export class ShardSealer {
   readonly #subject: SealSubject;
   readonly #slots: ShardSlots;
+  readonly #codec: FrameCodec;
   #next = 0;
 
-  constructor(subject: SealSubject, slots: ShardSlots) {
+  constructor(subject: SealSubject, slots: ShardSlots, codec: FrameCodec) {
+    this.#codec = codec;
     this.#subject = subject;
     this.#slots = slots;
   }
@@ -95,7 +97,7 @@ export class ShardSealer {
   #openAgain(bytes: Uint8Array, frames: readonly CheckedFrame[]): void {
     const opened = new OpenedShard(bytes, this.#subject.epochKey);
     frames.forEach(({ crc }, number) => {
-      const plaintext = opened.frame(number);
+      const plaintext = opened.frame(number, this.#codec.unpack.bind(this.#codec));
       if (crc32(plaintext) !== crc) {
         throw new BackupError(
           "E-BACKUP-SELF",
@@ -106,7 +108,6 @@ export class ShardSealer {
           },
         );
       }
-      release(plaintext);
     });
   }
 
