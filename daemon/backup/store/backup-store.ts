@@ -13,6 +13,7 @@ import { holdKey } from "../../../protocol/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
 import type { SigningKey } from "../../../protocol/signature.ts";
+import { RunningTime } from "../keep/running-time.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
@@ -79,11 +80,13 @@ export class BackupStore {
   readonly #receiver: ListReceiver;
   readonly #recovery: RecoverServer;
   readonly #reports: SetReports;
+  readonly #running: RunningTime;
   readonly #serial = new Serial();
 
   private constructor(
     holder: Holder,
     own: OwnSets,
+    running: RunningTime,
     { store, providers, silentMs, lostMs }: BackupStoreOptions,
   ) {
     const times = {
@@ -92,6 +95,7 @@ export class BackupStore {
     };
     this.#holder = holder;
     this.#own = own;
+    this.#running = running;
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
     this.#holdings = new Holdings(holder, providers);
@@ -130,11 +134,12 @@ export class BackupStore {
     const shards = await ShardStore.open(options.directory);
     const own = await OwnSets.open(store);
     const quota = new Quota(options.giveBytes);
-    const lists = await ListStore.open(store);
+    const running = await RunningTime.open(store, clock);
+    const lists = await ListStore.open(store, () => running.nowMs());
     const receipts = new ReceiptStore(store);
     const arrivals = new Arrivals();
     const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
-    return new BackupStore({ ...parts, clock, log }, own, options);
+    return new BackupStore({ ...parts, clock, log }, own, running, options);
   }
 
   /** Counts what lies on the disk, and says what is held. */
@@ -159,6 +164,7 @@ export class BackupStore {
     await this.#queue.stop();
     await this.#receiver.stop();
     await this.#holdings.stop();
+    await this.#running.stop();
   }
 
   /** For the recovery server: what is held, and the files. */

@@ -1,7 +1,8 @@
 /**
  * The lists that this site signed or holds: the newest of each group, the one before it, and the
  * newest of which every shard came. An owner may be lost while a list is still being filled; then
- * the last one that was filled says what can be recovered.
+ * the last one that was filled says what can be recovered. What newer lists have replaced is
+ * remembered as differences; see keep/past-lists.ts.
  *
  * Headers stay in memory, entries are read when needed. What is read back is verified again,
  * because the store does not detect damage: a damaged list counts as absent.
@@ -17,6 +18,15 @@ import {
   type ListHeader,
   type SignedList,
 } from "../../../protocol/list.ts";
+import {
+  earlierLists,
+  forgetPast,
+  givenWay,
+  pastChange,
+  readPast,
+  type PastList,
+} from "../keep/past-lists.ts";
+import { countField } from "../../../protocol/wire-field.ts";
 import { groupName } from "./group-name.ts";
 
 /** A list that was verified, without its entries. */
@@ -33,9 +43,12 @@ export interface LoadedList extends KnownList {
 const NEWEST = "backup/list/newest/";
 const BEFORE = "backup/list/before/";
 const COMPLETE = "backup/list/complete/";
+const TAKEN = "backup/list/taken/";
 const PREFIXES = { newest: NEWEST, before: BEFORE, complete: COMPLETE };
 /** A list with the most entries that there may be, and its header. */
 const MAX_STORED_BYTES = 3 * 1024 * 1024;
+
+const MAX_TAKEN_BYTES = 256;
 
 const stored = z.strictObject({
   header: z.instanceof(Uint8Array),
@@ -43,26 +56,89 @@ const stored = z.strictObject({
   entries: z.instanceof(Uint8Array),
 });
 
+/** What this site counts of a group's lists, whoever signs them. */
+const taken = z.strictObject({
+  v: z.literal(1),
+  /** How many were taken in. */
+  count: countField(1),
+  /** Running time at which the newest one was. */
+  atMs: countField(0),
+  /** The highest generation of any. */
+  topGeneration: countField(0),
+});
+export type TakenList = z.output<typeof taken>;
+
 export class ListStore {
   readonly #store: Store;
+  readonly #runningMs: () => number;
   readonly #newest: Map<string, KnownList>;
+  readonly #taken: Map<string, TakenList>;
 
-  private constructor(store: Store, newest: Map<string, KnownList>) {
+  private constructor(
+    store: Store,
+    runningMs: () => number,
+    newest: Map<string, KnownList>,
+    counted: Map<string, TakenList>,
+  ) {
     this.#store = store;
+    this.#runningMs = runningMs;
     this.#newest = newest;
+    this.#taken = counted;
   }
 
-  static async open(store: Store): Promise<ListStore> {
+  /** @param runningMs - The running time of this site; see keep/running-time.ts. */
+  static async open(store: Store, runningMs: () => number): Promise<ListStore> {
     const newest = new Map<string, KnownList>();
+    const counted = new Map<string, TakenList>();
+    for await (const [key, value] of store.entries(prefixRange(TAKEN))) {
+      const parsed = taken.safeParse(decodeCbor(value, MAX_TAKEN_BYTES));
+      if (parsed.success) counted.set(key.slice(TAKEN.length), parsed.data);
+    }
     for await (const [key, value] of store.entries(prefixRange(NEWEST))) {
       const list = read(value);
       if (list !== undefined) newest.set(key.slice(NEWEST.length), withoutEntries(list));
     }
-    return new ListStore(store, newest);
+    return new ListStore(store, runningMs, newest, counted);
   }
 
   newest(owner: OwnerId, set: SetId, group: number): KnownList | undefined {
     return this.#newest.get(nameOf(owner, set, group));
+  }
+
+  /** What is counted of a group. Undefined while no list of it was taken in. */
+  taken(owner: OwnerId, set: SetId, group: number): TakenList | undefined {
+    return this.#taken.get(nameOf(owner, set, group));
+  }
+
+  /** How the lists of a group gave way to one another, oldest first. @throws when unreadable. */
+  past(owner: OwnerId, set: SetId, group: number): Promise<PastList[]> {
+    return readPast(this.#store, nameOf(owner, set, group));
+  }
+
+  /** The oldest replaced lists of a group need not be remembered any more. */
+  async forget(owner: OwnerId, set: SetId, group: number, past: readonly PastList[]) {
+    const name = nameOf(owner, set, group);
+    await this.#store.write(
+      past.map((one) => forgetPast(name, one)),
+      "cached",
+    );
+  }
+
+  /** Replaced lists that are remembered, newest first, each proven by its own header. */
+  async earlier(owner: OwnerId, set: SetId, group: number): Promise<LoadedList[]> {
+    const newest = await this.load(owner, set, group);
+    if (newest === undefined) return [];
+    const found: LoadedList[] = [];
+    const past = await this.past(owner, set, group).catch((): PastList[] => []);
+    for (const signed of earlierLists(past, newest.entries)) {
+      try {
+        found.push(loadList(signed));
+      } catch {
+        // A difference is missing: what lies before it cannot be made again.
+        break;
+      }
+    }
+    return found;
   }
 
   /** The newest lists of all groups, of one owner or of one of its sets. */
@@ -90,20 +166,44 @@ export class ListStore {
    */
   async put(lists: readonly LoadedList[], alongside: readonly StoreChange[] = []): Promise<void> {
     const changes: StoreChange[] = [...alongside];
-    for (const { id, header, signed } of lists) {
-      const name = nameOf(header.owner, header.set, header.group);
-      const before = await this.#store.get(NEWEST + name);
+    const counted = new Map<string, TakenList>();
+    for (const list of lists) {
+      const { owner, set, group, generation } = list.header;
+      const name = nameOf(owner, set, group);
+      changes.push({ kind: "put", key: NEWEST + name, value: encodeCbor({ ...list.signed }) });
       // The same list comes once more when its transfer was cut off.
-      const isOther = this.#newest.get(name)?.id !== id;
-      if (before !== undefined && isOther)
-        changes.push({ kind: "put", key: BEFORE + name, value: before });
-      changes.push({ kind: "put", key: NEWEST + name, value: encodeCbor({ ...signed }) });
+      if (this.#newest.get(name)?.id === list.id) continue;
+      const atMs = this.#runningMs();
+      const { count, topGeneration } = this.#taken.get(name) ?? { count: 0, topGeneration: 0 };
+      changes.push(...(await this.#replaced(name, list, count, atMs)));
+      const top = Math.max(topGeneration, generation);
+      const now: TakenList = { v: 1, count: count + 1, atMs, topGeneration: top };
+      changes.push({ kind: "put", key: TAKEN + name, value: encodeCbor(now) });
+      counted.set(name, now);
     }
     await this.#store.write(changes, "durable");
     for (const list of lists) {
       const { owner, set, group } = list.header;
       this.#newest.set(nameOf(owner, set, group), withoutEntries(list));
     }
+    for (const [name, now] of counted) this.#taken.set(name, now);
+  }
+
+  /** What is to be remembered of the list whose place another one takes. */
+  async #replaced(
+    name: string,
+    next: LoadedList,
+    count: number,
+    atMs: number,
+  ): Promise<StoreChange[]> {
+    const value = await this.#store.get(NEWEST + name);
+    if (value === undefined) return [];
+    const changes: StoreChange[] = [{ kind: "put", key: BEFORE + name, value }];
+    const before = read(value);
+    const past =
+      before === undefined ? undefined : givenWay(before, next, Math.max(1, count), atMs);
+    if (past !== undefined) changes.push(pastChange(name, past));
+    return changes;
   }
 
   /** Every shard of the list is durable here. Remembered once for each list. */

@@ -60,7 +60,7 @@ async function member(name: string, held: readonly Uint8Array[], filled: number,
   for (const bytes of held) {
     await store.put({ owner: OWNER, set: SET, shard: shardIdOf(OWNER, SET, bytes) }, bytes);
   }
-  const lists = await ListStore.open(new MemoryStore());
+  const lists = await ListStore.open(new MemoryStore(), () => 0);
   await lists.put([listAt(filled)]);
   await lists.noteComplete(listAt(filled));
   if (newest !== filled) await lists.put([listAt(newest)]);

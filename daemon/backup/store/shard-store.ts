@@ -177,6 +177,23 @@ export class ShardStore {
     }
   }
 
+  /**
+   * Deletes a shard. May be undone by a power cut: then the next sweep finds it.
+   *
+   * @returns the bytes that this gave back; 0 when it was not here.
+   */
+  async remove(name: ShardName): Promise<number> {
+    // A writer that comes meanwhile must not be told that the shard is there.
+    await this.#underWay.get(name.shard)?.catch(() => {});
+    const sizeBytes = (await this.sizeOf(name)) ?? 0;
+    try {
+      await rm(this.#pathOf(name), { force: true });
+    } catch (cause) {
+      throw diskError("A shard cannot be deleted", cause);
+    }
+    return sizeBytes;
+  }
+
   /** What this store may still take from the disk, in bytes; not below 0. */
   async freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#directory);
