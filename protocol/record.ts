@@ -19,7 +19,8 @@ import {
 } from "./ids.ts";
 import { textField } from "./wire-field.ts";
 
-function hexId<Id extends AnyId>(sizeBytes: 16 | 32 = 32) {
+/** An identifier as it stands in JSON. */
+export function hexId<Id extends AnyId>(sizeBytes: 16 | 32 = 32) {
   return z.custom<Id>(
     (value) => typeof value === "string" && parseId(value, sizeBytes) !== undefined,
     { error: `is not an id of ${sizeBytes} bytes` },
@@ -110,4 +111,14 @@ export const holdRecord = z.object({
 /** The key of a `hold` record. */
 export function holdKey(owner: OwnerId, set: SetId): string {
   return `${owner}/${set}`;
+}
+
+/** The set that such a key names; undefined when it is another key of the class. */
+export function parseHoldKey(
+  key: string,
+): { readonly owner: OwnerId; readonly set: SetId } | undefined {
+  const [ownerText, setText, ...rest] = key.split("/");
+  const owner = parseId<OwnerId>(ownerText);
+  const set = parseId<SetId>(setText, 16);
+  return owner === undefined || set === undefined || rest.length > 0 ? undefined : { owner, set };
 }

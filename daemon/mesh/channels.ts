@@ -19,6 +19,7 @@ import { peerKeyOf } from "./peer-id.ts";
 const BULK_PROTOCOLS: ReadonlySet<string> = new Set<ProtocolName>([
   "/pleach/shard/1",
   "/pleach/recover/1",
+  "/pleach/audit/1",
 ]);
 
 /** Streams of one protocol that one peer may have open here at once, and we there. */

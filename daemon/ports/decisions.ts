@@ -1,6 +1,6 @@
 /** Connects decisions with the statements and logs of this node and with its links. */
-import type { OwnerId, SiteId } from "../../protocol/ids.ts";
-import { offerRecord } from "../../protocol/record.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import { offerRecord, parseHoldKey } from "../../protocol/record.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
 import {
   decodeStatement,
@@ -62,8 +62,11 @@ function leaving({ state, linked }: DecisionSources): LeavingAnswer {
   const own = authority.sites.get(state.siteId);
   if (own === undefined) throw leaveError("This site is no member of a mesh.");
   const view = state.view();
-  const held = view.entries("hold").filter(({ author }) => author === state.siteId);
-  const perOwner = Map.groupBy(held, ({ key }) => key.split("/", 1)[0] as OwnerId);
+  const held = view
+    .entries("hold")
+    .filter(({ author }) => author === state.siteId)
+    .flatMap(({ key }) => parseHoldKey(key) ?? []);
+  const perOwner = Map.groupBy(held, ({ owner }) => owner);
   const offer = offerRecord.safeParse(view.get("offer", "offer", state.siteId)?.value).data;
   const up = new Set(linked());
   return {
