@@ -17,6 +17,7 @@ import { clientIdOf, type Envelope } from "../../protocol/envelope.ts";
 import type { VersionId } from "../../protocol/ids.ts";
 import { encodeVersion, namedVersion, type RecordVersion } from "../../protocol/record-version.ts";
 import { admitUpdate, type AdmissionRefusal, type AdmittedItem } from "./admission.ts";
+import { memoryOfRecord } from "./value-memory.ts";
 
 export type DocumentRefusal = AdmissionRefusal | "limit";
 
@@ -29,6 +30,9 @@ export interface StoredVersion extends RecordVersion {
   readonly costBytes: number;
 }
 
+/** What an item takes once another has replaced it: arrays grow by half at a time. */
+const KEY_SLOT_BYTES = 12;
+
 export class LogDocument {
   readonly records: ReadonlyMap<string, StoredVersion>;
   readonly #records = new Map<string, StoredVersion>();
@@ -38,6 +42,7 @@ export class LogDocument {
   #liveBytes = 0;
   #updates = 0;
   #updateBytes = 0;
+  #recordMemory = 0;
 
   private constructor(clientId: number) {
     this.records = this.#records;
@@ -59,6 +64,11 @@ export class LogDocument {
   /** Sum of what the records count. */
   get liveBytes(): number {
     return this.#liveBytes;
+  }
+
+  /** What it takes in memory, about. */
+  get memoryBytes(): number {
+    return this.#recordMemory + this.#keys.length * KEY_SLOT_BYTES;
   }
 
   /** Payload bytes of the updates since the snapshot. */
@@ -118,6 +128,8 @@ export class LogDocument {
     const encoded = encodeVersion(version);
     const costBytes = recordCost(Buffer.byteLength(key), encoded.length);
     this.#liveBytes += costBytes - (before?.costBytes ?? 0);
+    this.#recordMemory += memoryOfRecord(key, version);
+    if (before !== undefined) this.#recordMemory -= memoryOfRecord(key, before);
     const { value, supersedes } = version;
     const id = namedVersion(author, recordClass, key, encoded);
     const stored = { lamport: version.lamport, supersedes, value, id, seq, costBytes };

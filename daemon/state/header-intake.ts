@@ -6,7 +6,7 @@ import { encodeSignedHeader, type SignedHeader } from "../../protocol/signed-hea
 import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
 import type { Authority } from "../core/authority.ts";
 import type { CommitQueue } from "./commit-queue.ts";
-import { HeldLog, wordOf } from "./held-log.ts";
+import { HeldLog } from "./held-log.ts";
 import type { AuthorRoom } from "./keep/author-room.ts";
 import { headerKey } from "./keys.ts";
 import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
@@ -68,8 +68,8 @@ export class HeaderIntake {
       limits.begin(held, authority);
       shelf.add(held);
     }
-    held.noteHeader({ seq: header.seq, id, word: wordOf(header) }, bytes.length);
-    room.note(header.author, bytes.length);
+    held.noteHeader({ ...header, id }, bytes.length);
+    room.measure(held);
     queue.stage([{ kind: "put", key: headerKey(log, header.seq), value: bytes }]);
     return "kept";
   }
@@ -80,5 +80,5 @@ function follows(held: HeldLog | undefined, { header }: SignedHeader): boolean {
   if (header.kind !== "SNAP") return false;
   const before = held?.knownSnapshots().findLast(({ seq }) => seq < header.seq);
   if (before === undefined) return header.seq === 1;
-  return before.id === header.prevSnap && before.word.started === header.started;
+  return before.id === header.prevSnap && before.started === header.started;
 }

@@ -1,7 +1,7 @@
 /**
  * What a node has of one log, how much of it counts, and the document that comes of it.
  */
-import { roomOf } from "./keep/author-room.ts";
+import { ENTRY_BYTES, HEADER_BYTES, LOG_BYTES, RETIREMENT_BYTES } from "./keep/author-room.ts";
 import type { SnapshotWord } from "../core/lineage.ts";
 import type { LogDocument } from "../core/log-document.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
@@ -13,17 +13,20 @@ interface HeldEntry {
   readonly lamport: number;
   /** When its author says that it signed it: advice, for people who look for a point to cut at. */
   readonly wallMs: number;
-  readonly sizeBytes: number;
+  /** In the store and in memory, without what it does to the document. */
+  readonly roomBytes: number;
 }
 
 /** A snapshot of which the header is known, the payload perhaps pruned. */
 export interface KnownSnapshot {
   readonly seq: number;
   readonly id: EnvelopeId;
-  readonly word: SnapshotWord;
+  /** The Lamport number of the first entry of the log, as it says. */
+  readonly started: number;
 }
 
 interface HeldSnapshot extends KnownSnapshot {
+  readonly word: SnapshotWord;
   /** When it came, by this node's clock: how long what lies before it stays. */
   readonly receivedMs: number;
 }
@@ -58,8 +61,9 @@ export class HeldLog {
   frozenDocument: LogDocument | undefined;
   /** An entry that its author signed and that is unfit: nothing else is taken at its place. */
   unfit: { readonly seq: number; readonly id: EnvelopeId; readonly signed: Uint8Array } | undefined;
-  /** What it takes of its author's room. */
-  sizeBytes = 0;
+  #entriesBytes = 0;
+  #headersBytes = 0;
+  #documentBytes = 0;
   readonly #entries = new Map<number, HeldEntry>();
   /** Ascending: entries arrive in order. */
   readonly #snapshots: HeldSnapshot[] = [];
@@ -81,22 +85,34 @@ export class HeldLog {
 
   /** Notes the next entry as held. */
   append({ id, header, bytes }: Envelope, receivedMs: number): void {
-    const { seq, lamport, wallMs } = header;
-    const sizeBytes = roomOf({ header, bytes });
+    const { seq, lamport, wallMs, started } = header;
+    const roomBytes = roomOfEntry({ header, bytes });
     if (seq !== this.storedSeq + 1 || this.#entries.size === 0) this.#unbrokenFrom = seq;
-    this.#entries.set(seq, { id, lamport, wallMs, sizeBytes });
-    if (header.kind === "SNAP") this.#snapshots.push({ seq, id, word: wordOf(header), receivedMs });
+    this.#entries.set(seq, { id, lamport, wallMs, roomBytes });
+    if (header.kind === "SNAP") {
+      this.#snapshots.push({ seq, id, started, word: wordOf(header), receivedMs });
+    }
     if (header.kind !== "SNAP" && header.kind !== "UPD") this.#later.push(seq);
     this.storedSeq = seq;
-    this.sizeBytes += sizeBytes;
+    this.#entriesBytes += roomBytes;
   }
 
   /** Notes that the header of a snapshot is kept, whether it is held or not. */
-  noteHeader(snapshot: KnownSnapshot, sizeBytes: number): void {
-    if (this.hasHeader(snapshot.seq)) return;
-    this.#headers.set(snapshot.seq, snapshot);
-    this.#lastHeaderSeq = Math.max(this.#lastHeaderSeq, snapshot.seq);
-    this.sizeBytes += sizeBytes;
+  noteHeader({ seq, id, started }: KnownSnapshot, sizeBytes: number): void {
+    if (this.hasHeader(seq)) return;
+    this.#headers.set(seq, { seq, id, started });
+    this.#lastHeaderSeq = Math.max(this.#lastHeaderSeq, seq);
+    this.#headersBytes += sizeBytes + HEADER_BYTES;
+  }
+
+  /**
+   * What it takes of its author's room. A document that was let go counts as when it was seen last:
+   * one word of the author can have many of them built again at once.
+   */
+  measureRoom(): number {
+    this.#documentBytes = this.document?.memoryBytes ?? this.#documentBytes;
+    const documents = this.#documentBytes + (this.frozenDocument?.memoryBytes ?? 0);
+    return LOG_BYTES + this.#entriesBytes + this.#headersBytes + documents;
   }
 
   hasHeader(seq: number): boolean {
@@ -198,6 +214,8 @@ export class HeldLog {
   /**
    * From where on everything stays: the last but one snapshot, or the newest one before a place
    * that is pinned. What lies before it goes when the snapshot after it came before `beforeMs`.
+   *
+   * @param beforeMs - Infinity: only the newest snapshot stays, however young the others are.
    */
   keptFrom(beforeMs: number): number {
     const limits = [
@@ -208,22 +226,28 @@ export class HeldLog {
     const needed = [...limits, ...this.pins]
       .filter((seq) => seq > 0)
       .map((seq) => this.snapshotBefore(seq)?.seq ?? 0);
-    return Math.min(this.#snapshots.at(-2)?.seq ?? 0, old, ...needed);
+    const last = this.#snapshots.at(beforeMs === Infinity ? -1 : -2)?.seq ?? 0;
+    return Math.min(last, old, ...needed);
   }
 
   /** Lets the entries before a snapshot go; the headers of snapshots stay. */
   prune(keptFrom: number): { readonly seq: number; readonly isSnapshot: boolean }[] {
     const gone: { seq: number; isSnapshot: boolean }[] = [];
-    for (const [seq, { sizeBytes }] of this.#entries) {
+    for (const [seq, { roomBytes }] of this.#entries) {
       if (seq >= keptFrom) break;
       this.#entries.delete(seq);
-      this.sizeBytes -= sizeBytes;
+      this.#entriesBytes -= roomBytes;
       const isSnapshot = this.#snapshots[0]?.seq === seq;
       if (isSnapshot) this.#snapshots.shift();
       gone.push({ seq, isSnapshot });
     }
     return gone;
   }
+}
+
+/** What an entry takes of its author's room, its records left out: those of a log lie in one document. */
+export function roomOfEntry({ header, bytes }: Pick<Envelope, "header" | "bytes">): number {
+  return bytes.length + ENTRY_BYTES + header.retires.length * RETIREMENT_BYTES;
 }
 
 /** What of a header its lineage is judged by; the rest need not stay in memory. */

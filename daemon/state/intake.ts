@@ -16,8 +16,8 @@ import type { Store } from "../core/store.ts";
 import { noLongerShut } from "./build-at-start.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Documents } from "./documents.ts";
-import { HeldLog, wordOf } from "./held-log.ts";
-import { roomOf, type AuthorRoom } from "./keep/author-room.ts";
+import { HeldLog, roomOfEntry, wordOf } from "./held-log.ts";
+import { LOG_BYTES, type AuthorRoom } from "./keep/author-room.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
 import { entryKey, headerKey, receivedKey } from "./keys.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
@@ -148,7 +148,7 @@ export class Intake {
     const known = held?.knownSnapshots() ?? [];
     const before = known.findLast(({ seq }) => seq < header.seq);
     const follows = before !== undefined && before.id === header.prevSnap;
-    if (follows && before.word.started !== header.started) return refused("E-STATE-CONTENT");
+    if (follows && before.started !== header.started) return refused("E-STATE-CONTENT");
     if (isNext) return follows ? "next" : refused("E-STATE-CONTENT");
     // Its header came before it only because nobody has the entries between.
     const isExpected = known.some((snapshot) => snapshot.id === id);
@@ -182,13 +182,21 @@ export class Intake {
   }
 
   async #hasRoom(envelope: Envelope): Promise<boolean> {
-    const { room, pruning } = this.#setup;
+    const { room, pruning, clock } = this.#setup;
     const { author } = envelope.header;
-    const sizeBytes = roomOf(envelope);
-    if (!room.fits(author, sizeBytes)) await pruning.press(author);
-    const fits = room.fits(author, sizeBytes);
-    room.noteFull(author, !fits);
-    return fits;
+    const isFirst = envelope.header.seq === 1;
+    const sizeBytes = roomOfEntry(envelope) + (isFirst ? LOG_BYTES : 0);
+    if (!room.fits(author, sizeBytes)) {
+      const nowMs = clock.monotonicMs();
+      if (!room.mayYield(author, nowMs)) return false;
+      await pruning.press(author);
+      if (!room.fits(author, sizeBytes)) {
+        room.noteFull(author, nowMs);
+        return false;
+      }
+    }
+    room.noteTaken(author);
+    return true;
   }
 
   #refuse(held: HeldLog, envelope: Envelope, refusal: DocumentRefusal): IntakeResult {
@@ -206,11 +214,11 @@ export class Intake {
     const receivedMs = clock.wallMs();
     if (shelf.get(log) === undefined) shelf.add(held);
     held.append(envelope, receivedMs);
-    room.note(held.author, roomOf(envelope));
     queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
     if (header.kind !== "SNAP") {
       shelf.noteUpdate(held);
       if (held.frozenSeq !== undefined) await documents.settle(held.lineage);
+      room.measure(held);
       return;
     }
     const received = encodeReceived(receivedMs);
@@ -218,11 +226,11 @@ export class Intake {
     if (!held.hasHeader(header.seq)) {
       const value = signedHeaderOf(envelope);
       queue.stage([{ kind: "put", key: headerKey(log, header.seq), value }]);
-      held.noteHeader({ seq: header.seq, id: envelope.id, word: wordOf(header) }, value.length);
-      room.note(held.author, value.length);
+      held.noteHeader({ ...header, id: envelope.id }, value.length);
     }
     shelf.judgeAnew(held.lineage);
     await documents.settle(held.lineage);
+    for (const other of shelf.lineage(held.lineage)) room.measure(other);
     await pruning.tidy(held.lineage);
   }
 

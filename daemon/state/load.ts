@@ -15,7 +15,7 @@ import type { LogId, MeshId } from "../../protocol/ids.ts";
 import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
-import { HeldLog, wordOf } from "./held-log.ts";
+import { HeldLog } from "./held-log.ts";
 import { ENTRIES, entryKey, HEADERS, headerKey, RECEIVED } from "./keys.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -43,8 +43,7 @@ export async function loadLogs(
       continue;
     }
     const { id, header } = signed;
-    const snapshot = { seq: header.seq, id, word: wordOf(header) };
-    logOf(shelf, signed).noteHeader(snapshot, bytes.length);
+    logOf(shelf, signed).noteHeader({ ...header, id }, bytes.length);
   }
   for await (const [key, bytes] of store.entries(ENTRIES)) {
     const envelope = open(key, bytes, readStoredEnvelope, entryKey, log);
@@ -59,7 +58,7 @@ export async function loadLogs(
         const { headerBytes, signature } = readEnvelope(stored);
         const value = encodeSignedHeader(headerBytes, signature);
         missing.push({ kind: "put", key: headerKey(held.log, header.seq), value });
-        held.noteHeader({ seq: header.seq, id, word: wordOf(header) }, value.length);
+        held.noteHeader({ ...header, id }, value.length);
       }
       held.append(envelope, received.get(key.slice(ENTRIES.from.length)) ?? nowMs);
       noteEntry(envelope);

@@ -93,7 +93,7 @@ export interface StateSetup {
   readonly clock: Clock;
   readonly log: Logger;
   readonly siteKey: SigningKey;
-  /** What the store takes of one author. Default: 256 MiB. */
+  /** What one author may take of store and memory. Default: 256 MiB. */
   readonly authorRoomBytes?: number;
 }
 
@@ -154,7 +154,7 @@ export class State {
     const pruning = new Pruning({ store, shelf, room, clock, queue, freezes });
     const forks = new ForkWatch(store, flush);
     const rights = new EndedRights(shelf, documents);
-    const limits = new Limits({ shelf, queue, documents, pruning, freezes, rights });
+    const limits = new Limits({ shelf, queue, documents, pruning, room, freezes, rights });
     const keeping = { documents, pruning, room, forks, limits, rights };
     const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
     const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => this.#prove(proof);
@@ -201,7 +201,6 @@ export class State {
     );
     for (const held of this.#shelf.all()) {
       this.#limits.begin(held, this.#book.authority);
-      this.#kept.room.note(held.author, held.sizeBytes);
     }
     await this.#limits.dropUseless();
     for (const name of this.#shelf.lineages()) this.#shelf.judgeAnew(name);
@@ -213,6 +212,7 @@ export class State {
       await this.#documents.settle(name);
       this.#positions.set(name, positionsOf(this.#shelf, name));
     }
+    for (const held of this.#shelf.all()) this.#kept.room.measure(held);
     await this.#rights.refresh(this.#book.authority);
   }
 

@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeTime } from "../../../test-mesh/fakes/clock.ts";
 import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
+import { bring, startMember } from "../../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
 import type { Envelope } from "../../../protocol/envelope.ts";
 import { decodeSignedHeader } from "../../../protocol/signed-header.ts";
+import { idOf, type SiteId } from "../../../protocol/ids.ts";
 import { silentLogger } from "../../observe/log.ts";
 import { State } from "../state.ts";
+import { MAX_AUTHOR_BYTES } from "./author-room.ts";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
@@ -150,4 +153,23 @@ test("a log that is held with a gap is said to begin behind it", async () => {
   assert.equal(away.replica.position(log.log)?.fromSeq, 7);
   const { state: again } = await start(founding, {}, disk);
   assert.equal(again.replica.position(log.log)?.fromSeq, 7);
+});
+
+test("an honest site with 100,000 small records may write all of them again and again", async () => {
+  const founding = founded();
+  founding.grant(idOf<SiteId>(testKey("thief").publicKey), "zone", null);
+  const writer = await startMember("thief", founding.statements);
+  // They fill 56 parts of 1,800: this node has room for one of these, and no more.
+  const { state: reader } = await start(founding, { authorRoomBytes: MAX_AUTHOR_BYTES / 56 });
+  for (let round = 0; round < 10; round++) {
+    for (let from = 0; from < 1800; from += 200) {
+      const changes = Array.from({ length: 200 }, (_, at) => {
+        return { class: "zone" as const, key: `e.org/${from + at}/A/1`, value: round };
+      });
+      await writer.write(changes);
+      await bring(writer, reader);
+      assert.deepEqual(reader.troubles().overQuota, [], `round ${round}, record ${from}`);
+    }
+  }
+  assert.equal(reader.view().hash, writer.view().hash);
 });

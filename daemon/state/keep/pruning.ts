@@ -62,7 +62,7 @@ export class Pruning {
     const { shelf, room, queue, store, freezes } = this.#setup;
     shelf.remove(held);
     this.#touched.add(held.lineage);
-    room.note(held.author, -held.sizeBytes);
+    room.release(held);
     const changes: StoreChange[] = [freezes.forget(held.log)];
     for (let seq = held.firstSeq; seq > 0 && seq <= held.storedSeq; seq++) {
       if (held.idAt(seq) === undefined) continue;
@@ -110,12 +110,11 @@ export class Pruning {
     const keptFrom = held.keptFrom(beforeMs);
     if (keptFrom <= held.firstSeq) return;
     this.#touched.add(held.lineage);
-    const before = held.sizeBytes;
     for (const { seq, isSnapshot } of held.prune(keptFrom)) {
       queue.stage([{ kind: "delete", key: entryKey(held.log, seq) }]);
       if (isSnapshot) queue.stage([{ kind: "delete", key: receivedKey(held.log, seq) }]);
     }
-    room.note(held.author, held.sizeBytes - before);
+    room.measure(held);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Authority } from "../../core/authority.ts";
 import type { CommitQueue } from "../commit-queue.ts";
 import type { Documents } from "../documents.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";
+import type { AuthorRoom } from "../keep/author-room.ts";
 import type { Pruning } from "../keep/pruning.ts";
 import type { Shelf } from "../shelf.ts";
 import type { EndedRights } from "./ended-rights.ts";
@@ -19,6 +20,7 @@ interface LimitsSetup {
   readonly queue: CommitQueue;
   readonly documents: Documents;
   readonly pruning: Pruning;
+  readonly room: AuthorRoom;
   readonly freezes: Freezes;
   readonly rights: EndedRights;
 }
@@ -53,7 +55,7 @@ export class Limits {
 
   /** @returns The lineages in which anything counts or shows otherwise than before. */
   async apply(now: Authority): Promise<Set<LineageName>> {
-    const { shelf, documents, pruning, freezes, rights } = this.#setup;
+    const { shelf, documents, pruning, room, freezes, rights } = this.#setup;
     const changed = new Set([...limitLogs(shelf, now), ...freezes.apply(shelf.all(), now)]);
     for (const held of changed) {
       documents.forget(held);
@@ -61,7 +63,10 @@ export class Limits {
       if (held.isOfNoUse()) await pruning.drop(held);
     }
     const touched = new Set([...changed].map(({ lineage }) => lineage));
-    for (const name of touched) await documents.settle(name);
+    for (const name of touched) {
+      await documents.settle(name);
+      for (const held of shelf.lineage(name)) room.measure(held);
+    }
     for (const held of shelf.all()) {
       const pins = pinsOf(now, held.author, held.log);
       if (pins.length + held.pins.length > 0) touched.add(held.lineage);
