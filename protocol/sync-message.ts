@@ -28,6 +28,8 @@ import { bytesField, countField, idField } from "./wire-field.ts";
 
 /** A longer frame of this protocol is refused before it is decoded. Room for a largest envelope. */
 export const MAX_SYNC_FRAME_BYTES = MAX_ENVELOPE_BYTES + 4096;
+/** Named places that are told of one log. More differ only where people took as many rights back. */
+export const MAX_SHOWN_PLACES = 16;
 /** The versions of the exchange that this code speaks. */
 export const SYNC_VERSIONS = { oldest: 1, newest: 1 } as const;
 /** A class has 16 buckets: a log is in the one that the first hexadecimal digit of its id names. */
@@ -115,6 +117,8 @@ const vectors = z.object({
         head: idField<EnvelopeId>(32),
         /** The first entry that the sender can send: a snapshot, or entry 1. */
         fromSeq: count,
+        /** Places before that which statements name and the sender can show; ascending. */
+        shows: z.array(count).max(MAX_SHOWN_PLACES).optional(),
         /** The site that asked is its author. */
         yours: z.literal(true).optional(),
       }),
@@ -126,8 +130,13 @@ const vectors = z.object({
 const envelopesWanted = z.object({
   v: z.literal(1),
   kind: z.literal("envelopes-wanted"),
-  /** Entries behind `after`, all with 0; from a snapshot on where those are no longer kept. */
-  logs: z.array(z.object({ log: idField<LogId>(16), after: count })).max(4096),
+  /**
+   * Entries behind `after`, all with 0; from a snapshot on where those are no longer kept. Up to
+   * `to`, or to the end.
+   */
+  logs: z
+    .array(z.object({ log: idField<LogId>(16), after: count, to: count.optional() }))
+    .max(4096),
 });
 
 const envelopes = z.object({

@@ -22,6 +22,7 @@ export function guardedReplica(replica: Replica, require: RequireRoom): Replica 
     envelopesFrom: (log, afterSeq) => replica.envelopesFrom(log, afterSeq),
     position: (log) => replica.position(log),
     wantedAfter: (log) => replica.wantedAfter(log),
+    stretchesWanted: (log, shows) => replica.stretchesWanted(log, shows),
     authorOf: (envelope) => replica.authorOf(envelope),
     headersOf: (log, afterSeq, of) => replica.headersOf(log, afterSeq, of),
     receiveHeader: (bytes, from) => replica.receiveHeader(bytes, from),

@@ -7,6 +7,7 @@ import type { LogDocument } from "../core/log-document.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
 import type { ClassName } from "../../protocol/record-class.ts";
+import type { Stretch } from "./replica.ts";
 
 interface HeldEntry {
   readonly id: EnvelopeId;
@@ -166,6 +167,48 @@ export class HeldLog {
     return 0;
   }
 
+  /** The pinned places that count and up to which everything is held from a snapshot on. */
+  shownPins(): readonly number[] {
+    const isShown = (pin: number): boolean => {
+      return pin <= this.seq && this.#entries.has(pin) && this.snapshotBefore(pin) !== undefined;
+    };
+    return this.pins.filter(isShown);
+  }
+
+  /**
+   * What leads up to a pinned place and is not held any more: from the snapshot before it to the one
+   * after it, of which the header is kept. Undefined when there are no such headers.
+   */
+  stretchAround(pin: number): (Stretch & { readonly first: EnvelopeId }) | undefined {
+    if (pin > this.seq || this.#entries.has(pin)) return undefined;
+    const known = this.knownSnapshots();
+    const before = known.findLast(({ seq }) => seq <= pin);
+    const after = known.find(({ seq }) => seq > pin);
+    if (before === undefined || after === undefined) return undefined;
+    return { from: before.seq, to: after.seq - 1, first: before.id };
+  }
+
+  /** Notes entries as held that were pruned: a whole {@link stretchAround} a pin. */
+  fillIn(stretch: readonly Envelope[], receivedMs: number): void {
+    const first = stretch[0]?.header.seq ?? 0;
+    const unbroken = this.unbrokenFrom;
+    this.#unbrokenFrom = first + stretch.length === unbroken ? first : unbroken;
+    const later = [...this.#entries].filter(([seq]) => seq > first);
+    for (const [seq] of later) this.#entries.delete(seq);
+    for (const { id, header, bytes } of stretch) {
+      const { seq, lamport, wallMs, started } = header;
+      const roomBytes = roomOfEntry({ header, bytes });
+      this.#entries.set(seq, { id, lamport, wallMs, roomBytes });
+      this.#entriesBytes += roomBytes;
+      if (header.kind === "SNAP") {
+        this.#snapshots.push({ seq, id, started, word: wordOf(header), receivedMs });
+      } else if (header.kind !== "UPD") this.#later.push(seq);
+    }
+    for (const [seq, entry] of later) this.#entries.set(seq, entry);
+    this.#snapshots.sort((a, b) => a.seq - b.seq);
+    this.#later.sort((a, b) => a - b);
+  }
+
   /** From where on all entries are held; before that there is a gap, or nothing. */
   get unbrokenFrom(): number {
     return this.#entries.has(this.#unbrokenFrom) ? this.#unbrokenFrom : this.firstSeq;
@@ -213,7 +256,8 @@ export class HeldLog {
 
   /**
    * From where on everything stays: the last but one snapshot, or the newest one before a place
-   * that is pinned. What lies before it goes when the snapshot after it came before `beforeMs`.
+   * that is pinned and still held. What lies before it goes when the snapshot after it came before
+   * `beforeMs`.
    *
    * @param beforeMs - Infinity: only the newest snapshot stays, however young the others are.
    */
@@ -225,7 +269,7 @@ export class HeldLog {
     const old = this.#snapshots.findLast(({ receivedMs }) => receivedMs < beforeMs)?.seq ?? 0;
     const needed = [...limits, ...this.pins]
       .filter((seq) => seq > 0)
-      .map((seq) => this.snapshotBefore(seq)?.seq ?? 0);
+      .flatMap((seq) => this.snapshotBefore(seq)?.seq ?? []);
     const last = this.#snapshots.at(beforeMs === Infinity ? -1 : -2)?.seq ?? 0;
     return Math.min(last, old, ...needed);
   }

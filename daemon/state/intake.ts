@@ -18,6 +18,7 @@ import type { CommitQueue } from "./commit-queue.ts";
 import type { Documents } from "./documents.ts";
 import { HeldLog, roomOfEntry, wordOf } from "./held-log.ts";
 import { LOG_BYTES, type AuthorRoom } from "./keep/author-room.ts";
+import { isSoundStretch, type Backfill } from "./keep/backfill.ts";
 import { encodeReceived, type Pruning } from "./keep/pruning.ts";
 import { entryKey, headerKey, receivedKey } from "./keys.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
@@ -39,7 +40,7 @@ export type IntakeRefusal =
 
 export type IntakeResult =
   | { readonly kind: "accepted" | "parked"; readonly held: HeldLog }
-  /** Of a log that others have taken up: stored, should more come of it, and told to nobody. */
+  /** Of what others have taken up, or of what was pruned: stored, and told to nobody. */
   | { readonly kind: "set-aside"; readonly held: HeldLog }
   | { readonly kind: "known" }
   /** Waits for the entry before it, for the headers before it, or for the enrolment of its author. */
@@ -60,6 +61,7 @@ interface IntakeSetup {
   readonly forks: ForkWatch;
   readonly limits: Limits;
   readonly rights: EndedRights;
+  readonly backfill: Backfill;
 }
 
 export class Intake {
@@ -87,6 +89,7 @@ export class Intake {
       const proof = before && (await forks.proof(before, envelope, signedHeaderOf(envelope)));
       return proof === undefined ? refused("E-STATE-FORK") : { kind: "forked", proof };
     }
+    if (place === "pruned") return this.#fillIn(before, envelope, authority);
     if (place !== "next") return place;
     const held = before ?? new HeldLog(envelope.log, envelope.header);
     if (before === undefined) limits.begin(held, authority);
@@ -110,7 +113,7 @@ export class Intake {
     held: HeldLog | undefined,
     authority: Authority,
     again: boolean,
-  ): IntakeResult | "next" | "forked" {
+  ): IntakeResult | "next" | "forked" | "pruned" {
     const { header, id, log } = envelope;
     const { author, seq } = header;
     if (header.mesh !== authority.meshId) return refused("E-STATE-MESH");
@@ -127,7 +130,7 @@ export class Intake {
     if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
     const storedSeq = held?.storedSeq ?? 0;
     // What lies before the oldest snapshot held is covered by it.
-    if (seq <= storedSeq) return { kind: "known" };
+    if (seq <= storedSeq) return held?.idAt(seq) === undefined ? "pruned" : { kind: "known" };
     // Each costs building the document anew; signing many for one place must not cost it many times.
     if (held?.unfit?.seq === seq) return "forked";
     if (held?.isShut === true && header.kind !== "SNAP") return refused("E-STATE-QUARANTINE");
@@ -154,6 +157,34 @@ export class Intake {
     const isExpected = known.some((snapshot) => snapshot.id === id);
     const mayLeaveGap = again || isExpected || (held?.storedSeq ?? 0) === 0;
     return follows && mayLeaveGap ? "next" : { kind: "waiting" };
+  }
+
+  /** What statements name may have been pruned here. */
+  async #fillIn(
+    held: HeldLog | undefined,
+    last: Envelope,
+    authority: Authority,
+  ): Promise<IntakeResult> {
+    const { backfill, documents, room, clock, queue, shelf, rights, quarantine } = this.#setup;
+    const stretch = held && (await backfill.add(held, last));
+    const from = stretch?.[0]?.header.seq;
+    if (held === undefined || stretch === undefined || from === undefined) return { kind: "known" };
+    const sizeBytes = stretch.reduce((sum, each) => sum + roomOfEntry(each), 0);
+    if (!room.fits(held.author, sizeBytes)) return refused("E-STATE-FULL");
+    const isSound = await quarantine.guard(last.id, async () => isSoundStretch(stretch));
+    if (!isSound) return refused("E-STATE-CONTENT");
+    const receivedMs = clock.wallMs();
+    held.fillIn(stretch, receivedMs);
+    for (const { log, header, bytes } of stretch) {
+      queue.stage([{ kind: "put", key: entryKey(log, header.seq), value: bytes }]);
+    }
+    const received = encodeReceived(receivedMs);
+    queue.stage([{ kind: "put", key: receivedKey(held.log, from), value: received }]);
+    shelf.judgeAnew(held.lineage);
+    await documents.settle(held.lineage);
+    room.measure(held);
+    await rights.noteEntry(held, from, authority);
+    return { kind: "set-aside", held };
   }
 
   /** What the lineage makes of a log that ends with this entry. */

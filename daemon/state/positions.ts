@@ -75,7 +75,10 @@ export class Positions {
       .toSorted((a, b) => (a.log < b.log ? -1 : 1));
   }
 
-  /** One hexadecimal hash a bucket, over (log, seq, head) in the order of logs. */
+  /**
+   * One hexadecimal hash a bucket, over (log, seq, head) in the order of logs. Where statements name
+   * places, those that can be shown belong to it: some nodes may have pruned what leads up to them.
+   */
   classDigest(group: ClassGroup): readonly string[] {
     const known = this.#digests.get(group);
     if (known !== undefined) return known;
@@ -86,7 +89,10 @@ export class Positions {
     const digest = buckets.map((bucket) => {
       const named = bucket
         .toSorted((a, b) => (a.log < b.log ? -1 : 1))
-        .map(({ log, seq, head }) => [idBytes(log), seq, idBytes(head)]);
+        .map(({ log, seq, head, shows = [] }) => {
+          const place = [idBytes(log), seq, idBytes(head)];
+          return shows.length === 0 ? place : [...place, [...shows]];
+        });
       return toHex(sha256("pleach/bucket/1\0", encodeCbor(named)));
     });
     this.#digests.set(group, digest);
@@ -122,6 +128,8 @@ export function positionsOf(shelf: Shelf, lineage: LineageName): Position[] {
     if (head === undefined) return [];
     const past = held.snapshotBefore(seq)?.word.past ?? 0;
     const at = { class: held.class, log, author, part, seq, head, fromSeq };
-    return [{ ...at, takenUp: Math.min(takenUp.seq, seq), past }];
+    const shows = held.shownPins();
+    const more = shows.length === 0 ? {} : { shows };
+    return [{ ...at, ...more, takenUp: Math.min(takenUp.seq, seq), past }];
   });
 }

@@ -17,6 +17,14 @@ export interface LogPosition {
   readonly head: EnvelopeId;
   /** The first entry held: what comes before it is pruned, or was never here. */
   readonly fromSeq: number;
+  /** Places that statements name and that can be shown; they may lie before a gap. Ascending. */
+  readonly shows?: readonly number[];
+}
+
+/** Entries of a log, both ends included. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -75,6 +83,12 @@ export interface Replica {
    * logs have taken it up whole, or nothing more of it may count.
    */
   wantedAfter(log: LogId): number | undefined;
+  /**
+   * What was pruned here of a log and is of use again, because statements name a place in it.
+   *
+   * @param shows - The places that a peer can show.
+   */
+  stretchesWanted(log: LogId, shows: readonly number[]): readonly Stretch[];
   /**
    * The entries of a log after `afterSeq`, in order, as bytes that travel. When those right after
    * it are pruned, it starts with the oldest snapshot held.

@@ -23,10 +23,18 @@ import {
 import type { StatementSet } from "../core/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
+import type { HeldLog } from "./held-log.ts";
 import { entriesFrom } from "./keys.ts";
 import { signedHeaderAt } from "./signed-header-at.ts";
 import type { Positions } from "./positions.ts";
-import type { HeaderKind, HeaderReception, NewItem, Reception, Replica } from "./replica.ts";
+import type {
+  HeaderKind,
+  HeaderReception,
+  NewItem,
+  Reception,
+  Replica,
+  Stretch,
+} from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
 
 interface ReplicaSetup {
@@ -68,6 +76,7 @@ export function createReplica(setup: ReplicaSetup): Replica {
     envelopesFrom: (log, afterSeq) => envelopesFrom(store, positions, log, afterSeq),
     position: (log) => positions.get(log),
     wantedAfter: (log) => wantedAfter(setup.shelf, log),
+    stretchesWanted: (log, shows) => stretchesWanted(setup.shelf.get(log), shows),
     headersOf: (log, afterSeq, of) => headersOf(setup, log, afterSeq, of),
     authorOf(bytes) {
       const envelope = readOr(() => readEnvelope(bytes));
@@ -106,6 +115,16 @@ function wantedAfter(shelf: Shelf, log: LogId): number | undefined {
   if (limit === "none") return undefined;
   if (pins.length === 0 && shelf.takenUp(held).seq === Infinity) return undefined;
   return limit !== "open" && storedSeq >= limit.seq ? undefined : storedSeq;
+}
+
+/** Each once, though several places may lie in one. */
+function stretchesWanted(held: HeldLog | undefined, shows: readonly number[]): Stretch[] {
+  const wanted = new Map<number, Stretch>();
+  for (const pin of held?.pins ?? []) {
+    const stretch = shows.includes(pin) ? held?.stretchAround(pin) : undefined;
+    if (stretch !== undefined) wanted.set(stretch.from, { from: stretch.from, to: stretch.to });
+  }
+  return [...wanted.values()];
 }
 
 /** What a peer sent, or why it is refused. */

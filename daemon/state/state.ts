@@ -38,6 +38,7 @@ import { Documents } from "./documents.ts";
 import { HeaderIntake } from "./header-intake.ts";
 import { Incoming } from "./incoming.ts";
 import { Intake } from "./intake.ts";
+import { Backfill } from "./keep/backfill.ts";
 import { AuthorRoom } from "./keep/author-room.ts";
 import { Pruning } from "./keep/pruning.ts";
 import { statementKey } from "./keys.ts";
@@ -155,7 +156,8 @@ export class State {
     const forks = new ForkWatch(store, flush);
     const rights = new EndedRights(shelf, documents);
     const limits = new Limits({ shelf, queue, documents, pruning, room, freezes, rights });
-    const keeping = { documents, pruning, room, forks, limits, rights };
+    const backfill = new Backfill(store, flush);
+    const keeping = { documents, pruning, room, forks, limits, rights, backfill };
     const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
     const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => this.#prove(proof);
     const telling = { positions, views, announcer, prove };

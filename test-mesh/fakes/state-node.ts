@@ -54,10 +54,18 @@ export async function bring(from: State, to: State): Promise<void> {
       await to.replica.receiveHeader(bytes, from.siteId);
     }
     const after = to.replica.wantedAfter(log);
-    if (after === undefined) continue;
-    for await (const bytes of from.replica.envelopesFrom(log, after)) {
-      await to.replica.receiveEnvelope(bytes, from.siteId);
+    if (after !== undefined) {
+      for await (const bytes of from.replica.envelopesFrom(log, after)) {
+        await to.replica.receiveEnvelope(bytes, from.siteId);
+      }
     }
+    const { shows = [] } = from.replica.position(log) ?? {};
+    for (const stretch of to.replica.stretchesWanted(log, shows)) {
+      for await (const bytes of from.replica.envelopesFrom(log, stretch.from - 1)) {
+        await to.replica.receiveEnvelope(bytes, from.siteId);
+      }
+    }
+    if (after === undefined) continue;
     if (to.replica.position(log)?.head === from.replica.position(log)?.head) continue;
     for await (const bytes of from.replica.headersOf(log, 0, "entries")) {
       await to.replica.receiveHeader(bytes, from.siteId);

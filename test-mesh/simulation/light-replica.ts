@@ -99,6 +99,10 @@ export class LightReplica implements Replica {
     return { refused: "E-STATE-FULL" };
   }
 
+  stretchesWanted(): readonly [] {
+    return [];
+  }
+
   async receiveEnvelope(bytes: Uint8Array, from: SiteId): Promise<Reception> {
     const author = idOf<SiteId>(bytes.subarray(0, 32));
     const seq = Buffer.from(bytes).readUInt32BE(32);

@@ -92,6 +92,51 @@ test("a named log goes on where it was interrupted, also below the floor of a la
   assertEqual(one, other);
 });
 
+test("a place that some have pruned comes back from those who have not", async () => {
+  const founding = founded();
+  founding.grant(author, "zone", "other.example");
+  const right = founding.grant(author, "zone", "bzh.example");
+  const log = new ForkingLog(founding.meshId, testKey("thief"), { class: "zone" });
+  const entries: Envelope[] = [];
+  let beside = log;
+  for (let at = 0; at < 5; at++) {
+    entries.push(log.snapshot());
+    if (at === 1) beside = log.fork();
+    entries.push(log.update({ [A]: `${at}`, [OTHER]: `${at}` }));
+  }
+  const [named, before] = [entries[3], entries[2]];
+  assert.ok(named && before);
+  const disks = { one: new FakeDisk(), other: new FakeDisk() };
+  const one = await startMember("quimper", founding.statements, disks.one);
+  const time = new FakeTime(7);
+  const ahead = await startState("brest", disks.other, time.clock());
+  await ahead.addStatements(founding.statements);
+  await take(one, entries);
+  for (const entry of entries) {
+    await take(ahead, [entry]);
+    await time.advance(3650 * DAY_MS);
+  }
+  assert.ok((ahead.replica.position(log.log)?.fromSeq ?? 0) > 4, "it was pruned");
+  founding.ungrant([right], [headOf(named)]);
+  for (const state of [one, ahead]) await state.addStatements(founding.statements);
+  assert.notEqual(one.replica.stateDigest(), ahead.replica.stateDigest());
+  // What the author signed beside the history that was pruned does not get in its place.
+  await take(ahead, [before, beside.update({ [A]: "beside" })]);
+  assert.deepEqual(zone(ahead), { [OTHER]: "4" });
+  await bring(one, ahead);
+  assert.deepEqual(zone(one), { [A]: "1", [OTHER]: "4" });
+  assertEqual(one, ahead);
+  // It stays, over starts and later snapshots, and goes on to whoever comes.
+  const again = await startState("brest", disks.other, time.clock());
+  assertEqual(one, again);
+  const more = [log.snapshot(), log.update({ [OTHER]: "5" }), log.snapshot(), log.snapshot()];
+  for (const state of [one, again]) await take(state, more);
+  assertEqual(one, again);
+  const late = await startMember("lorient", founding.statements);
+  await bring(again, late);
+  assertEqual(one, late);
+});
+
 test("a place that nobody holds any more shows nothing, everywhere alike", async () => {
   const founding = founded();
   const right = founding.grant(author, "zone", null);

@@ -1,6 +1,7 @@
 /** The answering side of a round: it tells what it holds and sends what it is asked for. */
 import type { SiteId } from "../../../protocol/ids.ts";
-import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
+import { readEnvelope } from "../../../protocol/envelope.ts";
+import { MAX_SHOWN_PLACES, type SyncMessageOf } from "../../../protocol/sync-message.ts";
 import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
 import type { Replica } from "../replica.ts";
 import { inFrames, makeDone, type Conversation } from "./conversation.ts";
@@ -98,7 +99,12 @@ async function* envelopes(
   replica: Replica,
   { logs }: SyncMessageOf<"envelopes-wanted">,
 ): AsyncGenerator<Uint8Array> {
-  for (const { log, after } of logs) yield* replica.envelopesFrom(log, after);
+  for (const { log, after, to = Infinity } of logs) {
+    for await (const bytes of replica.envelopesFrom(log, after)) {
+      if (to !== Infinity && readEnvelope(bytes).header.seq > to) break;
+      yield bytes;
+    }
+  }
 }
 
 function digests(replica: Replica, asked: readonly string[]): Record<string, string[]> {
@@ -115,8 +121,9 @@ function positions(
   if (known === undefined) return [];
   const buckets = [...new Set(asked.buckets)].toSorted((a, b) => a - b);
   return buckets.flatMap((bucket) =>
-    replica.vector(known, bucket).map(({ log, seq, head, fromSeq, author }) => {
-      const place = { log, seq, head, fromSeq };
+    replica.vector(known, bucket).map(({ log, seq, head, fromSeq, author, shows }) => {
+      const more = shows === undefined ? {} : { shows: shows.slice(0, MAX_SHOWN_PLACES) };
+      const place = { log, seq, head, fromSeq, ...more };
       return author === peer ? { ...place, yours: true as const } : place;
     }),
   );

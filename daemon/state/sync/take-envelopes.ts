@@ -29,6 +29,8 @@ interface Wanted {
   readonly log: LogId;
   /** The entry behind which they are wanted. */
   readonly after: number;
+  /** The last one that is wanted; undefined: all. */
+  readonly to?: number;
   readonly fromSeq: number;
   /** This site wrote it. */
   readonly own: boolean;
@@ -99,9 +101,13 @@ export class EntryTaker {
         if (their.log <= last) throw new SyncError("E-SYNC-ORDER", "Logs came in no order.");
         last = their.log;
         unlisted.delete(their.log);
+        const { log, fromSeq, yours: own = false } = their;
         const after = this.#judge(their);
-        if (after === undefined || wanted.length >= MAX_WANTED) continue;
-        wanted.push({ log: their.log, after, fromSeq: their.fromSeq, own: their.yours === true });
+        if (wanted.length >= MAX_WANTED) continue;
+        if (after !== undefined) wanted.push({ log, after, fromSeq, own });
+        for (const { from, to } of this.#replica.stretchesWanted(log, their.shows ?? [])) {
+          wanted.push({ log, after: from - 1, to, fromSeq: from, own });
+        }
       }
     }
     for (const log of unlisted) this.#handOver.addLog(log, 0);
@@ -133,7 +139,9 @@ export class EntryTaker {
       if (fromSeq <= after + 1) continue;
       if (!(await takeSnapshotChain(this.#asking, log, after))) this.#note(log, after);
     }
-    const positions = logs.map(({ log, after }) => ({ log, after }));
+    const positions = logs.map(({ log, after, to }) => {
+      return to === undefined ? { log, after } : { log, after, to };
+    });
     await this.#asking.talk.say({ v: 1, kind: "envelopes-wanted", logs: positions });
     await this.#asking.items("envelopes", async (bytes) => {
       const reception = await this.#replica.receiveEnvelope(bytes, this.#asking.talk.peer);

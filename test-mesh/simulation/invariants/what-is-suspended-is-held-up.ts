@@ -1,4 +1,7 @@
-/** While a site is suspended, nothing of it is shown that came after the suspension. */
+/**
+ * While a site is suspended, nothing of it is shown that came after the suspension, unless a revocation
+ * has named where its logs end since.
+ */
 import assert from "node:assert/strict";
 import { RECORD_CLASSES } from "../../../protocol/record-class.ts";
 import type { World } from "../world.ts";
@@ -8,6 +11,7 @@ export function whatIsSuspendedIsHeldUp(world: World): void {
     if (!site.isUp) continue;
     const { state } = site;
     if (!state.authority().suspensions.some(({ id }) => id === suspension)) continue;
+    if (state.authority().endedSites.get(author)?.ended.kind === "revoked") continue;
     for (const recordClass of RECORD_CLASSES) {
       for (const shown of state.view().entries(recordClass)) {
         if (shown.author !== author) continue;
