@@ -1,9 +1,9 @@
 /**
- * All that follows from the statements of a set: who has a chain, what others build on, and so what
- * may stay. It is made anew when something leaves that others build on.
+ * All that follows from the statements that a set keeps: who has a chain, what the next statement
+ * comes after, and what others have built on. It only grows, with the statements that are put in.
  */
-import type { EpochBody } from "../../protocol/epoch-statement.ts";
-import { DEFAULT_LIMITS, type GenesisBody } from "../../protocol/genesis.ts";
+import type { EpochBody, VoteBody } from "../../protocol/epoch-statement.ts";
+import type { GenesisBody } from "../../protocol/genesis.ts";
 import type {
   MeshId,
   OperatorId,
@@ -31,194 +31,186 @@ interface Link {
   readonly lamport: number;
 }
 
-/** All that follows from the statements of a set; made anew when one leaves that others build on. */
+/** Why a statement is kept without room and without the one before it; see statement-room.ts. */
+export type Support = "named" | "vote" | "proposal" | "ancestor";
+
 export class SetContent {
+  readonly genesis: { readonly id: MeshId; readonly body: GenesisBody };
   readonly byId = new Map<StatementId, SignedStatement>();
-  readonly links = new Map<StatementId | MeshId, Link>();
   readonly chains = new Map<SignerId, SignerChain>();
   readonly groups = new KeptGroups();
-  readonly operators = new Set<OperatorId>();
-  readonly recoveryKeys = new Set<PeerKey>();
-  readonly ownerKeys = new Set<OwnerId>();
   readonly siteKeys = new Set<SiteId>();
-  /** EPOCHs and VOTEs. */
-  readonly votes = new Set<SignedStatement>();
-  /** Who voted for an epoch, proposers included; for each the statement with the lowest id. */
-  readonly ballots = new Map<StatementId, Map<SignerId, SignedStatement>>();
-  /** Who proposed to go on from an epoch, also from one that is not here yet. */
-  readonly followers = new Map<EpochId, Set<SignerId>>();
-  readonly pinned = new Set<EpochId>();
-  /** What EPOCHs that others have voted for go on from. */
-  readonly backed = new Set<EpochId>();
-  /** While all are put back: what others built on. What backs it may come after it. */
-  readonly met: Set<StatementId>;
+  epochs: Epochs;
   lamport = 0;
-  genesis: { readonly id: MeshId; readonly body: GenesisBody } | undefined;
-  epochs: Epochs | undefined;
+  readonly #links = new Map<StatementId | MeshId, Link>();
+  /** What the statements here come after. */
+  readonly #before = new Set<StatementId | MeshId>();
+  readonly #operators = new Set<OperatorId>();
+  readonly #recoveryKeys = new Set<PeerKey>();
+  readonly #ownerKeys = new Set<OwnerId>();
+  /** EPOCHs and VOTEs. */
+  readonly #votes = new Set<SignedStatement>();
+  /** Who voted for an epoch, its proposer not included. */
+  readonly #ballots = new Map<StatementId, Set<SignerId>>();
+  /** The EPOCHs that go on from an epoch, also from one that is not here yet. */
+  readonly #followers = new Map<EpochId, Set<SignedStatement>>();
+  /** EPOCHs that are kept only because others have built on them. */
+  readonly #builtOn = new Set<SignedStatement>();
+  /** What epochs with enough votes name, with all before it, here or not. */
+  readonly #named = new Set<EpochId>();
 
-  constructor(met: Set<StatementId> = new Set()) {
-    this.met = met;
-  }
-
-  get meshId(): MeshId | undefined {
-    return this.genesis?.id;
-  }
-
-  /** Takes a chained statement in, and all that follows from it. */
-  keep(statement: SignedStatement, body: ChainedBody): void {
-    const { by, seq, lamport } = body;
-    this.chainOf(by).add(statement);
+  constructor(statement: SignedStatement, genesis: { id: MeshId; body: GenesisBody }) {
+    this.genesis = genesis;
     this.byId.set(statement.id, statement);
-    this.links.set(statement.id, { by, seq, lamport });
-    this.lamport = Math.max(this.lamport, lamport);
-    if (this.pinned.has(statement.id)) this.#pin(body.prev);
-    this.#noteMeaning(statement, body);
+    this.epochs = evaluateEpochs(genesis, [], () => true);
+    this.#reviewEpochs();
+  }
+
+  /** Kinds that this version does not know may come from everybody who has a chain. */
+  isSigner(body: ChainedBody): boolean {
+    const operator = this.#operators.has(body.by as OperatorId);
+    const owner = this.#ownerKeys.has(body.by as OwnerId);
+    const recovery = this.#recoveryKeys.has(body.by as PeerKey);
+    if (isUnknown(body)) return operator || owner || recovery;
+    if (body.kind === "DELEGATE") return owner;
+    return operator || (recovery && (body.kind === "EPOCH" || body.kind === "VOTE"));
   }
 
   /** Undefined: the statement before it is not here yet. */
   fitsChain(body: ChainedBody): boolean | undefined {
-    if (body.seq === 1) return body.prev === this.meshId;
-    const before = this.links.get(body.prev);
-    if (before === undefined) return body.prev === this.meshId ? false : undefined;
+    const { id: meshId } = this.genesis;
+    if (body.seq === 1) return body.prev === meshId;
+    const before = this.#links.get(body.prev);
+    if (before === undefined) return body.prev === meshId ? false : undefined;
     return before.by === body.by && before.seq + 1 === body.seq && before.lamport < body.lamport;
   }
 
-  /** Whether others build on a statement; see signer-chain.ts. */
-  standing({ id, body }: SignedStatement): Standing {
-    const { pinned, backed, ballots, followers, byId } = this;
-    if (pinned.has(id)) return "pinned";
-    if (backed.has(id)) return "backed";
-    if (isUnknown(body) || !isChained(body)) return "plain";
-    if (body.kind === "EPOCH") {
-      const all = [...(ballots.get(id)?.keys() ?? []), ...(followers.get(id) ?? [])];
-      return all.some((by) => by !== body.by) ? "backed" : "plain";
-    }
-    if (body.kind !== "VOTE") return "plain";
-    const epoch = byId.get(body.epoch)?.body;
-    // The EPOCH is its proposer's vote already, and would have to leave for another one.
-    if (epoch === undefined || !isChained(epoch) || epoch.by === body.by) return "plain";
-    const counted = ballots.get(body.epoch)?.get(body.by);
-    return counted === undefined || id <= counted.id ? "backed" : "plain";
+  /** Whether a statement that comes after this one is here. */
+  isFollowed(id: StatementId): boolean {
+    return this.#before.has(id);
+  }
+
+  /** What others have built on a statement of which they were not the signer; undefined: nothing. */
+  supportOf({ id, body }: SignedStatement): Support | undefined {
+    if (this.#named.has(id)) return "named";
+    if (isUnknown(body) || !isChained(body)) return undefined;
+    if (body.kind === "EPOCH") return this.#supportOfEpoch(id, body);
+    if (body.kind !== "VOTE") return undefined;
+    return this.#isVoteForOther(body) && !this.hasBallotBeside(body) ? "vote" : undefined;
+  }
+
+  /** Whether others have built on a statement, if they have not on another one in its place. */
+  mayBeBuiltOn(statement: SignedStatement): boolean {
+    const { body } = statement;
+    const isVote = isChained(body) && !isUnknown(body) && body.kind === "VOTE";
+    return this.supportOf(statement) !== undefined || (isVote && this.#isVoteForOther(body));
+  }
+
+  /** Whether the signer of a VOTE has voted for the same epoch before. */
+  hasBallotBeside(body: ChainedBody): boolean {
+    if (isUnknown(body) || body.kind !== "VOTE") return false;
+    return this.#ballots.get(body.epoch)?.has(body.by) === true;
   }
 
   limitOf(by: SignerId): number {
-    const limits = this.genesis?.body.limits ?? DEFAULT_LIMITS;
-    return this.ownerKeys.has(by as OwnerId) ? limits.ownerStatements : limits.operatorStatements;
-  }
-
-  /** Those of a signer that have to leave, when one more wants to enter. */
-  surplusOf(by: SignerId, next?: SignedStatement): readonly SignedStatement[] {
-    return this.chainOf(by).surplus(this.limitOf(by), (each) => this.standing(each), next);
-  }
-
-  /** A vote that is here only because it was the one that counts, once another one does. */
-  displacedBallots({ id, body }: SignedStatement): readonly SignedStatement[] {
-    if (isUnknown(body) || body.kind !== "VOTE") return [];
-    const counted = this.ballots.get(body.epoch)?.get(body.by);
-    if (counted === undefined || counted.id < id) return [];
-    const { body: other } = counted;
-    if (isUnknown(other) || other.kind !== "VOTE" || this.pinned.has(counted.id)) return [];
-    return this.fitsChain(other) === true ? [] : [counted];
-  }
-
-  /** Those beyond the limit of their signer, and those that were let in only because of others. */
-  misplaced(): readonly SignedStatement[] {
-    const { chains } = this;
-    const surplus = [...chains].flatMap(([by]) => this.surplusOf(by));
-    const unfit = [...this.byId.values()].filter((statement) => {
-      const { body } = statement;
-      if (!isChained(body) || this.standing(statement) !== "plain") return false;
-      return this.fitsChain(body) !== true;
-    });
-    return [...surplus, ...unfit];
-  }
-
-  /** An EPOCH with a vote of somebody else, or one that gets it now, needs those before it. */
-  backParents(id: StatementId, body: ChainedBody): void {
-    if (isUnknown(body)) return;
-    const { backed, byId } = this;
-    const from = body.kind === "VOTE" ? byId.get(body.epoch)?.body : body;
-    if (from === undefined || isUnknown(from) || from.kind !== "EPOCH") return;
-    const open: EpochId[] = [body.kind === "VOTE" ? body.epoch : id];
-    for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      backed.add(at);
-      const epoch = at === id ? body : byId.get(at as StatementId)?.body;
-      if (epoch === undefined || isUnknown(epoch) || epoch.kind !== "EPOCH") continue;
-      open.push(...epoch.parents.filter((parent) => !backed.has(parent)));
-    }
+    const { operatorStatements, ownerStatements } = this.genesis.body.limits;
+    const isOwner = this.#ownerKeys.has(by as OwnerId);
+    const isElse = this.#operators.has(by as OperatorId) || this.#recoveryKeys.has(by as PeerKey);
+    return Math.max(isOwner ? ownerStatements : 0, isElse ? operatorStatements : 0);
   }
 
   chainOf(by: SignerId): SignerChain {
-    const { chains } = this;
-    const known = chains.get(by);
+    const known = this.chains.get(by);
     if (known !== undefined) return known;
     const chain = new SignerChain();
-    chains.set(by, chain);
+    this.chains.set(by, chain);
     return chain;
   }
 
-  #noteMeaning(statement: SignedStatement, body: ChainedBody): void {
+  /** Puts a chained statement in, with all that follows from it. */
+  keep(statement: SignedStatement, body: ChainedBody, standing: Standing): void {
+    const { id } = statement;
+    const { by, seq, lamport } = body;
+    this.chainOf(by).add(statement, standing, this.#named.has(id));
+    this.byId.set(id, statement);
+    this.#links.set(id, { by, seq, lamport });
+    this.#before.add(body.prev);
+    this.lamport = Math.max(this.lamport, lamport);
+    if (this.#named.has(id)) this.#name(body.prev);
     if (isUnknown(body)) return;
-    const { siteKeys, votes } = this;
     if (body.kind === "OWNER") this.#noteOwner(body);
     else if (body.kind === "SITE") {
       const key = openSiteRequest(body)?.key;
-      if (key !== undefined) siteKeys.add(key);
+      if (key !== undefined) this.siteKeys.add(key);
     } else if (body.kind === "EPOCH" || body.kind === "VOTE") {
-      votes.add(statement);
-      if (body.kind === "EPOCH") this.#noteFollower(body);
-      this.#noteBallot(body.kind === "EPOCH" ? statement.id : body.epoch, body.by, statement);
-      this.reviewEpochs();
+      this.#votes.add(statement);
+      if (body.kind === "EPOCH") this.#noteEpoch(statement, body, standing);
+      else setAt(this.#ballots, body.epoch).add(body.by);
+      this.#reviewEpochs();
     }
   }
 
-  #noteFollower({ by, parents }: EpochBody): void {
-    for (const parent of parents) {
-      const all = this.followers.get(parent) ?? new Set();
-      this.followers.set(parent, all.add(by));
-    }
+  /** The EPOCH is its proposer's vote already. */
+  #isVoteForOther({ epoch: id, by }: VoteBody): boolean {
+    const epoch = this.byId.get(id)?.body;
+    return epoch !== undefined && isChained(epoch) && epoch.by !== by;
   }
 
-  #noteBallot(epoch: StatementId, by: SignerId, statement: SignedStatement): void {
-    const { ballots } = this;
-    const all = ballots.get(epoch) ?? new Map<SignerId, SignedStatement>();
-    ballots.set(epoch, all);
-    const counted = all.get(by);
-    if (counted === undefined || statement.id < counted.id) all.set(by, statement);
+  #supportOfEpoch(id: StatementId, { by }: EpochBody): Support | undefined {
+    const voters = [...(this.#ballots.get(id) ?? [])];
+    if (voters.some((voter) => voter !== by)) return "proposal";
+    const followers = [...(this.#followers.get(id) ?? [])];
+    const counts = (each: SignedStatement): boolean =>
+      isChained(each.body) && each.body.by !== by && !this.#isOnlyBuiltOn(each);
+    if (followers.some(counts)) return "proposal";
+    return followers.some((each) => this.#isOnlyBuiltOn(each)) ? "ancestor" : undefined;
+  }
+
+  #isOnlyBuiltOn(epoch: SignedStatement): boolean {
+    return this.#builtOn.has(epoch) && !this.#named.has(epoch.id);
+  }
+
+  #noteEpoch(statement: SignedStatement, { parents }: EpochBody, standing: Standing): void {
+    for (const parent of parents) setAt(this.#followers, parent).add(statement);
+    if (standing === "built-on") this.#builtOn.add(statement);
   }
 
   #noteOwner(body: OwnerBody): void {
     const claim = openOwnerClaim(body);
     if (claim === undefined) return;
-    const { ownerKeys, links } = this;
     const { sign: by, seq } = claim;
     const id = ownerClaimId(body.claim);
-    ownerKeys.add(by);
-    links.set(id, { by, seq, lamport: 0 });
+    this.#ownerKeys.add(by);
+    this.#links.set(id, { by, seq, lamport: 0 });
     this.chainOf(by).noteStart({ id, seq, lamport: 0 });
   }
 
-  /** Epochs with enough votes give new signers a chain, and pin what they name. */
-  reviewEpochs(): void {
-    const { genesis, votes, operators, recoveryKeys } = this;
-    if (genesis === undefined) return;
-    const epochs = evaluateEpochs(genesis, votes, () => true);
-    this.epochs = epochs;
-    for (const { operators: named, recovery, body } of epochs.sound.values()) {
-      for (const key of named.keys()) operators.add(key);
-      for (const key of recovery.keys) recoveryKeys.add(key);
-      for (const { head } of body?.chains ?? []) this.#pin(head);
+  /** Epochs with enough votes give new signers a chain, and name what is known of the others. */
+  #reviewEpochs(): void {
+    this.epochs = evaluateEpochs(this.genesis, this.#votes, () => true);
+    for (const { operators, recovery, body } of this.epochs.sound.values()) {
+      for (const key of operators.keys()) this.#operators.add(key);
+      for (const key of recovery.keys) this.#recoveryKeys.add(key);
+      for (const { head } of body?.chains ?? []) this.#name(head);
     }
   }
 
   /** Also what is not here yet: it enters whatever its signer has signed meanwhile. */
-  #pin(head: EpochId): void {
-    const { pinned, byId } = this;
-    for (let at = head; !pinned.has(at);) {
-      pinned.add(at);
-      const body = byId.get(at as StatementId)?.body;
-      if (body === undefined || !isChained(body)) return;
-      at = body.prev;
+  #name(head: EpochId): void {
+    for (let at = head; !this.#named.has(at);) {
+      this.#named.add(at);
+      const statement = this.byId.get(at as StatementId);
+      if (statement === undefined || !isChained(statement.body)) return;
+      this.chainOf(statement.body.by).name(statement);
+      at = statement.body.prev;
     }
   }
+}
+
+function setAt<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const fresh = new Set<V>();
+  map.set(key, fresh);
+  return fresh;
 }

@@ -1,19 +1,14 @@
 /**
- * All statements of one signer, and which of them may stay.
- *
- * The first in the order (seq, id) stay, up to the limits of GENESIS. Three sorts are kept before all others,
- * so that a signer cannot push out of the set, by statements that it adds later, what others have
- * built on: what an epoch with enough votes names as known (and the path to it), votes for an EPOCH
- * that is here, and EPOCHs that somebody else has voted for or goes on from. The latter two take up
- * room, the first does not.
+ * All statements of one signer that are kept, and why each of them is.
  */
 import type { MeshId, StatementId } from "../../protocol/ids.ts";
 import { isChained, type SignedStatement } from "../../protocol/statement.ts";
 
-/** Statements of one signer beyond what epochs name. */
-const MAX_SIGNER_BYTES = 4 * 1024 * 1024;
-
-export type Standing = "pinned" | "backed" | "plain";
+/**
+ * `plain`: there was room for it within the limit of its signer. `built-on`: others have built on
+ * it, so it needs neither that room nor the statement before it.
+ */
+export type Standing = "plain" | "built-on";
 
 /** A place in a chain: a statement, or an owner's claim inside an OWNER. */
 export interface ChainEnd {
@@ -23,20 +18,50 @@ export interface ChainEnd {
 }
 
 export class SignerChain {
-  readonly #all = new Set<SignedStatement>();
-  #sizeBytes = 0;
-  /** The owner's claim, which a chain may begin with. */
+  readonly #all = new Map<SignedStatement, Standing>();
   readonly #starts: ChainEnd[] = [];
+  /** Of those that no epoch names. */
+  #count = 0;
+  #sizeBytes = 0;
+  #plainCount = 0;
+  #plainBytes = 0;
 
-  get statements(): ReadonlySet<SignedStatement> {
-    return this.#all;
+  get statements(): Iterable<SignedStatement> {
+    return this.#all.keys();
   }
 
-  add(statement: SignedStatement): void {
-    this.#all.add(statement);
-    this.#sizeBytes += statement.bytes.length;
+  /** How many of them no epoch names, and their bytes. */
+  get unnamed(): { readonly count: number; readonly sizeBytes: number } {
+    return { count: this.#count, sizeBytes: this.#sizeBytes };
   }
 
+  /** How many of those stand in the room of the signer, and their bytes. */
+  get plain(): { readonly count: number; readonly sizeBytes: number } {
+    return { count: this.#plainCount, sizeBytes: this.#plainBytes };
+  }
+
+  /** The last one, in the order in which they take up the room. */
+  get lastPlain(): SignedStatement | undefined {
+    const plain = [...this.#all].flatMap(([each, standing]) => (standing === "plain" ? each : []));
+    return plain.reduce<SignedStatement | undefined>(
+      (last, each) => (last === undefined || compareInChain(last, each) < 0 ? each : last),
+      undefined,
+    );
+  }
+
+  /** @param isNamed - Whether an epoch with enough votes names it, or one after it. */
+  add(statement: SignedStatement, standing: Standing, isNamed: boolean): void {
+    this.#all.set(statement, standing);
+    if (!isNamed) this.#account(statement, standing, 1);
+  }
+
+  /** From now on an epoch names this one, and it takes up no room any more. */
+  name(statement: SignedStatement): void {
+    const standing = this.#all.get(statement);
+    if (standing !== undefined) this.#account(statement, standing, -1);
+  }
+
+  /** The owner's claim, which a chain may begin with. */
   noteStart(start: ChainEnd): void {
     this.#starts.push(start);
   }
@@ -50,7 +75,7 @@ export class SignerChain {
   end(mesh: MeshId): ChainEnd {
     let end: ChainEnd = { id: mesh, seq: 0, lamport: 0 };
     const whole = new Set<StatementId | MeshId>([mesh]);
-    const places = [...this.#all].flatMap(({ id, body }) =>
+    const places = [...this.#all.keys()].flatMap(({ id, body }) =>
       isChained(body) ? [{ id, seq: body.seq, lamport: body.lamport, prev: body.prev }] : [],
     );
     for (const start of this.#starts) {
@@ -65,38 +90,13 @@ export class SignerChain {
     return end;
   }
 
-  /**
-   * What has to leave so that the rest keeps to the limit, with one more that wants to enter.
-   *
-   * @param standing - Whether others build on a statement.
-   */
-  surplus(
-    limit: number,
-    standing: (statement: SignedStatement) => Standing,
-    next?: SignedStatement,
-  ): readonly SignedStatement[] {
-    const all = next === undefined ? [...this.#all] : [...this.#all, next];
-    const total = this.#sizeBytes + (next?.bytes.length ?? 0);
-    if (all.length <= limit && total <= MAX_SIGNER_BYTES) return [];
-    const plain: SignedStatement[] = [];
-    let count = 0;
-    let sizeBytes = 0;
-    for (const statement of all) {
-      const sort = standing(statement);
-      if (sort === "plain") plain.push(statement);
-      else if (sort === "backed") {
-        count += 1;
-        sizeBytes += statement.bytes.length;
-      }
-    }
-    plain.sort(compareInChain);
-    const first = plain.findIndex((statement) => {
-      count += 1;
-      sizeBytes += statement.bytes.length;
-      return count > limit || sizeBytes > MAX_SIGNER_BYTES;
-    });
-    // All from there on: what builds on one that leaves leaves, too.
-    return first === -1 ? [] : plain.slice(first);
+  #account(statement: SignedStatement, standing: Standing, sign: 1 | -1): void {
+    const sizeBytes = sign * statement.bytes.length;
+    this.#count += sign;
+    this.#sizeBytes += sizeBytes;
+    if (standing === "built-on") return;
+    this.#plainCount += sign;
+    this.#plainBytes += sizeBytes;
   }
 }
 
@@ -104,8 +104,8 @@ function compareEnds(a: ChainEnd, b: ChainEnd): number {
   return b.seq - a.seq || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
-/** The order in which statements of one signer count against its limit. */
-function compareInChain(a: SignedStatement, b: SignedStatement): number {
+/** The order in which statements of one signer take up its room. */
+export function compareInChain(a: SignedStatement, b: SignedStatement): number {
   const seqOf = ({ body }: SignedStatement): number => (isChained(body) ? body.seq : 0);
-  return seqOf(a) - seqOf(b) || (a.id < b.id ? -1 : 1);
+  return seqOf(a) - seqOf(b) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }

@@ -101,7 +101,14 @@ test("nor what an epoch has named as known, and from there it may sign as much a
   }
 });
 
-test("whatever one operator signs, in any order, all nodes keep the same", () => {
+for (const honest of [2, 1, 0]) {
+  test(`whatever ${3 - honest} of three operators sign, all nodes keep the same`, () => {
+    keepTheSame(honest);
+  });
+}
+
+/** @param honest - How many operators keep to their limits. */
+function keepTheSame(honest: number): void {
   const steps = fc.array(fc.tuple(fc.nat(9), fc.nat(5), fc.nat(4), fc.nat(7)), {
     minLength: 25,
     maxLength: 50,
@@ -109,7 +116,7 @@ test("whatever one operator signs, in any order, all nodes keep the same", () =>
   let dropped = 0;
   fc.assert(
     fc.property(steps, fc.array(fc.nat(), { minLength: 60, maxLength: 60 }), (drawn, ranks) => {
-      const all = misbehave(drawn);
+      const all = misbehave(drawn, honest);
       const order = all
         .map((statement, at) => ({ statement, rank: ranks[at % 60] ?? 0 }))
         .toSorted((x, y) => x.rank - y.rank)
@@ -118,23 +125,29 @@ test("whatever one operator signs, in any order, all nodes keep the same", () =>
       assert.ok(one && other);
       dropped += all.length - one.size;
       assert.deepEqual(ids(other), ids(one));
+      // At once, too, and from what is left.
+      assert.deepEqual(ids(StatementSet.of(all)), ids(one));
+      assert.deepEqual(ids(StatementSet.of(one.all().toReversed())), ids(one));
     }),
-    { numRuns: 60, seed: 12 },
+    { numRuns: 60, seed: 12, endOnFailure: true },
   );
   assert.ok(dropped > 100, `${dropped} statements found no room`);
-});
+}
 
-/** Two operators keep to their limits; the third one signs on up to five branches without end. */
-function misbehave(drawn: readonly (readonly [number, number, number, number])[]) {
+/** The first operators keep to their limits; the others sign on up to five branches without end. */
+function misbehave(
+  drawn: readonly (readonly [number, number, number, number])[],
+  upright: number,
+): readonly SignedStatement[] {
   const branches = [mesh()];
   const epochs: StatementId[] = [];
   const used = [0, 0];
   const all = new Map<StatementId, SignedStatement>();
   for (const [at, [what, who, where, which]] of drawn.entries()) {
-    const honest = who < 2 && (used[who] ?? 0) < LIMIT - 1;
+    const honest = who < upright && (used[who] ?? 0) < LIMIT - 1;
     const branch = branches[honest ? 0 : where % branches.length] ?? mesh();
     if (what === 0 && branches.length < 5) branches.push(branch.fork());
-    const by = honest ? [a, b][who] : c;
+    const by = [a, b, c][honest ? who : upright + (who % (3 - upright))];
     if (by === undefined) continue;
     if (honest) used[who] = (used[who] ?? 0) + 1;
     const epoch = epochs[which % Math.max(epochs.length, 1)];

@@ -3,11 +3,11 @@
  *
  * A statement enters when its signer is known and the statement before it in its chain is here. So a
  * set that was handed over in any order ends the same.
- * Everything that a signer can make others keep has a limit (signer-chain.ts, kept-groups.ts), and
+ * Everything that a signer can make others keep has a limit (statement-room.ts, kept-groups.ts), and
  * which statements stay within it does not depend on the order of arrival.
  */
 import type { GenesisBody } from "../../protocol/genesis.ts";
-import type { MeshId, OperatorId, OwnerId, PeerKey, StatementId } from "../../protocol/ids.ts";
+import type { MeshId, StatementId } from "../../protocol/ids.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import {
   isChained,
@@ -17,9 +17,10 @@ import {
   type ChainedBody,
   type SignedStatement,
 } from "../../protocol/statement.ts";
-import { compareStatements } from "./decisions.ts";
 import { subjectOf, type FreeBody } from "./kept-groups.ts";
 import { SetContent } from "./set-content.ts";
+import { compareInChain } from "./signer-chain.ts";
+import { isWithinRoom, takeIn } from "./statement-room.ts";
 
 /** Why a sound statement cannot enter the set. */
 export type StatementRefusal =
@@ -38,146 +39,162 @@ export type StatementVerdict =
 /** One signer that used up the numbers must not end the chains of the others. */
 const MAX_FOLLOWED_LAMPORT = 2 ** 40;
 
+/** Of those that found no room. */
+const MAX_REMEMBERED = 4096;
+
 const WAITING: StatementVerdict = { kind: "waiting" };
+const BEYOND: StatementVerdict = { kind: "refused", reason: "E-STATE-LIMIT" };
 
 export class StatementSet {
-  #content = new SetContent();
-  /** Whether the limits of signers are looked at with each statement: not while all are put back. */
-  #limiting = true;
+  #content: SetContent | undefined;
+  /** Signers of which nothing enters any more after the last that has room; see {@link takeIn}. */
+  #full: ReadonlySet<SignerId> = new Set();
+  /** What was refused since the last one entered: nothing has changed for those. */
+  readonly #beyond = new Set<StatementId>();
+
+  /** The set of all that may stay of these. */
+  static of(statements: Iterable<SignedStatement>): StatementSet {
+    const all = [...statements];
+    const set = new StatementSet();
+    for (const statement of all) if (isGenesis(statement.body)) set.add(statement);
+    const mesh = set.meshId;
+    set.#rebuild(all.filter(({ body }) => !isGenesis(body) && body.mesh === mesh));
+    return set;
+  }
 
   get meshId(): MeshId | undefined {
-    return this.#content.genesis?.id;
+    return this.#content?.genesis.id;
   }
 
   get size(): number {
-    return this.#content.byId.size;
+    return this.#content?.byId.size ?? 0;
   }
 
   get(id: StatementId): SignedStatement | undefined {
-    return this.#content.byId.get(id);
+    return this.#content?.byId.get(id);
   }
 
   all(): readonly SignedStatement[] {
-    return [...this.#content.byId.values()];
+    return [...(this.#content?.byId.values() ?? [])];
   }
 
   /** Takes a statement in, if it may enter now. */
   add(statement: SignedStatement): StatementVerdict {
     const { id, body } = statement;
-    const { meshId } = this;
-    if (this.#content.byId.has(id)) return { kind: "known" };
+    const content = this.#content;
+    if (content?.byId.has(id) === true) return { kind: "known" };
     if (isGenesis(body)) return this.#addGenesis(statement, body);
-    if (meshId === undefined) return WAITING;
-    if (body.mesh !== meshId) return { kind: "refused", reason: "E-STATE-MESH" };
-    if (!isChained(body)) return this.#addFree(statement, body);
-    if (!this.#isSigner(body)) return WAITING;
-    if (this.#content.standing(statement) === "plain" && !this.#content.met.has(id)) {
-      const fits = this.#content.fitsChain(body);
-      if (fits === undefined) return WAITING;
-      if (!fits) return { kind: "refused", reason: "E-STATE-CHAIN" };
+    if (content === undefined) return WAITING;
+    if (body.mesh !== content.genesis.id) return { kind: "refused", reason: "E-STATE-MESH" };
+    if (!isChained(body)) return addFree(content, statement, body);
+    if (!content.isSigner(body)) return WAITING;
+    const fits = content.fitsChain(body);
+    if (fits !== true && !content.mayBeBuiltOn(statement)) {
+      return fits === undefined ? WAITING : { kind: "refused", reason: "E-STATE-CHAIN" };
     }
-    return this.#keep(statement, body);
+    return this.#enter(content, statement, body);
   }
 
   /** What the next statement of a signer has to carry. Undefined before there is a mesh. */
   chainHead(by: SignerId): ChainHead | undefined {
-    if (this.meshId === undefined) return undefined;
-    const { chains, lamport } = this.#content;
-    const none = { id: this.meshId, seq: 0, lamport: 0 };
-    const end = chains.get(by)?.end(this.meshId) ?? none;
+    if (this.#content === undefined) return undefined;
+    const { chains, lamport, genesis } = this.#content;
+    const none = { id: genesis.id, seq: 0, lamport: 0 };
+    const end = chains.get(by)?.end(genesis.id) ?? none;
     const next = Math.max(Math.min(lamport, MAX_FOLLOWED_LAMPORT), end.lamport) + 1;
     return { seq: end.seq + 1, prev: end.id, lamport: next };
   }
 
   #addGenesis(statement: SignedStatement, body: GenesisBody): StatementVerdict {
-    if (this.meshId !== undefined) return { kind: "refused", reason: "E-STATE-GENESIS" };
-    this.#content.genesis = { id: meshIdOf(statement), body };
-    this.#content.byId.set(statement.id, statement);
-    this.#content.reviewEpochs();
+    if (this.#content !== undefined) return { kind: "refused", reason: "E-STATE-GENESIS" };
+    this.#content = new SetContent(statement, { id: meshIdOf(statement), body });
     return { kind: "accepted", dropped: [] };
   }
 
-  /** Kinds that this version does not know may come from everybody who has a chain. */
-  #isSigner(body: ChainedBody): boolean {
-    const { operators, ownerKeys, recoveryKeys } = this.#content;
-    const operator = operators.has(body.by as OperatorId);
-    const owner = ownerKeys.has(body.by as OwnerId);
-    const recovery = recoveryKeys.has(body.by as PeerKey);
-    if (isUnknown(body)) return operator || owner || recovery;
-    if (body.kind === "DELEGATE") return owner;
-    return operator || (recovery && (body.kind === "EPOCH" || body.kind === "VOTE"));
-  }
-
-  #keep(statement: SignedStatement, body: ChainedBody): StatementVerdict {
-    const content = this.#content;
-    if (content.standing(statement) === "backed") content.backParents(statement.id, body);
-    const leaving = this.#limiting
-      ? [...content.surplusOf(body.by, statement), ...content.displacedBallots(statement)]
-      : [];
-    if (leaving.includes(statement)) return { kind: "refused", reason: "E-STATE-LIMIT" };
-    content.keep(statement, body);
-    return {
-      kind: "accepted",
-      dropped: leaving.length === 0 ? [] : this.#rebuildWithout(leaving),
-    };
-  }
-
-  /** ACK, LEAVE and FORK_PROOF: by or about a site that is known. */
-  #addFree(statement: SignedStatement, body: FreeBody): StatementVerdict {
-    const { byId, groups, siteKeys, epochs } = this.#content;
-    const site = subjectOf(body);
-    if (site === undefined || !siteKeys.has(site)) return WAITING;
-    if (body.kind === "ACK") {
-      const epoch = epochs?.sound.get(body.epoch);
-      if (epoch === undefined) return WAITING;
-      if (epoch.n !== body.n) return { kind: "refused", reason: "E-STATE-CHAIN" };
+  #enter(content: SetContent, statement: SignedStatement, body: ChainedBody): StatementVerdict {
+    const { id } = statement;
+    if (this.#isCertain(content, statement, body)) {
+      const isPlain = content.fitsChain(body) === true;
+      content.keep(statement, body, isPlain ? "plain" : "built-on");
+      // What an epoch names now takes up no room any more.
+      if (isShaping(content, statement, body)) this.#full = new Set();
+      this.#beyond.clear();
+      return { kind: "accepted", dropped: [] };
     }
-    const dropped = groups.add(statement, body);
-    if (dropped.includes(statement)) return { kind: "refused", reason: "E-STATE-LIMIT" };
-    byId.set(statement.id, statement);
-    for (const { id } of dropped) byId.delete(id);
-    return { kind: "accepted", dropped: dropped.map(({ id }) => id) };
-  }
-
-  /**
-   * Others may build on what leaves: whoever it admitted, what it voted for. So all others are put
-   * back from the beginning, and those that nothing backs any more leave, too, until none has to.
-   */
-  #rebuildWithout(leaving: readonly SignedStatement[]): readonly StatementId[] {
+    if (this.#beyond.has(id) || this.#isAfterAll(content, statement, body)) return BEYOND;
     const before = this.all();
-    const gone = new Set(leaving);
-    for (let more = leaving; more.length > 0; more = this.#content.misplaced()) {
-      for (const each of more) gone.add(each);
-      const left = before.filter((each) => !gone.has(each));
-      const met = left.filter((each) => this.#content.standing(each) !== "plain");
-      this.#content = new SetContent(new Set(met.map(({ id }) => id)));
-      this.#limiting = false;
-      this.#addAll(left);
-      this.#content.met.clear();
-      this.#limiting = true;
+    this.#rebuild([...before, statement]);
+    if (this.get(id) === undefined) {
+      if (this.#beyond.size < MAX_REMEMBERED) this.#beyond.add(id);
+      return BEYOND;
     }
-    return before.filter(({ id }) => !this.#content.byId.has(id)).map(({ id }) => id);
+    this.#beyond.clear();
+    const dropped = before.flatMap((each) => (this.get(each.id) === undefined ? each.id : []));
+    return { kind: "accepted", dropped };
   }
 
-  /** @returns Those that are not here in the end. */
-  #addAll(statements: readonly SignedStatement[]): readonly SignedStatement[] {
-    const ordered = statements.toSorted(compareStatements);
-    // Again and again: one that enters may be what others wait for.
-    let entered;
-    do {
-      entered = ordered.filter((statement) => this.add(statement).kind === "accepted");
-    } while (entered.length > 0);
-    return ordered.filter(({ id }) => !this.#content.byId.has(id));
+  /** Whether a statement enters and nothing has to leave for it, without looking at all anew. */
+  #isCertain(content: SetContent, statement: SignedStatement, body: ChainedBody): boolean {
+    if (!isWithinRoom(content, body.by, statement)) return false;
+    if (!isShaping(content, statement, body)) return true;
+    // Two votes for one epoch: which of them stays may be another one now.
+    if (content.hasBallotBeside(body)) return false;
+    return [...content.chains.keys()].every((by) => isWithinRoom(content, by));
   }
 
-  /** Those that a set of all of them would not take: what they build on is not among them. */
-  static misfits(statements: Iterable<SignedStatement>): readonly SignedStatement[] {
-    const set = new StatementSet();
-    return set.#addAll([...statements]);
+  /** Whether a statement comes after all in a room that was full at each stage; see {@link takeIn}. */
+  #isAfterAll(content: SetContent, statement: SignedStatement, { by }: ChainedBody): boolean {
+    if (!this.#full.has(by) || content.mayBeBuiltOn(statement)) return false;
+    const last = content.chainOf(by).lastPlain;
+    return last !== undefined && compareInChain(statement, last) > 0;
   }
+
+  #rebuild(statements: readonly SignedStatement[]): void {
+    if (this.#content === undefined) return;
+    const { genesis, byId } = this.#content;
+    const [first] = byId.values();
+    if (first === undefined) return;
+    this.#content = new SetContent(first, genesis);
+    this.#full = takeIn(this.#content, statements);
+    for (const statement of statements) {
+      const { body } = statement;
+      if (!isGenesis(body) && !isChained(body)) addFree(this.#content, statement, body);
+    }
+  }
+}
+
+/**
+ * Whether it can decide who has a chain, what others have built on, or from which stage on (see
+ * statement-room.ts) another one does.
+ */
+function isShaping(content: SetContent, { id }: SignedStatement, body: ChainedBody): boolean {
+  if (content.isFollowed(id)) return true;
+  return !isUnknown(body) && ["EPOCH", "VOTE", "OWNER"].includes(body.kind);
+}
+
+/** ACK, LEAVE and FORK_PROOF: by or about a site that is known. */
+function addFree(
+  { byId, groups, siteKeys, epochs }: SetContent,
+  statement: SignedStatement,
+  body: FreeBody,
+): StatementVerdict {
+  const site = subjectOf(body);
+  if (site === undefined || !siteKeys.has(site)) return WAITING;
+  if (body.kind === "ACK") {
+    const epoch = epochs.sound.get(body.epoch);
+    if (epoch === undefined) return WAITING;
+    if (epoch.n !== body.n) return { kind: "refused", reason: "E-STATE-CHAIN" };
+  }
+  const dropped = groups.add(statement, body);
+  if (dropped.includes(statement)) return BEYOND;
+  byId.set(statement.id, statement);
+  for (const { id } of dropped) byId.delete(id);
+  return { kind: "accepted", dropped: dropped.map(({ id }) => id) };
 }
 
 /** Those that a set of all of them would not take: what they build on is not among them. */
 export function misfits(statements: Iterable<SignedStatement>): readonly SignedStatement[] {
-  return StatementSet.misfits(statements);
+  const all = [...statements];
+  const set = StatementSet.of(all);
+  return all.filter(({ id }) => set.get(id) === undefined);
 }
