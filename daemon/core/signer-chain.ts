@@ -17,48 +17,45 @@ export interface ChainEnd {
   readonly lamport: number;
 }
 
+/** How much of a signer is kept. */
+export interface Room {
+  readonly count: number;
+  readonly sizeBytes: number;
+}
+
 export class SignerChain {
   readonly #all = new Map<SignedStatement, Standing>();
   readonly #starts: ChainEnd[] = [];
-  /** Of those that no epoch names. */
-  #count = 0;
-  #sizeBytes = 0;
-  #plainCount = 0;
-  #plainBytes = 0;
+  #kept: Room = { count: 0, sizeBytes: 0 };
+  #taken: Room = { count: 0, sizeBytes: 0 };
 
-  get statements(): Iterable<SignedStatement> {
-    return this.#all.keys();
+  /** All of it. */
+  get kept(): Room {
+    return this.#kept;
   }
 
-  /** How many of them no epoch names, and their bytes. */
-  get unnamed(): { readonly count: number; readonly sizeBytes: number } {
-    return { count: this.#count, sizeBytes: this.#sizeBytes };
+  /** What is plain and named by no epoch with enough votes: that is what has a limit. */
+  get taken(): Room {
+    return this.#taken;
   }
 
-  /** How many of those stand in the room of the signer, and their bytes. */
-  get plain(): { readonly count: number; readonly sizeBytes: number } {
-    return { count: this.#plainCount, sizeBytes: this.#plainBytes };
-  }
-
-  /** The last one, in the order in which they take up the room. */
-  get lastPlain(): SignedStatement | undefined {
-    const plain = [...this.#all].flatMap(([each, standing]) => (standing === "plain" ? each : []));
-    return plain.reduce<SignedStatement | undefined>(
-      (last, each) => (last === undefined || compareInChain(last, each) < 0 ? each : last),
-      undefined,
+  /** Whether a statement comes after all that are kept, in the order in which they take up room. */
+  isAfterAll(statement: SignedStatement, standings: readonly Standing[]): boolean {
+    return [...this.#all].every(
+      ([each, standing]) => !standings.includes(standing) || compareInChain(each, statement) < 0,
     );
   }
 
   /** @param isNamed - Whether an epoch with enough votes names it, or one after it. */
   add(statement: SignedStatement, standing: Standing, isNamed: boolean): void {
     this.#all.set(statement, standing);
-    if (!isNamed) this.#account(statement, standing, 1);
+    this.#kept = change(this.#kept, statement, 1);
+    if (!isNamed && standing === "plain") this.#taken = change(this.#taken, statement, 1);
   }
 
   /** From now on an epoch names this one, and it takes up no room any more. */
   name(statement: SignedStatement): void {
-    const standing = this.#all.get(statement);
-    if (standing !== undefined) this.#account(statement, standing, -1);
+    if (this.#all.get(statement) === "plain") this.#taken = change(this.#taken, statement, -1);
   }
 
   /** The owner's claim, which a chain may begin with. */
@@ -89,15 +86,10 @@ export class SignerChain {
     }
     return end;
   }
+}
 
-  #account(statement: SignedStatement, standing: Standing, sign: 1 | -1): void {
-    const sizeBytes = sign * statement.bytes.length;
-    this.#count += sign;
-    this.#sizeBytes += sizeBytes;
-    if (standing === "built-on") return;
-    this.#plainCount += sign;
-    this.#plainBytes += sizeBytes;
-  }
+function change({ count, sizeBytes }: Room, { bytes }: SignedStatement, sign: 1 | -1): Room {
+  return { count: count + sign, sizeBytes: sizeBytes + sign * bytes.length };
 }
 
 function compareEnds(a: ChainEnd, b: ChainEnd): number {

@@ -19,7 +19,7 @@
 import type { SignerId } from "../../protocol/statement-head.ts";
 import { isChained, type ChainedBody, type SignedStatement } from "../../protocol/statement.ts";
 import type { SetContent, Support } from "./set-content.ts";
-import { compareInChain } from "./signer-chain.ts";
+import { compareInChain, type Room } from "./signer-chain.ts";
 
 /** In the room of one signer. */
 const MAX_SIGNER_BYTES = 4 * 1024 * 1024;
@@ -57,9 +57,13 @@ export function takeIn(
   return new Set([...fullAlways].flatMap(([by, isFull]) => (isFull ? by : [])));
 }
 
-/** Whether all that is kept of a signer finds room, were it not built on, and so many bytes more. */
-export function isWithinRoom(content: SetContent, by: SignerId, more?: SignedStatement): boolean {
-  const { count, sizeBytes } = content.chainOf(by).unnamed;
+/** Whether so much of a signer finds room. */
+export function hasRoom(
+  content: SetContent,
+  by: SignerId,
+  { count, sizeBytes }: Room,
+  more?: SignedStatement,
+): boolean {
   const [one, bytes] = more === undefined ? [0, 0] : [1, more.bytes.length];
   return count + one <= content.limitOf(by) && sizeBytes + bytes <= MAX_SIGNER_BYTES;
 }
@@ -107,13 +111,8 @@ function takeBuiltOn(
   return without(left, taken);
 }
 
-interface Room {
-  count: number;
-  sizeBytes: number;
-}
-
 function roomsOf({ chains }: SetContent): Map<SignerId, Room> {
-  return new Map([...chains].map(([by, { plain }]) => [by, { ...plain }]));
+  return new Map([...chains].map(([by, { taken }]) => [by, taken]));
 }
 
 /**
@@ -126,18 +125,13 @@ function takePlain(
   left: readonly Candidate[],
   rooms: Map<SignerId, Room>,
 ): readonly Candidate[] {
-  const limits = new Map(
-    left.flatMap(({ body }) =>
-      content.isSigner(body) ? [[body.by, content.limitOf(body.by)] as const] : [],
-    ),
-  );
   const able = new Set(left.filter(({ body }) => content.isSigner(body)));
   const taken = left.filter((each) => {
     const { statement, body } = each;
     if (!able.has(each) || content.fitsChain(body) !== true) return false;
     const room = rooms.get(body.by) ?? { count: 0, sizeBytes: 0 };
+    if (!hasRoom(content, body.by, room, statement)) return false;
     const sizeBytes = room.sizeBytes + statement.bytes.length;
-    if (room.count >= (limits.get(body.by) ?? 0) || sizeBytes > MAX_SIGNER_BYTES) return false;
     rooms.set(body.by, { count: room.count + 1, sizeBytes });
     content.keep(statement, body, "plain");
     return true;

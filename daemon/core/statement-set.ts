@@ -19,8 +19,7 @@ import {
 } from "../../protocol/statement.ts";
 import { subjectOf, type FreeBody } from "./kept-groups.ts";
 import { SetContent } from "./set-content.ts";
-import { compareInChain } from "./signer-chain.ts";
-import { isWithinRoom, takeIn } from "./statement-room.ts";
+import { hasRoom, takeIn } from "./statement-room.ts";
 
 /** Why a sound statement cannot enter the set. */
 export type StatementRefusal =
@@ -49,6 +48,8 @@ export class StatementSet {
   #content: SetContent | undefined;
   /** Signers of which nothing enters any more after the last that has room; see {@link takeIn}. */
   #full: ReadonlySet<SignerId> = new Set();
+  /** Whether all that takes up room is counted: not what came before the one that it follows. */
+  #isExact = true;
   /** What was refused since the last one entered: nothing has changed for those. */
   readonly #beyond = new Set<StatementId>();
 
@@ -116,12 +117,13 @@ export class StatementSet {
     if (this.#isCertain(content, statement, body)) {
       const isPlain = content.fitsChain(body) === true;
       content.keep(statement, body, isPlain ? "plain" : "built-on");
+      this.#isExact &&= isPlain;
       // What an epoch names now takes up no room any more.
       if (isShaping(content, statement, body)) this.#full = new Set();
       this.#beyond.clear();
       return { kind: "accepted", dropped: [] };
     }
-    if (this.#beyond.has(id) || this.#isAfterAll(content, statement, body)) return BEYOND;
+    if (this.#beyond.has(id) || this.#isBeyond(content, statement, body)) return BEYOND;
     const before = this.all();
     this.#rebuild([...before, statement]);
     if (this.get(id) === undefined) {
@@ -133,20 +135,28 @@ export class StatementSet {
     return { kind: "accepted", dropped };
   }
 
-  /** Whether a statement enters and nothing has to leave for it, without looking at all anew. */
+  /**
+   * Whether a statement enters and nothing has to leave for it, without looking at all anew: where
+   * no signer has more than finds room, or at the end of a chain that has some left.
+   */
   #isCertain(content: SetContent, statement: SignedStatement, body: ChainedBody): boolean {
-    if (!isWithinRoom(content, body.by, statement)) return false;
-    if (!isShaping(content, statement, body)) return true;
+    const { by } = body;
+    const own = content.chainOf(by);
     // Two votes for one epoch: which of them stays may be another one now.
     if (content.hasBallotBeside(body)) return false;
-    return [...content.chains.keys()].every((by) => isWithinRoom(content, by));
+    if (!isShaping(content, statement, body)) {
+      if (hasRoom(content, by, own.kept, statement)) return true;
+      const isLast = own.isAfterAll(statement, ["plain", "built-on"]);
+      return this.#isExact && isLast && hasRoom(content, by, own.taken, statement);
+    }
+    const others = [...content.chains].every(([each, { kept }]) => hasRoom(content, each, kept));
+    return others && hasRoom(content, by, own.kept, statement);
   }
 
   /** Whether a statement comes after all in a room that was full at each stage; see {@link takeIn}. */
-  #isAfterAll(content: SetContent, statement: SignedStatement, { by }: ChainedBody): boolean {
+  #isBeyond(content: SetContent, statement: SignedStatement, { by }: ChainedBody): boolean {
     if (!this.#full.has(by) || content.mayBeBuiltOn(statement)) return false;
-    const last = content.chainOf(by).lastPlain;
-    return last !== undefined && compareInChain(statement, last) > 0;
+    return content.chainOf(by).isAfterAll(statement, ["plain"]);
   }
 
   #rebuild(statements: readonly SignedStatement[]): void {
@@ -156,6 +166,7 @@ export class StatementSet {
     if (first === undefined) return;
     this.#content = new SetContent(first, genesis);
     this.#full = takeIn(this.#content, statements);
+    this.#isExact = true;
     for (const statement of statements) {
       const { body } = statement;
       if (!isGenesis(body) && !isChained(body)) addFree(this.#content, statement, body);

@@ -32,11 +32,15 @@ export interface BookResult {
 }
 
 export class StatementBook {
-  readonly #set = new StatementSet();
+  readonly #set: StatementSet;
   readonly #waiting = new WaitingStatements();
   readonly #parked = new Set<StatementId>();
   readonly #strays = new Map<PeerKey, StatementId>();
   #authority: Authority = authorize([]);
+
+  private constructor(set: StatementSet) {
+    this.#set = set;
+  }
 
   /**
    * Reads the statements in the store. Damaged ones are left out; peers have them, too.
@@ -44,8 +48,8 @@ export class StatementBook {
    * @throws StateError E-STATE-STORE when there are statements but the mesh's first one is lost.
    */
   static async open(store: Store, log: Logger): Promise<StatementBook> {
-    const book = new StatementBook();
     const read: SignedStatement[] = [];
+    const parked: StatementId[] = [];
     let stored = 0;
     for await (const [key, bytes] of store.entries(STATEMENTS)) {
       stored += 1;
@@ -57,10 +61,13 @@ export class StatementBook {
     }
     for await (const [key] of store.entries(PARKED)) {
       const id = parseId<StatementId>(key.slice(PARKED.from.length));
-      if (id !== undefined) book.#parked.add(id);
+      if (id !== undefined) parked.push(id);
     }
-    book.#enter(read.map((statement) => ({ statement, from: undefined })));
-    book.#noteStrays(read);
+    const book = new StatementBook(StatementSet.of(read));
+    for (const id of parked) book.#parked.add(id);
+    const early = read.filter(({ id }) => book.set.get(id) === undefined);
+    book.#waiting.keep(early.map((statement) => ({ statement, from: undefined })));
+    book.#noteStrays(early);
     book.#authority = authorize(book.#set.all(), book.#parked);
     if (stored > 0 && book.set.meshId === undefined) {
       throw new StateError(
@@ -126,9 +133,9 @@ export class StatementBook {
   }
 
   /** Enrolments in the store that have lost what they build on. */
-  #noteStrays(read: readonly SignedStatement[]): void {
-    for (const { id, body } of read) {
-      if (this.#set.get(id) !== undefined || isUnknown(body) || body.kind !== "SITE") continue;
+  #noteStrays(early: readonly SignedStatement[]): void {
+    for (const { id, body } of early) {
+      if (isUnknown(body) || body.kind !== "SITE") continue;
       const key = openSiteRequest(body)?.key;
       if (key !== undefined) this.#strays.set(key, id);
     }
