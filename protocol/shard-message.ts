@@ -98,6 +98,7 @@ export const REFUSALS = [
   "target", // this site is not among the targets
   "newer", // it has a list of the same or a later generation
   "space", // what it lends is used up
+  "intake", // enough of this owner came today; what is named is kept, the rest may come later
   "busy", // another peer is sending the same group
   "mesh", // the list belongs to another mesh, or is malformed
 ] as const;
@@ -107,7 +108,8 @@ const holderMessage = z.discriminatedUnion("k", [
   z.object({
     k: z.literal("refuse"),
     why: z.enum(REFUSALS),
-    /** For "newer": the generation that it has. For "space": bytes that are left. Else 0. */
+    /** For "newer": the generation that it has. For "space": bytes that are left. For "intake":
+     * seconds until more may come. Else 0. */
     value: countField(0),
   }),
   /** It has this very list (`known`), or an older one to take differences against, or none. */

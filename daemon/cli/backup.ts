@@ -9,6 +9,7 @@ import { parseId, type SetId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { addCommand } from "./backup-add.ts";
 import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
 import { runCommand } from "./backup-run.ts";
 import { applyTimers } from "./backup-timers.ts";
 import { help, type CliContext } from "./context.ts";
@@ -26,6 +27,9 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(runCommand(context))
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
+    .addCommand(keptCommand(context))
+    .addCommand(agreeCommand(context))
+    .addCommand(objectCommand(context))
     .addCommand(timersCommand(context));
 }
 

@@ -52,6 +52,7 @@ export async function startControl(
         sameState,
         zones: () => dns.zones(),
         sets: () => backups.store.sets(),
+        kept: () => backups.store.keeper.report(),
         runs: () => runs.runs(),
         disk: () => disk.status(),
         waitingRequests: () => membership.applications().length,

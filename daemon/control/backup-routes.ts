@@ -2,14 +2,16 @@
 import { Hono } from "hono";
 import type { z } from "zod";
 import { release } from "../../protocol/frame.ts";
-import { parseId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { parseId, type OwnerId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { readJson, readOctets, RequestError } from "./body.ts";
 import {
   commitRequestShape,
+  keptDecisionShape,
   recoverRequestShape,
   type commitAnswerShape,
   type CommitRequest,
   type copiesShape,
+  type keptShape,
   type recoverStatusShape,
   type RecoverRequest,
   type setDetailShape,
@@ -25,6 +27,14 @@ export interface BackupPort {
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
   copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
+  /** What is kept of data sets of other sites. */
+  kept(): z.infer<typeof keptShape>["sets"];
+  /** False when nothing of the set is kept here. */
+  decide(
+    owner: OwnerId,
+    set: SetId,
+    decision: z.infer<typeof keptDecisionShape>["decision"],
+  ): Promise<boolean>;
 }
 
 /** Filled in `main.ts` with the recovery sessions. */
@@ -42,6 +52,18 @@ const MAX_COMMIT_BYTES = 32 * 1024 * 1024;
 
 export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   const app = new Hono();
+  app.get("/backup/kept", (context) => context.json({ sets: port.kept() }));
+  app.post("/backup/kept/:owner/:set", async (context) => {
+    const owner = ownerIn(context.req.param("owner"));
+    const set = setIn(context.req.param("set"));
+    const { decision } = await readJson(context, keptDecisionShape);
+    if (!(await port.decide(owner, set, decision))) {
+      throw new RequestError("E-NOT-FOUND", `Nothing of the data set ${set} is kept here.`, {
+        hint: "What is kept:  pleach backup kept",
+      });
+    }
+    return context.json({ decided: true });
+  });
   app.get("/backup/sets", async (context) => context.json({ sets: await port.sets() }));
   app.get("/backup/sets/:set", async (context) =>
     context.json(await port.set(setIn(context.req.param("set")))),
@@ -103,6 +125,12 @@ function setIn(text: string): SetId {
   const set = parseId<SetId>(text, 16);
   if (set !== undefined) return set;
   throw new RequestError("E-REQUEST", `"${text}" is not a data set identifier.`, { exit: 2 });
+}
+
+function ownerIn(text: string): OwnerId {
+  const owner = parseId<OwnerId>(text);
+  if (owner !== undefined) return owner;
+  throw new RequestError("E-REQUEST", `"${text}" is not an owner identifier.`, { exit: 2 });
 }
 
 function shardIn(text: string): ShardId {

@@ -111,6 +111,39 @@ export const copiesShape = z.object({
     .optional(),
 });
 
+/** What is kept here of data sets of other sites, and what a person has to decide about it. */
+export const keptShape = z.object({
+  sets: z.array(
+    z.object({
+      owner: z.string(),
+      set: z.string(),
+      /** Days that a shard is kept after the last list that named it; null while unknown. */
+      lockDays: count.nullable(),
+      /** A shorter lock that the owner's key has signed, and when it counts. */
+      pending: z.object({ days: count, inMs: count }).nullable(),
+      /** Named by the newest lists. */
+      heldBytes: count,
+      /** Named no more, under the lock. */
+      lockedBytes: count,
+      /** Named no more, the lock is over: goes within 14 days. */
+      trashBytes: count,
+      /** The set has shrunk from and to so much: nothing goes until somebody agrees. */
+      asked: z.object({ fromBytes: count, toBytes: count }).nullable(),
+      isNeverAsked: z.boolean(),
+      /** Why nothing could be concluded at the last look. */
+      trouble: z.string().nullable(),
+    }),
+  ),
+});
+
+/** Body of `POST /v1/backup/kept/:owner/:set`. */
+export const keptDecisionShape = z.strictObject({
+  /** `agree`: what left the lists may go; `object`: the lock stays as long as it is. */
+  decision: z.enum(["agree", "agree-always", "object"]),
+});
+
+export const keptDecidedShape = z.object({ decided: z.literal(true) });
+
 /** Body of `POST /v1/recover`. */
 export const recoverRequestShape = z.strictObject({
   meshId: z.string().regex(/^[0-9a-f]{64}$/, "is not a mesh identifier"),

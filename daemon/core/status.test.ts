@@ -21,6 +21,7 @@ const well: StatusFacts = {
   sets: [mail],
   disk: { full: false, freeBytes: 2 ** 34 },
   waitingRequests: 0,
+  kept: [],
   provisional: 0,
   members: {
     self: "member",

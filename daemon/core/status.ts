@@ -5,6 +5,7 @@
  * the to-do list with the command to start with. Offline is not an error; too few copies are.
  */
 import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
+import { keptArea, type KeptFacts } from "./status-kept.ts";
 import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
 export type Verdict = Exclude<AreaState, "NONE">;
@@ -49,6 +50,7 @@ export interface StatusFacts {
   };
   readonly services: { readonly count: number; readonly sites: number };
   readonly sets: readonly SetStatus[];
+  readonly kept: readonly KeptFacts[];
   readonly disk: { readonly full: boolean; readonly freeBytes: number };
   /** Requests to join that wait for an operator. */
   readonly waitingRequests: number;
@@ -88,7 +90,9 @@ export function statusReport(facts: StatusFacts): StatusReport {
   const findings = [
     meshArea(facts),
     ...(members === undefined ? [] : [membersArea(members), stateArea(state)]),
-    ...[serviceArea, dnsArea, backupArea, copyArea, diskArea].map((assess) => assess(facts)),
+    ...[serviceArea, dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
+    keptArea(facts.kept),
+    diskArea(facts),
   ];
   const states = findings.map(({ area }) => area.state);
   const worst = states.includes("CRITICAL") ? "CRITICAL" : "WARNING";

@@ -28,5 +28,11 @@ export function backupPort(backups: BackupStore): BackupPort {
     getShard: (set, shard) => backups.getShard(set, shard),
     commit: (set, request) => backups.commit(set, request),
     copies: (set, detail) => backups.copies(set, detail),
+    kept: () => [...backups.keeper.report()],
+    decide: (owner, set, decision) => {
+      const of = { owner, set };
+      if (decision === "object") return backups.keeper.object(of);
+      return backups.keeper.agree(of, decision === "agree-always");
+    },
   };
 }

@@ -1,9 +1,11 @@
 /** Gathers what `pleach status` judges. */
 import type { SiteId } from "../../protocol/ids.ts";
+import type { KeptSet } from "../backup/keep/keeper.ts";
 import type { Config } from "../config/config.ts";
 import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
 import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
+import type { KeptFacts } from "../core/status-kept.ts";
 import { memberFacts, stateFacts } from "./status-members.ts";
 import type { Seen } from "../state/presence.ts";
 import type { State } from "../state/state.ts";
@@ -25,6 +27,7 @@ export interface StatusSources {
   readonly sameState: (peer: SiteId) => boolean | undefined;
   readonly zones: () => readonly { readonly name: string; readonly serial: number }[];
   readonly sets: () => Promise<readonly StoredSet[]>;
+  readonly kept: () => readonly KeptSet[];
   readonly runs: () => ReadonlyMap<string, RunReport>;
   readonly disk: () => { readonly full: boolean; readonly freeBytes: number };
   readonly waitingRequests: () => number;
@@ -79,6 +82,7 @@ async function statusFacts(
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
     disk: disk(),
     waitingRequests: waitingRequests(),
+    kept: sources.kept().map(keptFacts),
     provisional: own.filter(
       (entry) => entry.author === state.siteId && state.confirmedBy(entry).length === 0,
     ).length,
@@ -134,6 +138,15 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
       };
     });
   return [...configured, ...unnamed];
+}
+
+function keptFacts({ set, lockDays, pending, asked, trouble }: KeptSet): KeptFacts {
+  return {
+    set,
+    shrunkRatio: asked === null ? undefined : 1 - asked.toBytes / asked.fromBytes,
+    shorterLock: pending === null ? undefined : { fromDays: lockDays ?? 0, toDays: pending.days },
+    trouble: trouble ?? undefined,
+  };
 }
 
 function ageOf(set: StoredSet | undefined, nowMs: number): number | undefined {

@@ -106,6 +106,13 @@ export async function readPast(store: Store, group: string): Promise<PastList[]>
   return found;
 }
 
+/** The group of each replaced list that is remembered, and what it takes, in bytes. */
+export async function* pastSizes(store: Store): AsyncGenerator<[group: string, sizeBytes: number]> {
+  for await (const [key, value] of store.entries(prefixRange(PREFIX))) {
+    yield [key.slice(PREFIX.length, key.lastIndexOf("/")), value.length];
+  }
+}
+
 /**
  * The lists of a group that were replaced, newest first, as far back as the differences lead.
  *

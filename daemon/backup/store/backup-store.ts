@@ -9,11 +9,14 @@ import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey } from "../../../protocol/record.ts";
+import { holdKey, placeKey } from "../../../protocol/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
 import type { SigningKey } from "../../../protocol/signature.ts";
+import { IntakeBook } from "../keep/intake-book.ts";
+import { Keeper } from "../keep/keeper.ts";
 import { RunningTime } from "../keep/running-time.ts";
+import { SetGates } from "../keep/set-gate.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
@@ -21,7 +24,7 @@ import { BackupError } from "./error.ts";
 import { fetchShard, serveList, serveShard } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
-import { ListStore } from "./list-store.ts";
+import { ListStore, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import { OwnSets } from "./own-sets.ts";
 import type { BackupState, ProviderRecords } from "./ports.ts";
@@ -47,6 +50,8 @@ export interface BackupStoreOptions extends Partial<SpreadTimes> {
   readonly siteKey: SigningKey;
   /** What is lent to others now, in bytes; 0 for nothing. */
   readonly giveBytes: () => number;
+  /** What one owner may send in a day, in bytes; undefined for the default share of what is lent. */
+  readonly dailyBytes?: () => number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -81,12 +86,15 @@ export class BackupStore {
   readonly #recovery: RecoverServer;
   readonly #reports: SetReports;
   readonly #running: RunningTime;
+  /** Locks, trash and what a person is asked. */
+  readonly keeper: Keeper;
   readonly #serial = new Serial();
 
   private constructor(
     holder: Holder,
     own: OwnSets,
     running: RunningTime,
+    keeper: Keeper,
     { store, providers, silentMs, lostMs }: BackupStoreOptions,
   ) {
     const times = {
@@ -96,6 +104,7 @@ export class BackupStore {
     this.#holder = holder;
     this.#own = own;
     this.#running = running;
+    this.keeper = keeper;
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
     this.#holdings = new Holdings(holder, providers);
@@ -103,6 +112,7 @@ export class BackupStore {
     this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
       this.#holdings.completed(list);
+      this.#endFirst(list);
     });
   }
 
@@ -133,13 +143,32 @@ export class BackupStore {
     const log = options.log.part("backup");
     const shards = await ShardStore.open(options.directory);
     const own = await OwnSets.open(store);
-    const quota = new Quota(options.giveBytes);
     const running = await RunningTime.open(store, clock);
     const lists = await ListStore.open(store, () => running.nowMs());
+    const quota = new Quota(options.giveBytes, (owner) => lists.storedBytes(owner));
     const receipts = new ReceiptStore(store);
     const arrivals = new Arrivals();
+    const gates = new SetGates();
+    const intake = await IntakeBook.open(store, {
+      runningMs: () => running.nowMs(),
+      spaceBytes: options.giveBytes,
+      dailyBytes: options.dailyBytes ?? (() => undefined),
+    });
+    const keeper = await Keeper.open({
+      ...{ store, shards, lists, gates, clock, log },
+      authority: () => state.authority(),
+      self: transport.self,
+      runningMs: () => running.nowMs(),
+      isPublished: ({ set }) => {
+        return state.view().get("place", placeKey(set), transport.self) !== undefined;
+      },
+      onRemoved: ({ owner, set }, bytes) => {
+        if (own.get(set) === undefined) quota.removed(owner, bytes);
+      },
+    });
     const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
-    return new BackupStore({ ...parts, clock, log }, own, running, options);
+    const holder: Holder = { ...parts, intake, gates, clock, log };
+    return new BackupStore(holder, own, running, keeper, options);
   }
 
   /** Counts what lies on the disk, and says what is held. */
@@ -148,9 +177,10 @@ export class BackupStore {
     try {
       for await (const { owner, set, bytes } of shards.usage()) {
         const isGuest = lists.all(owner, set).some(({ header }) => header.by !== transport.self);
-        if (isGuest) quota.stored(bytes);
+        if (isGuest) quota.stored(owner, bytes);
       }
       await this.#holdings.start();
+      this.keeper.start();
     } catch (error) {
       log.error("what is held could not be counted; nothing more is taken in", {
         error: String(error),
@@ -159,7 +189,16 @@ export class BackupStore {
     }
   }
 
+  #endFirst(list: LoadedList): void {
+    const { intake, log } = this.#holder;
+    if (!this.#holdings.hasAllPlaced(list)) return;
+    intake.endFirst(list.header.owner).catch((error: unknown) => {
+      log.warn("the end of a first upload was not written down", { error: String(error) });
+    });
+  }
+
   async stop(): Promise<void> {
+    await this.keeper.stop();
     await this.#spreader.stop();
     await this.#queue.stop();
     await this.#receiver.stop();

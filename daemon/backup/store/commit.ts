@@ -4,7 +4,13 @@
  * Lists and the set's own record are one batch, so after a crash either the run counts or nothing
  * of it does, and its shards are found by the next one.
  */
-import { parseId, type OwnerId, type SetId, type ShardId } from "../../../protocol/ids.ts";
+import {
+  parseId,
+  type MeshId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+} from "../../../protocol/ids.ts";
 import { mayFollow, type Head } from "../../../protocol/head.ts";
 import { groupOf, ListError, signList, type ListEntry } from "../../../protocol/list.ts";
 import { isShardSize } from "../../../protocol/shard-id.ts";
@@ -41,6 +47,18 @@ export async function commit(holder: Holder, own: OwnSets, input: CommitInput): 
     throw new BackupError("E-BACKUP-RIGHT", "The data set belongs to another owner.", { exit: 5 });
   }
   const head = nextHead(before?.head ?? null, input.head);
+  return holder.gates.run(input, () => publish(holder, own, input, mesh, head));
+}
+
+/** No shard may be deleted between the look whether it is here and the list that names it. */
+async function publish(
+  holder: Holder,
+  own: OwnSets,
+  input: CommitInput,
+  mesh: MeshId,
+  head: Head | null,
+): Promise<OwnSet> {
+  const before = own.get(input.set);
   await checkStored(holder, input);
   const groups = await currentGroups(holder, before);
   const isNewHead = head !== null && head.root !== before?.head?.root;

@@ -6,6 +6,8 @@ import type { SigningKey } from "../../../protocol/signature.ts";
 import type { ListEntry } from "../../../protocol/list.ts";
 import { listSizeBytes } from "../../../protocol/list.ts";
 import { signReceipt, type SignedReceipt } from "../../../protocol/receipt.ts";
+import type { IntakeBook } from "../keep/intake-book.ts";
+import type { SetGate } from "../keep/ports.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { BackupError } from "./error.ts";
 import type { ListStore, LoadedList } from "./list-store.ts";
@@ -23,6 +25,9 @@ export interface Holder {
   readonly receipts: ReceiptStore;
   readonly quota: Quota;
   readonly arrivals: Arrivals;
+  readonly intake: IntakeBook;
+  /** Whoever signs for what is here, and whoever deletes, take turns. */
+  readonly gates: SetGate;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -4,7 +4,7 @@
  */
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
 import { idBytes, sha256, type MeshId, type OwnerId, type SetId } from "../../../protocol/ids.ts";
-import { holdKey, holdRecord } from "../../../protocol/record.ts";
+import { holdKey, holdRecord, placeKey, placeRecord } from "../../../protocol/record.ts";
 import type { RecordClass } from "../../../protocol/record-class.ts";
 import type { Holder } from "./holder.ts";
 import { missingOf } from "./holder.ts";
@@ -105,7 +105,8 @@ export class Holdings {
       const [owner, set] = key.split("/") as [OwnerId, SetId];
       if (!hold.success || hold.data.storeId !== shards.storeId) return false;
       return hold.data.groups.some(({ group, generation }) => {
-        return (lists.newest(owner, set, group)?.header.generation ?? 0) < generation;
+        // Another site of the owner may have gone on with lower numbers.
+        return (lists.taken(owner, set, group)?.topGeneration ?? 0) < generation;
       });
     });
   }
@@ -201,6 +202,24 @@ export class Holdings {
       for (const { owner } of groups.values()) owners.add(owner);
     }
     return owners;
+  }
+
+  /**
+   * Whether everything is here that the site which signed this list has placed here, a snapshot
+   * among it: the owner's first upload is over.
+   */
+  hasAllPlaced({ header }: LoadedList): boolean {
+    const groups = this.#complete.get(holdKey(header.owner, header.set));
+    if (groups === undefined || [...groups.values()].every(({ head }) => head === null)) {
+      return false;
+    }
+    const { state, transport } = this.#holder;
+    const entry = state.view().get("place", placeKey(header.set), header.by);
+    const place = placeRecord.safeParse(entry?.value);
+    if (!place.success) return true;
+    return place.data.groups.every(
+      ({ targets }, group) => !targets.includes(transport.self) || groups.has(group),
+    );
   }
 
   /** Sets of which this site holds every group that it has a list of. */

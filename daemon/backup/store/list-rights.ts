@@ -22,6 +22,13 @@ export interface ListOffer {
   readonly same: boolean;
 }
 
+/**
+ * A generation may be so much above the one before, or above 2^40 in a group that is new here. No
+ * site ever gets there; a box that was taken over could else use the numbers up.
+ */
+const MOST_STEP = 2 ** 20;
+const MOST_FIRST = 2 ** 40;
+
 /** Undefined when the list may be taken in. */
 export function refusalOf(offer: ListOffer): { why: Refusal; value: number } | undefined {
   const { header, known, authority } = offer;
@@ -46,6 +53,9 @@ export function refusalOf(offer: ListOffer): { why: Refusal; value: number } | u
       return { why: "newer", value: known.header.generation };
     }
   }
+  const isSameSite = known?.header.by === header.by;
+  const highest = isSameSite ? known.header.generation + MOST_STEP : MOST_FIRST;
+  if (header.generation > highest) return { why: "mesh", value: 0 };
   return undefined;
 }
 

@@ -10,7 +10,7 @@
 import { z } from "zod";
 import { prefixRange, type Store, type StoreChange } from "../../core/store.ts";
 import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
-import type { ListId, OwnerId, SetId } from "../../../protocol/ids.ts";
+import { parseId, type ListId, type OwnerId, type SetId } from "../../../protocol/ids.ts";
 import {
   listId,
   openList,
@@ -23,6 +23,7 @@ import {
   forgetPast,
   givenWay,
   pastChange,
+  pastSizes,
   readPast,
   type PastList,
 } from "../keep/past-lists.ts";
@@ -73,17 +74,21 @@ export class ListStore {
   readonly #runningMs: () => number;
   readonly #newest: Map<string, KnownList>;
   readonly #taken: Map<string, TakenList>;
+  /** What the lists of an owner take, those that are remembered included. */
+  readonly #bytes: Map<OwnerId, number>;
 
   private constructor(
     store: Store,
     runningMs: () => number,
     newest: Map<string, KnownList>,
     counted: Map<string, TakenList>,
+    bytes: Map<OwnerId, number>,
   ) {
     this.#store = store;
     this.#runningMs = runningMs;
     this.#newest = newest;
     this.#taken = counted;
+    this.#bytes = bytes;
   }
 
   /** @param runningMs - The running time of this site; see keep/running-time.ts. */
@@ -94,11 +99,14 @@ export class ListStore {
       const parsed = taken.safeParse(decodeCbor(value, MAX_TAKEN_BYTES));
       if (parsed.success) counted.set(key.slice(TAKEN.length), parsed.data);
     }
+    const bytes = new Map<OwnerId, number>();
+    for await (const [name, sizeBytes] of pastSizes(store)) addBytes(bytes, name, sizeBytes);
     for await (const [key, value] of store.entries(prefixRange(NEWEST))) {
+      addBytes(bytes, key.slice(NEWEST.length), value.length);
       const list = read(value);
       if (list !== undefined) newest.set(key.slice(NEWEST.length), withoutEntries(list));
     }
-    return new ListStore(store, runningMs, newest, counted);
+    return new ListStore(store, runningMs, newest, counted, bytes);
   }
 
   newest(owner: OwnerId, set: SetId, group: number): KnownList | undefined {
@@ -108,6 +116,11 @@ export class ListStore {
   /** What is counted of a group. Undefined while no list of it was taken in. */
   taken(owner: OwnerId, set: SetId, group: number): TakenList | undefined {
     return this.#taken.get(nameOf(owner, set, group));
+  }
+
+  /** How much the lists of an owner take on disk, those that are remembered included, in bytes. */
+  storedBytes(owner: OwnerId): number {
+    return this.#bytes.get(owner) ?? 0;
   }
 
   /** How the lists of a group gave way to one another, oldest first. @throws when unreadable. */
@@ -122,6 +135,7 @@ export class ListStore {
       past.map((one) => forgetPast(name, one)),
       "cached",
     );
+    for (const { storedBytes } of past) addBytes(this.#bytes, name, -storedBytes);
   }
 
   /** Replaced lists that are remembered, newest first, each proven by its own header. */
@@ -167,15 +181,21 @@ export class ListStore {
   async put(lists: readonly LoadedList[], alongside: readonly StoreChange[] = []): Promise<void> {
     const changes: StoreChange[] = [...alongside];
     const counted = new Map<string, TakenList>();
+    const grown: [string, number][] = [];
     for (const list of lists) {
       const { owner, set, group, generation } = list.header;
       const name = nameOf(owner, set, group);
-      changes.push({ kind: "put", key: NEWEST + name, value: encodeCbor({ ...list.signed }) });
+      const value = encodeCbor({ ...list.signed });
+      changes.push({ kind: "put", key: NEWEST + name, value });
       // The same list comes once more when its transfer was cut off.
       if (this.#newest.get(name)?.id === list.id) continue;
       const atMs = this.#runningMs();
       const { count, topGeneration } = this.#taken.get(name) ?? { count: 0, topGeneration: 0 };
-      changes.push(...(await this.#replaced(name, list, count, atMs)));
+      const before = await this.#store.get(NEWEST + name);
+      const replaced = this.#replaced(name, before, list, count, atMs);
+      changes.push(...replaced.changes);
+      const listBytes = value.length - (before?.length ?? 0);
+      grown.push([name, listBytes + replaced.pastBytes]);
       const top = Math.max(topGeneration, generation);
       const now: TakenList = { v: 1, count: count + 1, atMs, topGeneration: top };
       changes.push({ kind: "put", key: TAKEN + name, value: encodeCbor(now) });
@@ -187,23 +207,24 @@ export class ListStore {
       this.#newest.set(nameOf(owner, set, group), withoutEntries(list));
     }
     for (const [name, now] of counted) this.#taken.set(name, now);
+    for (const [name, sizeBytes] of grown) addBytes(this.#bytes, name, sizeBytes);
   }
 
   /** What is to be remembered of the list whose place another one takes. */
-  async #replaced(
+  #replaced(
     name: string,
+    value: Uint8Array | undefined,
     next: LoadedList,
     count: number,
     atMs: number,
-  ): Promise<StoreChange[]> {
-    const value = await this.#store.get(NEWEST + name);
-    if (value === undefined) return [];
+  ): { changes: StoreChange[]; pastBytes: number } {
+    if (value === undefined) return { changes: [], pastBytes: 0 };
     const changes: StoreChange[] = [{ kind: "put", key: BEFORE + name, value }];
     const before = read(value);
     const past =
       before === undefined ? undefined : givenWay(before, next, Math.max(1, count), atMs);
     if (past !== undefined) changes.push(pastChange(name, past));
-    return changes;
+    return { changes, pastBytes: past?.storedBytes ?? 0 };
   }
 
   /** Every shard of the list is durable here. Remembered once for each list. */
@@ -230,6 +251,11 @@ function read(value: Uint8Array): LoadedList | undefined {
 
 function withoutEntries({ id, header }: KnownList): KnownList {
   return { id, header };
+}
+
+function addBytes(bytes: Map<OwnerId, number>, group: string, sizeBytes: number): void {
+  const owner = parseId<OwnerId>(group.slice(0, group.indexOf("/")));
+  if (owner !== undefined) bytes.set(owner, (bytes.get(owner) ?? 0) + sizeBytes);
 }
 
 function nameOf(owner: OwnerId, set: SetId, group: number): string {

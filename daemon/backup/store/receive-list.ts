@@ -37,6 +37,7 @@ import {
 } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
 import { groupName } from "./group-name.ts";
+import { intakeLimits, roomOf, bytesOf } from "./intake-limits.ts";
 import { missingOf, receiptFor, receiptForList, type Holder } from "./holder.ts";
 import { refusalOf } from "./list-rights.ts";
 import type { LoadedList } from "./list-store.ts";
@@ -135,7 +136,7 @@ export class ListReceiver {
     arrived: () => void,
     ended: AbortSignal,
   ): Promise<void> {
-    const { state, lists, quota, receipts } = this.#holder;
+    const { state, lists, gates, receipts } = this.#holder;
     const { owner, set } = header;
     const id = listId(offer.header);
     const known = lists.newest(owner, set, header.group);
@@ -150,13 +151,24 @@ export class ListReceiver {
       same: known?.id === id,
     });
     if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
+    const isNew = known?.id !== id;
+    const limits = intakeLimits(this.#holder, header, id, channel.peer);
+    if (isNew && limits.lists < 1) return refuse(channel, "intake", limits.waitSeconds);
     const list = await this.#takeList(channel, outbox, offer, header, id);
-    const missing = await missingOf(this.#holder, list);
-    const wantedBytes = missing.reduce((sum, at) => sum + (list.entries[at]?.sizeBytes ?? 0), 0);
-    const diskBytes = await this.#holder.shards.freeBytes();
-    const reservation = wantedBytes > diskBytes ? undefined : quota.reserve(wantedBytes);
-    if (reservation === undefined) {
-      return refuse(channel, "space", Math.min(diskBytes, quota.freeBytes));
+    // From the look at what is here until the list is durable nothing of the set is deleted.
+    const taken = await gates.run(header, async () => {
+      const missing = await missingOf(this.#holder, list);
+      const room = await roomOf(this.#holder, list, missing, limits);
+      if (room.reservation !== undefined) await lists.put([list]);
+      return { missing, ...room };
+    });
+    const { missing, wanted, reservation } = taken;
+    if (reservation === undefined) return refuse(channel, "space", taken.freeBytes);
+    const wantedBytes = bytesOf(list, wanted);
+    await limits.spend(wantedBytes, isNew ? 1 : 0);
+    if (missing.length > 0 && wanted.length === 0) {
+      reservation.release();
+      return refuse(channel, "intake", limits.waitSeconds);
     }
     const stopTelling = receipts.onNew((added) => {
       const later = added.filter(({ receipt }) => receipt.set === set);
@@ -168,13 +180,12 @@ export class ListReceiver {
       }
     });
     try {
-      await lists.put([list]);
       await this.#passOn.submit(
         list,
         offer.chain.filter((site) => site !== this.#holder.transport.self),
       );
-      await this.#sendKnownReceipts(outbox, list, new Set(missing), offer.chain);
-      await this.#intake.run(channel, outbox, list, missing, reservation);
+      await this.#sendKnownReceipts(outbox, list, new Set(missing), new Set(wanted), offer.chain);
+      await this.#intake.run(channel, outbox, list, wanted, reservation);
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
       const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
@@ -187,7 +198,7 @@ export class ListReceiver {
       await channel.end();
     } finally {
       stopTelling();
-      reservation.release();
+      await limits.spend(-reservation.release(), 0);
     }
   }
 
@@ -221,11 +232,12 @@ export class ListReceiver {
     outbox: Outbox,
     list: LoadedList,
     missing: ReadonlySet<number>,
+    wanted: ReadonlySet<number>,
     chain: readonly SiteId[],
   ): Promise<void> {
-    const wanted = packBits(list.entries.length, missing);
-    const partial = this.#intake.partial(list, missing);
-    await outbox.send(encodeHolderMessage({ k: "want", bits: wanted, partial }));
+    const bits = packBits(list.entries.length, wanted);
+    const partial = this.#intake.partial(list, wanted);
+    await outbox.send(encodeHolderMessage({ k: "want", bits, partial }));
     const here = list.entries.filter((_entry, index) => !missing.has(index));
     let batch: SignedReceipt[] = [receiptForList(this.#holder, list)];
     for (const entry of here) {

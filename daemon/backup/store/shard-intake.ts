@@ -149,7 +149,7 @@ export class ShardIntake {
     const { shards, quota, arrivals } = this.#holder;
     try {
       const outcome = await shards.put({ owner, set, shard: entry.shard }, bytes);
-      if (outcome === "stored") quota.stored(bytes.length);
+      if (outcome === "stored") quota.stored(owner, bytes.length);
       reservation.used(bytes.length);
     } catch (error) {
       if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SHARD") throw error;

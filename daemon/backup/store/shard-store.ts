@@ -202,30 +202,48 @@ export class ShardStore {
 
   /** Bytes on the disk for each data set: what quotas count. Reads every directory. */
   async *usage(): AsyncGenerator<{ owner: OwnerId; set: SetId; bytes: number; shards: number }> {
+    for await (const { owner, set } of this.sets()) {
+      yield { owner, set, ...(await countFiles(join(this.#directory, "shards", owner, set))) };
+    }
+  }
+
+  /** The data sets of which there are shards here. */
+  async *sets(): AsyncGenerator<{ owner: OwnerId; set: SetId }> {
     const root = join(this.#directory, "shards");
     for (const ownerName of await readdir(root)) {
       const owner = parseId<OwnerId>(ownerName);
       if (owner === undefined) continue;
       for (const setName of await readdir(join(root, ownerName))) {
         const set = parseId<SetId>(setName, 16);
-        if (set !== undefined) {
-          yield { owner, set, ...(await countFiles(join(root, ownerName, setName))) };
-        }
+        if (set !== undefined) yield { owner, set };
       }
     }
   }
 
-  /** The shards of a data set that are here, by their names alone. */
-  async names(owner: OwnerId, set: SetId): Promise<ReadonlySet<string>> {
+  /**
+   * The shards of a data set that are here, by their names alone, a directory at a time.
+   *
+   * @throws BackupError when a directory cannot be read: that is never "nothing is here".
+   */
+  async *shardsOf(owner: OwnerId, set: SetId): AsyncGenerator<ShardId> {
     const directory = join(this.#directory, "shards", owner, set);
     try {
-      const prefixes = await readdir(directory);
-      const names = await Promise.all(prefixes.map((prefix) => readdir(join(directory, prefix))));
-      return new Set(names.flat());
+      for (const prefix of await readdir(directory)) {
+        for (const name of await readdir(join(directory, prefix))) {
+          const shard = parseId<ShardId>(name);
+          if (shard !== undefined) yield shard;
+        }
+      }
     } catch (cause) {
-      if (isAbsent(cause)) return new Set();
-      throw diskError("The shard store cannot be read", cause);
+      if (!isAbsent(cause)) throw diskError("The shard store cannot be read", cause);
     }
+  }
+
+  /** The shards of a data set that are here. */
+  async names(owner: OwnerId, set: SetId): Promise<ReadonlySet<string>> {
+    const names = new Set<string>();
+    for await (const shard of this.shardsOf(owner, set)) names.add(shard);
+    return names;
   }
 
   #pathOf({ owner, set, shard }: ShardName): string {

@@ -1,0 +1,335 @@
+/**
+ * Looks after what is stored: keeps what a lock covers, deletes what may go, asks where a set has
+ * shrunk too much.
+ *
+ * The rules stand in core (departures.ts, retention-lock.ts, shrinking.ts); here they are applied
+ * to every data set from time to time. The sets of others are under the lock that their owner's
+ * key has set. Own sets have three other sites to rest on: what own lists no longer name goes after
+ * the trash alone. A set with a list that cannot be read is left alone, and so is one without any
+ * list, unless it is plain that a run of this site's own never came to one.
+ */
+import type { Authority, Delegation } from "../../core/authority.ts";
+import type { Clock } from "../../core/clock.ts";
+import { mayGo, trashedAtMs } from "../../core/departures.ts";
+import { DAY_MS, nextTerm, SHORTENING_MS, TRASH_MS } from "../../core/retention-lock.ts";
+import { nextPeaks, shrunk } from "../../core/shrinking.ts";
+import type { Store, StoreChange } from "../../core/store.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import type { KeptLists, KeptShards, SetGate, SetName } from "./ports.ts";
+import {
+  keyOf,
+  nameIn,
+  NEW_RECORD,
+  readSetRecords,
+  readStrays,
+  setRecordChange,
+  strayChange,
+  type SetRecord,
+} from "./set-record.ts";
+import { stampOf, survey, type Survey } from "./survey.ts";
+
+/** From one look at all sets to the next. */
+const LOOK_MS = 6 * 60 * 60_000;
+/** The start of a node has more urgent work. */
+const FIRST_LOOK_MS = 60_000;
+/** How many shards are deleted before others may work on the set again. */
+const AT_ONCE = 64;
+/** Where no owner's word about the lock was ever seen. */
+const UNKNOWN_LOCK_DAYS = 30;
+
+export interface KeeperParts {
+  readonly store: Store;
+  readonly shards: KeptShards;
+  readonly lists: KeptLists;
+  readonly gates: SetGate;
+  readonly authority: () => Authority;
+  /** This site. */
+  readonly self: SiteId;
+  readonly runningMs: () => number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Whether the members know the set as one that this site has published. */
+  readonly isPublished: (of: SetName) => boolean;
+  /** So much of an owner's is on the disk no longer. */
+  readonly onRemoved: (of: SetName, bytes: number) => void;
+}
+
+/** What is kept of one data set of another site, for a person. */
+export interface KeptSet {
+  readonly owner: OwnerId;
+  readonly set: SetId;
+  /** How long a shard is kept after the last list that named it; null while that is unknown. */
+  readonly lockDays: number | null;
+  /** A shorter lock that the owner wants, and how long until it counts. */
+  readonly pending: { readonly days: number; readonly inMs: number } | null;
+  readonly heldBytes: number;
+  /** No list names it any more, but its lock is not over. */
+  readonly lockedBytes: number;
+  /** Goes when it has lain there for fourteen days. */
+  readonly trashBytes: number;
+  readonly asked: { readonly fromBytes: number; readonly toBytes: number } | null;
+  readonly isNeverAsked: boolean;
+  /** Why nothing was concluded at the last look. */
+  readonly trouble: string | null;
+}
+
+type Figures = Pick<KeptSet, "heldBytes" | "lockedBytes" | "trashBytes" | "trouble">;
+const NO_FIGURES: Figures = { heldBytes: 0, lockedBytes: 0, trashBytes: 0, trouble: null };
+
+export class Keeper {
+  readonly #parts: KeeperParts;
+  readonly #records: Map<string, SetRecord>;
+  readonly #figures = new Map<string, Figures>();
+  #cancel: (() => void) | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  private constructor(parts: KeeperParts, records: Map<string, SetRecord>) {
+    this.#parts = parts;
+    this.#records = records;
+  }
+
+  static async open(parts: KeeperParts): Promise<Keeper> {
+    return new Keeper(parts, await readSetRecords(parts.store));
+  }
+
+  start(): void {
+    this.#lookIn(FIRST_LOOK_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#work;
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#cancel = this.#parts.clock.after(delayMs, () => {
+      this.#work = this.look().finally(() => {
+        if (!this.#stopped) this.#lookIn(LOOK_MS);
+      });
+    });
+  }
+
+  /** Looks at every data set once. Never rejects: trouble with one set stands in the report. */
+  async look(): Promise<void> {
+    try {
+      for await (const of of this.#parts.shards.sets()) {
+        if (this.#stopped) return;
+        await this.#lookAt(of);
+      }
+    } catch (error) {
+      this.#parts.log.error("what is kept could not be looked at", { error: String(error) });
+    }
+  }
+
+  /** The sets of other sites that are kept here. */
+  report(): readonly KeptSet[] {
+    const nowMs = this.#parts.runningMs();
+    return [...this.#records].flatMap(([key, record]) => {
+      const of = nameIn(key);
+      if (of === undefined) return [];
+      const { term, asked, isNeverAsked } = record;
+      const pending = term?.pending ?? null;
+      const leftMs = pending === null ? 0 : pending.sinceMs + SHORTENING_MS - nowMs;
+      return {
+        ...of,
+        lockDays: term?.days ?? null,
+        pending: pending === null ? null : { days: pending.days, inMs: Math.max(0, leftMs) },
+        ...(this.#figures.get(key) ?? NO_FIGURES),
+        asked: asked === null ? null : { fromBytes: asked.fromBytes, toBytes: asked.toBytes },
+        isNeverAsked,
+      };
+    });
+  }
+
+  /**
+   * A person agrees that a set has shrunk: what left its lists may go, after lock and trash.
+   *
+   * @param always - Nobody is to be asked about this set any more.
+   * @returns whether anything of the set is kept here.
+   */
+  agree(of: SetName, always: boolean): Promise<boolean> {
+    return this.#change(of, (record) => ({
+      ...record,
+      asked: null,
+      peaks: [],
+      agreedMs: this.#parts.runningMs(),
+      isNeverAsked: always,
+    }));
+  }
+
+  /** A person objects to the shorter lock that is pending; the longer one stays. */
+  object(of: SetName): Promise<boolean> {
+    const said = this.#saidOf(of, this.#signersOf(of));
+    return this.#change(of, (record) => ({
+      ...record,
+      objectedTo: said?.statement ?? null,
+      term: record.term === null ? null : { ...record.term, pending: null },
+    }));
+  }
+
+  async #change(of: SetName, change: (record: SetRecord) => SetRecord): Promise<boolean> {
+    return this.#parts.gates.run(of, async () => {
+      const record = this.#records.get(keyOf(of));
+      if (record === undefined) return false;
+      await this.#keep(of, change(record));
+      return true;
+    });
+  }
+
+  async #keep(of: SetName, record: SetRecord, more: readonly StoreChange[] = []): Promise<void> {
+    await this.#parts.store.write([setRecordChange(of, record), ...more], "durable");
+    this.#records.set(keyOf(of), record);
+  }
+
+  async #lookAt(of: SetName): Promise<void> {
+    const { lists, shards, self, log } = this.#parts;
+    try {
+      const seen = await survey(lists, shards, of);
+      if (seen.signers.size === 0) await this.#collectUnlisted(of, seen);
+      else if (seen.signers.has(self)) await this.#collectOwn(of, seen);
+      else await this.#collectKept(of, seen);
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : String(error);
+      this.#figures.set(keyOf(of), { ...(this.#figures.get(keyOf(of)) ?? NO_FIGURES), trouble });
+      log.error("nothing is collected of a data set", { ...of, error: trouble });
+    }
+  }
+
+  /** What a first run stored that never ended. Lists that were lost look alike: the members know. */
+  async #collectUnlisted(of: SetName, seen: Survey): Promise<void> {
+    const { authority, self, isPublished } = this.#parts;
+    const isOwn = authority().delegationFor(of.owner, of.set, self) !== undefined;
+    if (!isOwn || isPublished(of)) return;
+    await this.#delete(of, seen, await this.#dueStrays(of, seen, 0));
+  }
+
+  /** What own lists no longer name has its lock at the holders. */
+  async #collectOwn(of: SetName, seen: Survey): Promise<void> {
+    const nowMs = this.#parts.runningMs();
+    const due = [...seen.departed]
+      .filter(([, departure]) => mayGo(departure, 0, 0, false, nowMs))
+      .map(([shard]) => shard);
+    await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, 0))]);
+    await this.#forget(of, seen, TRASH_MS);
+  }
+
+  async #collectKept(of: SetName, seen: Survey): Promise<void> {
+    const record = await this.#judge(of, seen);
+    const lockDays = record.term?.days ?? UNKNOWN_LOCK_DAYS;
+    const nowMs = this.#parts.runningMs();
+    const isHeld = record.asked !== null;
+    const due: ShardId[] = [];
+    let lockedBytes = 0;
+    let trashBytes = 0;
+    for (const [shard, departure] of seen.departed) {
+      const atMs = trashedAtMs(departure, lockDays, record.agreedMs);
+      const isJudged = atMs !== undefined && atMs <= record.judgedMs;
+      if (isJudged && mayGo(departure, lockDays, record.agreedMs, isHeld, nowMs)) due.push(shard);
+      if (isHeld || atMs === undefined || atMs > nowMs) lockedBytes += departure.sizeBytes;
+      else trashBytes += departure.sizeBytes;
+    }
+    const { heldBytes } = seen;
+    this.#figures.set(keyOf(of), { heldBytes, lockedBytes, trashBytes, trouble: null });
+    await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, lockDays))]);
+    await this.#forget(of, seen, lockDays * DAY_MS + TRASH_MS);
+  }
+
+  /** Brings what is remembered of a set up to now, durably, before anything is concluded from it. */
+  #judge(of: SetName, seen: Survey): Promise<SetRecord> {
+    const { signers, heldBytes } = seen;
+    return this.#parts.gates.run(of, async () => {
+      const nowMs = this.#parts.runningMs();
+      const before = this.#records.get(keyOf(of)) ?? NEW_RECORD;
+      const said = this.#saidOf(of, signers);
+      const isObjected =
+        said !== undefined &&
+        (said.statement === before.objectedTo || this.#parts.authority().isSuspended(said.site));
+      const term = nextTerm(before.term ?? undefined, said?.lockDays, isObjected, nowMs) ?? null;
+      const lockDays = term?.days ?? UNKNOWN_LOCK_DAYS;
+      const peaks = nextPeaks(before.peaks, heldBytes, lockDays, nowMs);
+      // What a new list names may still be on its way: that is not shrinking.
+      const isSettled = seen.isComplete || nowMs - seen.newestMs >= DAY_MS;
+      const found = isSettled ? shrunk(peaks, heldBytes, nowMs) : undefined;
+      const asked = before.isNeverAsked ? null : (before.asked ?? found ?? null);
+      const judgedMs = isSettled ? nowMs : before.judgedMs;
+      if (asked !== null && before.asked === null) {
+        this.#parts.log.warn("a data set has shrunk; nothing of it goes until a person agrees", {
+          ...of,
+          fromBytes: asked.fromBytes,
+          toBytes: asked.toBytes,
+        });
+      }
+      const next: SetRecord = { ...before, term, peaks: [...peaks], asked, judgedMs };
+      await this.#keep(of, next);
+      return next;
+    });
+  }
+
+  /** The owner's word about a set: of several sites that signed for it, the longest lock. */
+  #saidOf({ owner, set }: SetName, signers: ReadonlySet<SiteId>): Delegation | undefined {
+    const authority = this.#parts.authority();
+    return [...signers]
+      .flatMap((site) => authority.delegationFor(owner, set, site) ?? [])
+      .toSorted((a, b) => b.lockDays - a.lockDays)[0];
+  }
+
+  #signersOf({ owner, set }: SetName): ReadonlySet<SiteId> {
+    return new Set(this.#parts.lists.all(owner, set).map(({ header }) => header.by));
+  }
+
+  /**
+   * Shards that stand in no list: what a crash or a run that never ended left behind. Each is
+   * noted when it is first seen, and goes when it is still in no list after lock and trash.
+   */
+  async #dueStrays(of: SetName, { strays }: Survey, lockDays: number): Promise<ShardId[]> {
+    const nowMs = this.#parts.runningMs();
+    const known = await readStrays(this.#parts.store, of);
+    const still = new Set<string>(strays);
+    const changes = [
+      ...[...known.keys()]
+        .filter((shard) => !still.has(shard))
+        .map((shard) => strayChange(of, shard, undefined)),
+      ...strays.filter((shard) => !known.has(shard)).map((shard) => strayChange(of, shard, nowMs)),
+    ];
+    if (changes.length > 0) await this.#parts.store.write(changes, "cached");
+    return strays.filter((shard) => {
+      const sinceMs = known.get(shard);
+      return sinceMs !== undefined && nowMs - sinceMs >= lockDays * DAY_MS + TRASH_MS;
+    });
+  }
+
+  /** Deletes shards, unless a list of the set has been taken in since the look. */
+  async #delete(of: SetName, { stamp }: Survey, due: readonly ShardId[]): Promise<void> {
+    const { gates, shards, lists, log, onRemoved } = this.#parts;
+    for (let start = 0; start < due.length && !this.#stopped; start += AT_ONCE) {
+      const isCurrent = await gates.run(of, async () => {
+        if (stampOf(lists, of) !== stamp) return false;
+        for (const shard of due.slice(start, start + AT_ONCE)) {
+          onRemoved(of, await shards.remove({ ...of, shard }));
+        }
+        return true;
+      });
+      if (!isCurrent) return;
+    }
+    if (due.length > 0)
+      log.info("shards that no list names were deleted", { ...of, shards: due.length });
+  }
+
+  /**
+   * Forgets the oldest replaced lists: only from the oldest on, because each is made again from the
+   * one after it, and only when nothing that they named last is here any more.
+   */
+  async #forget({ owner, set }: SetName, { past, departed }: Survey, afterMs: number) {
+    const nowMs = this.#parts.runningMs();
+    for (const [group, changes] of past) {
+      const open = changes.findIndex(
+        ({ atMs, left }) => nowMs - atMs < afterMs || left.some(({ shard }) => departed.has(shard)),
+      );
+      const old = open < 0 ? changes : changes.slice(0, open);
+      if (old.length > 0) await this.#parts.lists.forget(owner, set, group, old);
+    }
+  }
+}
