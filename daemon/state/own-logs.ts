@@ -64,6 +64,12 @@ export interface OwnLogsSetup {
   readonly epoch: () => StatementId | MeshId;
 }
 
+/** What a snapshot holds beside what it takes up, and what it does not take up. */
+interface Beside {
+  readonly lost: readonly Change[];
+  readonly beside: readonly HeldLog[];
+}
+
 /** New versions of one class; each key at most once. */
 export interface ClassChanges {
   readonly class: RecordClass;
@@ -159,9 +165,11 @@ export class OwnLogs {
     const last = this.#open.get(lineage);
     let open = last !== undefined && this.#goesOn(last) ? last : undefined;
     if (open === undefined || this.#wantsSnapshot(open)) {
-      if (open !== undefined && this.#hasLater(open, lineage)) open = undefined;
-      const lost = last === undefined || open !== undefined ? [] : this.#lostOf(last);
-      open = yield* this.#snapshot(recordClass, part, open, lost, before);
+      if (open !== undefined && this.#laterThan(open).length > 0) open = undefined;
+      const isNew = last !== undefined && open === undefined;
+      const lost = isNew ? this.#lostOf(last) : [];
+      const beside = isNew && this.#hasDouble(last) ? this.#laterThan(last) : [];
+      open = yield* this.#snapshot(recordClass, part, open, { lost, beside }, before);
       this.#open.set(lineage, open);
     }
     const lamport = changes.at(-1)?.[1].lamport;
@@ -172,13 +180,14 @@ export class OwnLogs {
   }
 
   /**
-   * Parts whose open log others have taken up, ended or dropped since it was opened, with what
-   * this process wrote in it: another box with this key, or a box put back to an older image.
+   * Parts whose open log others have taken up, ended or dropped since it was opened, so that records
+   * in it do not show any more: another box with this key, or a box put back to an older image.
+   * Where nothing is lost nothing is done: two boxes must not open logs by turns for ever.
    */
   displaced(): { readonly class: RecordClass; readonly part: number }[] {
-    return [...this.#open]
-      .filter(([, open]) => !this.#goesOn(open))
-      .map(([, { class: recordClass, part }]) => ({ class: recordClass, part }));
+    return [...this.#open.values()]
+      .filter((open) => !this.#goesOn(open) && this.#lostOf(open).length > 0)
+      .map(({ class: recordClass, part }) => ({ class: recordClass, part }));
   }
 
   /** Opens new logs for those, with everything that would be lost with the old ones. */
@@ -188,27 +197,67 @@ export class OwnLogs {
     }
   }
 
-  /** Whether entries that are added to a log would count. */
+  /**
+   * Whether entries that are added to a log would show. When there are too many logs for that, a new
+   * one takes up the others.
+   */
   #goesOn(open: OpenLog): boolean {
-    const held = this.#setup.shelf.get(open.log);
-    if (held === undefined || held.limit !== "open" || held.idAt(open.seq) !== open.head)
-      return false;
-    return held.storedSeq === open.seq && this.#setup.shelf.counts(held);
+    const { shelf } = this.#setup;
+    const held = this.#heldAsLeft(open);
+    return held !== undefined && shelf.counts(held) && !shelf.isCrowded(held.lineage);
   }
 
-  /** Whether another log counts that this one cannot take up, because it started later. */
-  #hasLater({ log, started }: OpenLog, lineage: LineageName): boolean {
-    return this.#setup.shelf.counting(lineage).some(({ held }) => {
+  /** The open log as it is on the shelf, when it may go on there and ends where this process left it. */
+  #heldAsLeft({ log, seq, head }: OpenLog): HeldLog | undefined {
+    const held = this.#setup.shelf.get(log);
+    if (held === undefined || held.limit !== "open" || held.idAt(seq) !== head) return undefined;
+    return held.storedSeq === seq ? held : undefined;
+  }
+
+  /**
+   * Whether a box that runs beside this one has taken up the log of this process. The next one stays
+   * beside that box's: so all nodes see two, and neither displaces the other.
+   */
+  #hasDouble(open: OpenLog): boolean {
+    const { shelf } = this.#setup;
+    const held = this.#heldAsLeft(open);
+    return held !== undefined && !shelf.counts(held) && !shelf.isCrowded(held.lineage);
+  }
+
+  /** Other logs that count and that this one cannot take up, because they started later. */
+  #laterThan({ class: recordClass, part, log, started }: OpenLog): readonly HeldLog[] {
+    const counting = this.#setup.shelf.counting(this.#lineage(recordClass, part));
+    return counting.flatMap(({ held }) => {
       const word = held.heldSnapshots().at(-1)?.word;
-      return (
-        word !== undefined && latestFirst({ log: held.log, word }, { log, word: { started } }) < 0
-      );
+      const own = { log, word: { started } };
+      return word !== undefined && latestFirst({ log: held.log, word }, own) < 0 ? [held] : [];
     });
   }
 
-  /** What this process wrote in a log; what stands elsewhere is found there again. */
-  #lostOf({ writer, started }: OpenLog): readonly Change[] {
-    return [...writer.records()].filter(([, version]) => version.lamport > started);
+  /**
+   * What of a log does not show any more. Of one that others have taken up that is only what this
+   * process wrote: what they left out of the rest, they deleted.
+   */
+  #lostOf(open: OpenLog): readonly Change[] {
+    const { shelf, siteId } = this.#setup;
+    const { class: recordClass, part, writer, log } = open;
+    const lineage = this.#lineage(recordClass, part);
+    const held = shelf.get(log);
+    const since = held !== undefined && shelf.counts(held) ? 0 : open.started;
+    const standing = Map.groupBy(shelf.versionsOf(lineage, "counting"), ({ key }) => key);
+    return [...writer.records()].filter(([key, version]) => {
+      if (version.lamport <= since) return false;
+      const id = versionId(siteId, recordClass, key, version);
+      const others = standing.get(key) ?? [];
+      if (
+        others.some((each) => each.version.id === id || isNewer(each.version, { ...version, id }))
+      )
+        return false;
+      const author = isSharedClass(recordClass) ? undefined : siteId;
+      return (
+        version.value !== undefined || shelf.standing(recordClass, key, author, siteId).length > 0
+      );
+    });
   }
 
   #wantsSnapshot(open: OpenLog): boolean {
@@ -222,20 +271,20 @@ export class OwnLogs {
   /**
    * A snapshot in the log that is open, or as the first entry of a new one.
    *
-   * @param lost - Versions that no log that counts may hold.
+   * @param more - Versions that no other log may hold, and logs that it leaves as they are.
    */
   *#snapshot(
     recordClass: RecordClass,
     part: number,
     before: OpenLog | undefined,
-    lost: readonly Change[],
+    more: Beside,
     lamport: number,
   ): Generator<Envelope, OpenLog> {
     const { clock, meshId, siteId } = this.#setup;
     const salt = before?.salt ?? clock.random(16);
     const log =
       before?.log ?? logIdOf({ mesh: meshId, class: recordClass, author: siteId, part, salt });
-    const { records, word } = this.#gather(recordClass, part, before?.log, lost);
+    const { records, word } = this.#gather(recordClass, part, before?.log, more);
     const seq = (before?.seq ?? 0) + 1;
     const writer = new LogWriter(log, seq, records);
     const open: OpenLog = {
@@ -291,7 +340,7 @@ export class OwnLogs {
     recordClass: RecordClass,
     part: number,
     current: LogId | undefined,
-    lost: readonly Change[],
+    { lost, beside }: Beside,
   ): {
     records: Map<string, Known>;
     word: Pick<SnapshotWord, "retires" | "floor" | "past">;
@@ -301,6 +350,7 @@ export class OwnLogs {
     // Those of too many that nobody shows, too: else this log may be one of them itself.
     const counting = shelf
       .counting(lineage)
+      .filter(({ held }) => !beside.includes(held))
       .toSorted((a, b) => Number(b.held.log === current) - Number(a.held.log === current));
     const records = new Map<string, StoredVersion>();
     const taken: { held: HeldLog; from: number }[] = [];

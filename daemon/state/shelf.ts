@@ -107,6 +107,17 @@ export class Shelf {
     return this.#judge(name, sight).speaking;
   }
 
+  /** Whether the records of a log count: it says something, and is not one of too many. */
+  speaks(held: HeldLog, sight: Sight = "counting"): boolean {
+    return this.speaking(held.lineage, sight).some(({ held: other }) => other === held);
+  }
+
+  /** Whether a lineage has logs of which the records do not count, because there are too many. */
+  isCrowded(name: LineageName): boolean {
+    const { counting, speaking } = this.#judge(name, "counting");
+    return speaking.length < counting.length;
+  }
+
   /** The versions that one lineage contributes. */
   *versionsOf(
     name: LineageName,

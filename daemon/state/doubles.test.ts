@@ -1,0 +1,91 @@
+/** Several boxes that run with one key: what each has acknowledged shows, and they do not chase one another. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LogId } from "../../protocol/ids.ts";
+import { Founding } from "../../test-mesh/fakes/founding.ts";
+import { entriesOf, startMember } from "../../test-mesh/fakes/state-node.ts";
+import type { State } from "./state.ts";
+
+function founded(): Founding {
+  const founding = new Founding("doubles");
+  for (const name of ["quimper", "brest"]) founding.enrol(name);
+  return founding;
+}
+
+/** All that one has, at once, and what the other makes of it. */
+async function give(from: State, to: State): Promise<void> {
+  const taking = (await entriesOf(from)).map((entry) =>
+    to.replica.receiveEnvelope(entry, from.siteId),
+  );
+  await Promise.all(taking);
+  await to.addStatements([]);
+}
+
+async function giveAround(states: readonly State[]): Promise<void> {
+  for (const from of states) {
+    for (const to of states) if (from !== to) await give(from, to);
+  }
+}
+
+function note(state: State, key: string): unknown {
+  return state.view().get("note", key)?.value;
+}
+
+function write(state: State, key: string): Promise<unknown> {
+  return state.write([{ class: "note", key, value: key }]);
+}
+
+test("two boxes with one key open no log without a new record, and are reported", async () => {
+  const { statements } = founded();
+  const [one, before, brest] = [
+    await startMember("quimper", statements),
+    await startMember("quimper", statements),
+    await startMember("brest", statements),
+  ];
+  await write(one, "one");
+  await write(before, "two");
+  const two = await startMember("quimper", statements);
+  await giveAround([one, before, two]);
+  await write(two, "three");
+  const seen = new Set<LogId>();
+  const around = async (): Promise<void> => {
+    await giveAround([one, two, brest]);
+    for (const state of [one, two]) for (const { log } of state.logHeads()) seen.add(log);
+  };
+  await around();
+  await around();
+  const logs = seen.size;
+  for (let round = 0; round < 5; round++) await around();
+  assert.equal(seen.size, logs);
+  for (const [index, state] of [one, two, one, two].entries()) {
+    await write(state, `late ${index}`);
+    assert.equal(note(state, `late ${index}`), `late ${index}`);
+    await around();
+  }
+  for (const state of [one, two, brest]) {
+    assert.deepEqual([...state.doubledSites()], [one.siteId]);
+    assert.equal(state.view().entries("note").length, 7);
+    assert.equal(state.view().hash, brest.view().hash);
+  }
+});
+
+test("what seven boxes with one key have acknowledged shows on all, and at once on their own", async () => {
+  const { statements } = founded();
+  const boxes: State[] = [];
+  for (let box = 0; box < 7; box++) boxes.push(await startMember("quimper", statements));
+  for (const [index, box] of boxes.entries()) await write(box, `first ${index}`);
+  for (let round = 0; round < 4; round++) await giveAround(boxes);
+  for (const box of boxes) {
+    for (const index of boxes.keys()) assert.equal(note(box, `first ${index}`), `first ${index}`);
+  }
+  for (let round = 0; round < 3; round++) {
+    for (const [index, box] of boxes.entries()) {
+      await write(box, `${round} ${index}`);
+      assert.equal(note(box, `${round} ${index}`), `${round} ${index}`, "on its own box");
+    }
+    for (let again = 0; again < 4; again++) await giveAround(boxes);
+    for (const box of boxes) assert.equal(box.view().entries("note").length, 14 + 7 * round);
+  }
+  const [first, ...others] = boxes;
+  for (const box of others) assert.equal(box.replica.stateDigest(), first?.replica.stateDigest());
+});
