@@ -1,9 +1,11 @@
-/** Several boxes that run with one key: what each has acknowledged shows, and they do not chase one another. */
+/** Several boxes that run with one key: what each acknowledged shows, and they do not chase one another. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogId } from "../../protocol/ids.ts";
-import { Founding } from "../../test-mesh/fakes/founding.ts";
+import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { entriesOf, startMember } from "../../test-mesh/fakes/state-node.ts";
+import { FreeLog } from "../../test-mesh/hostile/free-log.ts";
+import { honest } from "../../test-mesh/hostile/yjs-attacks.ts";
 import type { State } from "./state.ts";
 
 function founded(): Founding {
@@ -88,4 +90,22 @@ test("what seven boxes with one key have acknowledged shows on all, and at once 
   }
   const [first, ...others] = boxes;
   for (const box of others) assert.equal(box.replica.stateDigest(), first?.replica.stateDigest());
+});
+
+test("a write that would not show beside so many full logs is refused, and others are not", async () => {
+  const founding = founded();
+  const state = await startMember("quimper", founding.statements);
+  const logs = Array.from({ length: 15 }, (_, box) => {
+    return new FreeLog(testKey("quimper"), founding.meshId, `box ${box}`, { class: "note" });
+  });
+  for (const [box, log] of logs.toSorted((a, b) => (a.log < b.log ? -1 : 1)).entries()) {
+    const full = Array.from({ length: 14 }, (_, at) => honest(`${box} ${at}`, "x".repeat(8000)));
+    const { bytes } = log.snapshot(box < 4 ? [honest(`${box}`, "small")] : full);
+    assert.equal(await state.replica.receiveEnvelope(bytes, state.siteId), "accepted");
+  }
+  const heads = state.logHeads();
+  await assert.rejects(write(state, "late"), { code: "E-STATE-FORKED" });
+  assert.deepEqual(state.logHeads(), heads);
+  await state.write([{ class: "site", key: "other", value: 1 }]);
+  assert.equal(state.view().get("site", "other")?.value, 1);
 });

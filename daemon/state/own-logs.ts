@@ -24,7 +24,7 @@ import { versionCost, type StoredVersion } from "../core/log-document.ts";
 import { entriesEver, latestFirst, wordOver, type SnapshotWord } from "../core/lineage.ts";
 import { LogWriter } from "../core/log-writer.ts";
 import type { HeldLog, LineageName } from "./held-log.ts";
-import { isBehind, type Shelf } from "./shelf.ts";
+import { isBehind, MAX_LIVE_LOGS, type Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 
 /** Beyond these a log gets a new snapshot before its next update; see protocol/document-limits. */
@@ -68,6 +68,8 @@ export interface OwnLogsSetup {
 interface Beside {
   readonly lost: readonly Change[];
   readonly beside: readonly HeldLog[];
+  /** The log that it takes up before others, when not all fit. */
+  readonly first: LogId | undefined;
 }
 
 /** New versions of one class; each key at most once. */
@@ -89,7 +91,8 @@ export class OwnLogs {
    * before it asks for the next.
    *
    * @param changes - Their Lamport numbers ascend within a class.
-   * @throws StateError E-STATE-FULL when no part has room; nothing is signed then.
+   * @throws StateError E-STATE-FULL when no part has room, E-STATE-FORKED when so many boxes write
+   *   a part with this key that nobody would show it; nothing is signed then.
    */
   *sign(changes: readonly ClassChanges[]): Generator<Envelope, void> {
     const plan = changes.flatMap(({ class: recordClass, records }) =>
@@ -97,9 +100,24 @@ export class OwnLogs {
         [...slices(batch)].map((slice) => ({ recordClass, part, slice })),
       ),
     );
+    for (const { recordClass, part } of plan) this.#checkShows(recordClass, part);
     for (const { recordClass, part, slice } of plan) {
       yield* this.#append(recordClass, part, slice);
     }
+  }
+
+  /** A write that is acknowledged has to show, on this box at least. */
+  #checkShows(recordClass: RecordClass, part: number): void {
+    const lineage = this.#lineage(recordClass, part);
+    if (!this.#setup.shelf.isCrowded(lineage)) return;
+    const last = this.#open.get(lineage);
+    const lost = last === undefined ? [] : this.#lostOf(last);
+    const more = { lost, beside: [], first: last?.log };
+    const { live } = this.#gather(recordClass, part, undefined, more);
+    if (live < MAX_LIVE_LOGS) return;
+    const message = "So many boxes write with the key of this site that a write would not show.";
+    const hint = "Stop all boxes but one that run as this site.";
+    throw new StateError("E-STATE-FORKED", message, { hint, exit: 5 });
   }
 
   /** Which part takes which change: where the key stands, else the first with room. */
@@ -169,7 +187,13 @@ export class OwnLogs {
       const isNew = last !== undefined && open === undefined;
       const lost = isNew ? this.#lostOf(last) : [];
       const beside = isNew && this.#hasDouble(last) ? this.#laterThan(last) : [];
-      open = yield* this.#snapshot(recordClass, part, open, { lost, beside }, before);
+      open = yield* this.#snapshot(
+        recordClass,
+        part,
+        open,
+        { lost, beside, first: last?.log },
+        before,
+      );
       this.#open.set(lineage, open);
     }
     const lamport = changes.at(-1)?.[1].lamport;
@@ -340,10 +364,12 @@ export class OwnLogs {
     recordClass: RecordClass,
     part: number,
     current: LogId | undefined,
-    { lost, beside }: Beside,
+    { lost, beside, first }: Beside,
   ): {
     records: Map<string, Known>;
     word: Pick<SnapshotWord, "retires" | "floor" | "past">;
+    /** Logs that stay live beside it. */
+    live: number;
   } {
     const { shelf, siteId } = this.#setup;
     const lineage = this.#lineage(recordClass, part);
@@ -351,7 +377,7 @@ export class OwnLogs {
     const counting = shelf
       .counting(lineage)
       .filter(({ held }) => !beside.includes(held))
-      .toSorted((a, b) => Number(b.held.log === current) - Number(a.held.log === current));
+      .toSorted((a, b) => Number(b.held.log === first) - Number(a.held.log === first));
     const records = new Map<string, StoredVersion>();
     const taken: { held: HeldLog; from: number }[] = [];
     let costBytes = 0;
@@ -379,7 +405,9 @@ export class OwnLogs {
       all.set(key, { ...version, id });
     }
     this.#forgetDeletions(recordClass, all, new Set(taken.map(({ held }) => held.log)));
-    return { records: all, word: this.#wordOver(taken, current) };
+    const takenLogs = new Set(taken.map(({ held }) => held));
+    const live = counting.filter(({ held, takenUp }) => takenUp.seq === 0 && !takenLogs.has(held));
+    return { records: all, word: this.#wordOver(taken, current), live: live.length };
   }
 
   /** Whoever has only the newest snapshot of a log has to know all that the log has taken up. */

@@ -13,7 +13,7 @@ import type { ClassName } from "../../protocol/record-class.ts";
 import type { HeldLog, LineageName } from "./held-log.ts";
 
 /** Of more logs of one lineage that nothing has taken up, those with the lowest ids count. */
-const MAX_LIVE_LOGS = 4;
+export const MAX_LIVE_LOGS = 4;
 /** Live logs of one lineage that are kept at all, those with the lowest ids. */
 export const MAX_KEPT_LOGS = 16;
 /** Of more taken-up logs that went on, those with the lowest ids count. */
@@ -105,11 +105,6 @@ export class Shelf {
   /** Those whose records count. */
   speaking(name: LineageName, sight: Sight): readonly CountingLog[] {
     return this.#judge(name, sight).speaking;
-  }
-
-  /** Whether the records of a log count: it says something, and is not one of too many. */
-  speaks(held: HeldLog, sight: Sight = "counting"): boolean {
-    return this.speaking(held.lineage, sight).some(({ held: other }) => other === held);
   }
 
   /** Whether a lineage has logs of which the records do not count, because there are too many. */
