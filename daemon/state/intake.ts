@@ -202,8 +202,11 @@ export class Intake {
     const takenUp = judged.get(log)?.seq ?? 0;
     if (takenUp === Infinity) return held.pins.length > 0 ? "taken-up" : "whole";
     if (header.seq <= takenUp) return "taken-up";
-    if (takenUp > 0 || held.storedSeq > 0) return "counts";
-    const live = ends.filter((end) => judged.get(end.log)?.seq === 0).map((end) => end.log);
+    if (takenUp > 0 || held.storedSeq > 0 || held.pins.length > 0) return "counts";
+    // Those that statements name stay besides: what they held there may show.
+    const live = others
+      .filter((other) => judged.get(other.log)?.seq === 0 && other.pins.length === 0)
+      .map((other) => other.log);
     const highest = live.toSorted().at(-1);
     if (live.length < MAX_KEPT_LOGS || highest === undefined) return "counts";
     if (log > highest) return "crowded";

@@ -205,3 +205,30 @@ test("rights of one zone and of all, taken back and given again in turn", async 
   founding.ungrant([third], [{ ...three, seq: 5, head: never }]);
   await step({ [OTHER]: "1" });
 });
+
+test("a named log stays and comes, however many logs its author opens besides", async () => {
+  const founding = founded();
+  founding.grant(author, "zone", "other.example");
+  const right = founding.grant(author, "zone", "bzh.example");
+  const logs = Array.from({ length: 17 }, (_, index) => {
+    const place = { class: "zone", name: `log ${index}` } as const;
+    return new ForkingLog(founding.meshId, testKey("thief"), place);
+  });
+  const [highest, ...lower] = logs.toSorted((a, b) => (a.log < b.log ? 1 : -1));
+  assert.ok(highest);
+  const entries = [highest.snapshot(), highest.update({ [A]: "then" })];
+  const [, named] = entries;
+  assert.ok(named);
+  founding.ungrant([right], [headOf(named)]);
+  const [one, other] = [
+    await startMember("quimper", founding.statements),
+    await startMember("brest", founding.statements),
+  ];
+  const others = lower.map((log) => log.snapshot());
+  await take(one, [...entries, ...others]);
+  await take(other, others);
+  await bring(one, other);
+  assert.deepEqual(zone(one), { [A]: "then" });
+  assertEqual(one, other);
+  assert.equal(one.logHeads().length, 17);
+});

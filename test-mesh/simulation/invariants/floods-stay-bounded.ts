@@ -31,8 +31,14 @@ export function floodsStayBounded({ world, sites }: Healed): void {
       assert.ok(bytes <= MAX_AUTHOR_BYTES, `${name} stores ${bytes} bytes of ${author}`);
     }
     const { id } = world.byzantine.site;
-    const offers = state.logHeads().filter(({ author, class: recordClass, takenUp }) => {
-      return author === id && recordClass === "offer" && takenUp === 0;
+    const { suspensions, endedGrants } = state.authority();
+    // What operators name stays besides.
+    const named = new Set([
+      ...suspensions.flatMap(({ logs }) => logs.map(({ log }) => log)),
+      ...endedGrants.flatMap(({ heads }) => [...heads.keys()]),
+    ]);
+    const offers = state.logHeads().filter(({ author, class: recordClass, takenUp, log }) => {
+      return author === id && recordClass === "offer" && takenUp === 0 && !named.has(log);
     });
     assert.ok(offers.length <= MAX_KEPT_LOGS, `${name} keeps ${offers.length} logs of one part`);
 
