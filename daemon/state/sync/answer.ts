@@ -47,6 +47,7 @@ export async function answerRound(
         }
         break;
       case "envelopes-wanted":
+        await talk.payForAsked(message.logs.length);
         for await (const { items, more } of inFrames(envelopes(replica, message))) {
           await talk.say({ v: 1, kind: "envelopes", items: [...items], more });
         }
@@ -54,6 +55,8 @@ export async function answerRound(
       case "headers-wanted": {
         const headers = replica.headersOf(message.log, message.after, message.of);
         for await (const { items, more } of inFrames(headers)) {
+          // Each was read as a whole entry, of which little goes over the line.
+          await talk.payFor(items);
           await talk.say({ v: 1, kind: "headers", items: [...items], more });
           break;
         }

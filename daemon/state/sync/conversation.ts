@@ -31,6 +31,9 @@ const FRAME_FILL_BYTES = 64 * 1024;
 /** And items, because syncing costs by the item. */
 const FRAME_FILL_ITEMS = 256;
 
+/** Looking for a log costs an eighth of verifying an item, also when there is nothing to send. */
+const LOGS_OF_TOKEN = 8;
+
 /** Tokens that an unsound item costs on top: 10 of them a second, at a member's rate. */
 const REFUSED_COST = 50;
 
@@ -82,6 +85,11 @@ export class Conversation {
   /** Pays for the work on items. What their bytes cost is paid with the frame. */
   async payFor(items: readonly Uint8Array[]): Promise<void> {
     await this.#takes.take(items.length);
+  }
+
+  /** Pays for looking into logs that the peer asks for: a short question must not cost much work. */
+  async payForAsked(logs: number): Promise<void> {
+    await this.#takes.take(logs / LOGS_OF_TOKEN);
   }
 
   /** Makes a peer that sends what is unsound wait for its next turn. */
