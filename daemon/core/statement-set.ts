@@ -116,10 +116,13 @@ export class StatementSet {
     const { id } = statement;
     if (this.#isCertain(content, statement, body)) {
       const isPlain = content.fitsChain(body) === true;
+      if (isShaping(content, statement, body)) {
+        // What an epoch names now takes up no room any more, and what was beyond a gap may.
+        this.#full = new Set();
+        this.#isExact = false;
+      }
       content.keep(statement, body, isPlain ? "plain" : "built-on");
       this.#isExact &&= isPlain;
-      // What an epoch names now takes up no room any more.
-      if (isShaping(content, statement, body)) this.#full = new Set();
       this.#beyond.clear();
       return { kind: "accepted", dropped: [] };
     }
