@@ -1,8 +1,7 @@
 /**
  * Which shards no list names any more, since when, and when each may go.
  *
- * A pure function of the lists that a holder took in, told as what each one left out and brought
- * in. A shard goes only when the two newest lists both lack it, its lock is over, and it has lain
+ * A pure function of the lists that a holder took in, told as what each one left out. A shard goes only when the two newest lists both lack it, its lock is over, and it has lain
  * in the trash for {@link TRASH_MS} after that. The lock runs from the moment at which a list
  * first lacked the shard: as long as the newest list names it, the lock starts anew all the time.
  */
@@ -18,8 +17,6 @@ export interface ListChange {
   readonly count: number;
   /** What the next list did not name. */
   readonly left: readonly ListEntry[];
-  /** What the next list named and this one did not. */
-  readonly joined: readonly ShardId[];
 }
 
 /** The newest list of a group, as its holder counts. */
@@ -38,7 +35,9 @@ export interface Departure {
 }
 
 /**
- * What the lists of one group have left out and not brought back.
+ * What the lists of one group have left out, as of the last time that each shard was. What a later
+ * list named again, and none has left out since, is named by the newest one: the caller, who has
+ * it, takes that away.
  *
  * @param changes - In their order, oldest first.
  */
@@ -47,8 +46,7 @@ export function departuresOf(
   newest: Taken,
 ): Map<ShardId, Departure> {
   const departed = new Map<ShardId, Departure>();
-  for (const [index, { atMs, count, left, joined }] of changes.entries()) {
-    for (const shard of joined) departed.delete(shard);
+  for (const [index, { atMs, count, left }] of changes.entries()) {
     const after = changes[index + 1]?.atMs ?? newest.atMs;
     const secondMs = newest.count - count >= 2 ? after : undefined;
     for (const { shard, sizeBytes } of left) {

@@ -4,8 +4,22 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Channel } from "../../daemon/core/transport.ts";
-import { idOf, sha256, type MeshId, type SetId } from "../../protocol/ids.ts";
-import { signList, type ListEntry, type SignedList } from "../../protocol/list.ts";
+import {
+  idOf,
+  sha256,
+  type ChainId,
+  type MeshId,
+  type SetId,
+  type SiteId,
+  type StatementId,
+} from "../../protocol/ids.ts";
+import {
+  openListHeader,
+  signList,
+  unpackEntries,
+  type ListEntry,
+  type SignedList,
+} from "../../protocol/list.ts";
 import { openReceipt } from "../../protocol/receipt.ts";
 import { shardIdOf } from "../../protocol/shard-id.ts";
 import {
@@ -22,11 +36,13 @@ import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
 
 const SET = "00112233445566778899aabbccddeeff" as SetId;
 const MESH = idOf<MeshId>(sha256("mesh"));
+const NEWER = idOf<StatementId>(sha256("newer statement"));
+const DAY_MS = 86_400_000;
 const random = new SeededRandom(5);
 
 /** A holder, and a site "home" without a daemon whose key and transport the test has itself. */
-async function stage(context: TestContext, giveBytes?: number) {
-  const made = await SpreadMesh.create();
+async function stage(context: TestContext, giveBytes?: number, dailyBytes?: number) {
+  const made = await SpreadMesh.create(dailyBytes === undefined ? {} : { dailyBytes });
   context.after(() => made.end());
   const holder = await made.up("holder", giveBytes);
   await made.up("home");
@@ -52,12 +68,24 @@ function someShards(sizes: readonly number[]): { entries: ListEntry[]; bytes: Ui
   return { entries, bytes };
 }
 
-function listOf(key = signingKey(sha256("site home")), entries: ListEntry[] = [], generation = 1) {
+function listOf(
+  key = signingKey(sha256("site home")),
+  entries: ListEntry[] = [],
+  generation = 1,
+  root?: Uint8Array,
+) {
+  const head =
+    root === undefined
+      ? null
+      : {
+          ...{ chain: "ab".repeat(16) as ChainId, number: generation, previous: null, atMs: 1 },
+          root: shardIdOf(OWNER, SET, root),
+        };
   return signList(
     key,
     {
       ...{ mesh: MESH, owner: OWNER, set: SET, group: 0, groups: 1, generation, previous: null },
-      ...{ sealedName: new Uint8Array(), keyEpoch: 0, copies: 3, head: null },
+      ...{ sealedName: new Uint8Array(), keyEpoch: 0, copies: 3, head },
     },
     entries,
   );
@@ -262,3 +290,100 @@ test("the last list that was filled is remembered while a newer one has gaps", a
   assert.equal(lists.newest(OWNER, SET, 0)?.header.generation, 3);
   assert.equal(await completeOne(), 1);
 });
+
+/** Offers a list and sends every shard that is wanted; what the holder says in the end. */
+async function sendAll(
+  made: SpreadMesh,
+  open: () => Promise<Channel>,
+  { list, bytes }: { list: SignedList; bytes: readonly Uint8Array[] },
+): Promise<{ sent: number; answer: string }> {
+  const talk = new Talk(made, await open());
+  const want = await talk.offerWhole(list);
+  if (want === "cut" || want.k !== "want") return { sent: 0, answer: toText(want) };
+  const byName = new Map(bytes.map((one) => [shardIdOf(OWNER, SET, one), one]));
+  const entries = unpackEntries(list.entries);
+  let sent = 0;
+  for (const index of unpackBits(entries.length, want.bits)) {
+    const one = byName.get(entries[index]?.shard ?? ("" as never));
+    assert.ok(one);
+    await talk.say({ k: "shard", index, from: 0 });
+    await talk.raw(one);
+    sent++;
+  }
+  await talk.say({ k: "done" });
+  for (;;) {
+    const message = await talk.hear();
+    if (message === "cut" || message.k === "end") return { sent, answer: toText(message) };
+  }
+}
+
+function toText(message: HolderMessage | "cut"): string {
+  if (message === "cut") return "cut";
+  return message.k === "refuse" ? `refused: ${message.why}` : message.k;
+}
+
+test("a box that was taken over can neither crowd out nor use up numbers; an honest run fits", async (context) => {
+  const SHARD = 4096;
+  // A hundred shards are lent; five come in a day.
+  const { made, holder, open, key } = await stage(context, 100 * SHARD, 5 * SHARD);
+  const { lists, quota } = holder.backups.holder;
+  const say = (entries: ListEntry[], bytes: Uint8Array[], generation: number) =>
+    sendAll(made, open, { list: listOf(key, entries, generation, bytes[0]), bytes });
+
+  // The first upload has no daily limit.
+  const honest = someShards(Array.from({ length: 40 }, () => SHARD));
+  assert.deepEqual(await say(honest.entries, honest.bytes, 1), { sent: 40, answer: "end" });
+  await made.pass(500);
+
+  // From then on a flood is what a day may bring, whatever it names.
+  let generation = 2;
+  const flood = someShards(Array.from({ length: 10 }, () => SHARD));
+  assert.deepEqual(await say(flood.entries, flood.bytes, generation++), { sent: 5, answer: "end" });
+  const more = someShards([SHARD]);
+  assert.deepEqual(await say(more.entries, more.bytes, generation++), {
+    sent: 0,
+    answer: "refused: intake",
+  });
+  // Numbers that would leave none for others, and more than all that is lent.
+  const huge = await say(more.entries, more.bytes, Number.MAX_SAFE_INTEGER);
+  assert.equal(huge.answer, "refused: mesh");
+  const named = { shard: honest.entries[0]?.shard ?? ("" as never), sizeBytes: 4 * 1024 * 1024 };
+  assert.equal((await say([named], [], generation)).answer, "refused: space");
+  // Day after day, until what it may use is used up; then nothing more comes.
+  const all = [...flood.entries];
+  const bytes = [...flood.bytes];
+  for (let day = 0; day < 20; day++) {
+    await made.time.advance(DAY_MS);
+    const junk = someShards(Array.from({ length: 5 }, () => SHARD));
+    const { sent } = await say([...all, ...junk.entries], [...bytes, ...junk.bytes], generation++);
+    if (sent === 0) break;
+    all.push(...junk.entries);
+    bytes.push(...junk.bytes);
+  }
+  const floodedBytes = quota.usedBytes;
+  assert.ok(floodedBytes >= 75 * SHARD && floodedBytes <= 90 * SHARD, `${floodedBytes / SHARD}`);
+
+  // Everything of the honest list is here, and its head is remembered.
+  const files = new Set(await filesOf(holder));
+  for (const { shard } of honest.entries) assert.ok(files.has(shard));
+  const past = await lists.past(OWNER, SET, 0);
+  const heads = past.map(({ signed }) => openListHeader(signed.header, signed.signature).head);
+  const root = shardIdOf(OWNER, SET, honest.bytes[0] ?? new Uint8Array());
+  assert.ok(heads.some((head) => head?.root === root));
+
+  // The owner's key names the site anew: the next honest run fits at once.
+  made.delegate(homeOf(made), OWNER, NEWER);
+  const next = someShards([SHARD, SHARD, SHARD]);
+  const outcome = await say(
+    [...honest.entries, ...next.entries],
+    [...next.bytes, ...honest.bytes],
+    generation++,
+  );
+  assert.deepEqual(outcome, { sent: 3, answer: "end" });
+});
+
+function homeOf(made: SpreadMesh): SiteId {
+  const home = made.sites.get("home");
+  assert.ok(home);
+  return home.id;
+}

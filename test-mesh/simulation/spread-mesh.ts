@@ -66,6 +66,8 @@ export interface SimulatedSite {
 export interface SpreadMeshOptions {
   readonly silentMs?: number;
   readonly lostMs?: number;
+  /** What one owner may send in a day. Default: the share of what is lent. */
+  readonly dailyBytes?: number;
 }
 
 export class SpreadMesh {
@@ -107,6 +109,7 @@ export class SpreadMesh {
       ...{ directory, store, transport, siteKey: key },
       giveBytes: () => giveBytes,
       ...this.#options,
+      dailyBytes: () => this.#options.dailyBytes,
       state: this.#stateOf(id),
       providers: noProviders,
       onRecovery: () => {},
@@ -132,8 +135,8 @@ export class SpreadMesh {
   }
 
   /** Names the site that writes an owner's sets. */
-  delegate(site: SiteId, owner: OwnerId = OWNER): void {
-    this.delegations.push({ owner, set: null, site, lockDays: 30, statement: STATEMENT });
+  delegate(site: SiteId, owner: OwnerId = OWNER, statement: StatementId = STATEMENT): void {
+    this.delegations.unshift({ owner, set: null, site, lockDays: 30, statement });
     this.#tell();
   }
 

@@ -2,7 +2,7 @@
  * The lists that this site signed or holds: the newest of each group, the one before it, and the
  * newest of which every shard came. An owner may be lost while a list is still being filled; then
  * the last one that was filled says what can be recovered. What newer lists have replaced is
- * remembered as differences; see keep/past-lists.ts.
+ * remembered in part; see keep/past-lists.ts.
  *
  * Headers stay in memory, entries are read when needed. What is read back is verified again,
  * because the store does not detect damage: a damaged list counts as absent.
@@ -19,7 +19,6 @@ import {
   type SignedList,
 } from "../../../protocol/list.ts";
 import {
-  earlierLists,
   forgetPast,
   givenWay,
   pastChange,
@@ -136,23 +135,6 @@ export class ListStore {
       "cached",
     );
     for (const { storedBytes } of past) addBytes(this.#bytes, name, -storedBytes);
-  }
-
-  /** Replaced lists that are remembered, newest first, each proven by its own header. */
-  async earlier(owner: OwnerId, set: SetId, group: number): Promise<LoadedList[]> {
-    const newest = await this.load(owner, set, group);
-    if (newest === undefined) return [];
-    const found: LoadedList[] = [];
-    const past = await this.past(owner, set, group).catch((): PastList[] => []);
-    for (const signed of earlierLists(past, newest.entries)) {
-      try {
-        found.push(loadList(signed));
-      } catch {
-        // A difference is missing: what lies before it cannot be made again.
-        break;
-      }
-    }
-    return found;
   }
 
   /** The newest lists of all groups, of one owner or of one of its sets. */

@@ -20,6 +20,7 @@ import { nodeRecord, placeRecord } from "../../../protocol/record.ts";
 import { encodeStatement } from "../../../protocol/statement.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
+import { earlierHeads } from "./earlier-heads.ts";
 import { providerKey } from "./holdings.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { ProviderRecords } from "./ports.ts";
@@ -83,7 +84,8 @@ export class RecoverServer {
               : [{ header: list.signed.header, signature: list.signed.signature }];
           }),
         );
-        for (const { part, more } of parts(lists.flat())) {
+        const earlier = await earlierHeads(this.#holder.lists, owner);
+        for (const { part, more } of parts([...lists.flat(), ...earlier])) {
           await channel.send(encodeAnswer({ k: "lists", items: part, more }));
         }
         return;

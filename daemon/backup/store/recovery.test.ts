@@ -55,7 +55,13 @@ function listAt(number: number) {
 }
 
 /** A member that holds these shards, and of these snapshots the lists. */
-async function member(name: string, held: readonly Uint8Array[], filled: number, newest: number) {
+async function member(
+  name: string,
+  held: readonly Uint8Array[],
+  filled: number,
+  newest: number,
+  then: (lists: ListStore) => Promise<void> = async () => {},
+) {
   const store = await ShardStore.open(join(folder, name));
   for (const bytes of held) {
     await store.put({ owner: OWNER, set: SET, shard: shardIdOf(OWNER, SET, bytes) }, bytes);
@@ -64,6 +70,7 @@ async function member(name: string, held: readonly Uint8Array[], filled: number,
   await lists.put([listAt(filled)]);
   await lists.noteComplete(listAt(filled));
   if (newest !== filled) await lists.put([listAt(newest)]);
+  await then(lists);
   const state = {
     meshId: founding.meshId,
     authority: () => authorize(founding.statements),
@@ -146,3 +153,30 @@ test("a shard that the holder of the newest list lost comes from one that is beh
   assert.deepEqual(await recovery.shard(SET, first), shards[0]);
   recovery.end();
 });
+
+test("a box that was taken over hides no honest snapshot, however many lists it publishes", async () => {
+  const server = await member("a", shards.slice(0, 2), 1, 1, async (lists) => {
+    for (let generation = 2; generation < 30; generation++) {
+      const list = foreignList(generation);
+      await lists.put([list]);
+      await lists.noteComplete(list);
+    }
+  });
+  const recovery = await recover({ a: server });
+  const { heads } = recovery.status();
+  const honest = heads.find(({ head }) => head.chain === CHAIN);
+  assert.equal(honest?.head.root, first);
+  assert.equal(honest?.available, true);
+  assert.deepEqual(await recovery.shard(SET, first), shards[0]);
+  recovery.end();
+});
+
+/** An empty list with a head of a chain that nobody knows. */
+function foreignList(generation: number) {
+  const place = { group: 0, groups: 1, generation, previous: null };
+  const set = { mesh: founding.meshId, owner: OWNER, set: SET, ...place };
+  const chain = generation.toString(16).padStart(32, "0") as ChainId;
+  const head = { chain, number: 2 ** 40, previous: null, root: second, atMs: 2 ** 50 };
+  const about = { sealedName: new Uint8Array(), keyEpoch: 1, copies: 3, head };
+  return loadList(signList(testKey("home"), { ...set, ...about }, []));
+}
