@@ -32,7 +32,7 @@ import { stampOf, survey, type Survey } from "./survey.ts";
 /** From one look at all sets to the next. */
 const LOOK_MS = 6 * 60 * 60_000;
 /** The start of a node has more urgent work. */
-const FIRST_LOOK_MS = 60_000;
+const FIRST_LOOK_MS = 5000;
 /** How many shards are deleted before others may work on the set again. */
 const AT_ONCE = 64;
 /** Where no owner's word about the lock was ever seen. */
@@ -122,6 +122,20 @@ export class Keeper {
     } catch (error) {
       this.#parts.log.error("what is kept could not be looked at", { error: String(error) });
     }
+  }
+
+  /**
+   * All that the newest lists of a set name is here now. Noted at once: whoever takes a box over
+   * does not wait for the next look.
+   */
+  async noteHeld(of: SetName, bytes: number): Promise<void> {
+    await this.#parts.gates.run(of, async () => {
+      const record = this.#records.get(keyOf(of)) ?? NEW_RECORD;
+      const nowMs = this.#parts.runningMs();
+      const lockDays = record.term?.days ?? UNKNOWN_LOCK_DAYS;
+      const peaks = nextPeaks(record.peaks, bytes, lockDays, nowMs);
+      await this.#keep(of, { ...record, peaks: [...peaks] });
+    });
   }
 
   /** The sets of other sites that are kept here. */
@@ -252,7 +266,8 @@ export class Keeper {
       const peaks = nextPeaks(before.peaks, heldBytes, lockDays, nowMs);
       // What a new list names may still be on its way: that is not shrinking.
       const isSettled = seen.isComplete || nowMs - seen.newestMs >= DAY_MS;
-      const found = isSettled ? shrunk(peaks, heldBytes, nowMs) : undefined;
+      // With the peaks as the last look left them: the time in between makes none too old.
+      const found = isSettled ? shrunk(before.peaks, heldBytes, nowMs) : undefined;
       const asked = before.isNeverAsked ? null : (before.asked ?? found ?? null);
       const judgedMs = isSettled ? nowMs : before.judgedMs;
       if (asked !== null && before.asked === null) {

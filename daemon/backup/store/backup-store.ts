@@ -112,7 +112,9 @@ export class BackupStore {
     this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
       this.#holdings.completed(list);
-      this.#endFirst(list);
+      this.#noteComplete(list).catch((error: unknown) => {
+        holder.log.warn("what is kept was not written down", { error: String(error) });
+      });
     });
   }
 
@@ -189,12 +191,11 @@ export class BackupStore {
     }
   }
 
-  #endFirst(list: LoadedList): void {
-    const { intake, log } = this.#holder;
-    if (!this.#holdings.hasAllPlaced(list)) return;
-    intake.endFirst(list.header.owner).catch((error: unknown) => {
-      log.warn("the end of a first upload was not written down", { error: String(error) });
-    });
+  async #noteComplete(list: LoadedList): Promise<void> {
+    const { owner, set } = list.header;
+    const bytes = this.#holdings.heldBytes(owner, set);
+    if (bytes !== undefined) await this.keeper.noteHeld({ owner, set }, bytes);
+    if (this.#holdings.hasAllPlaced(list)) await this.#holder.intake.endFirst(owner);
   }
 
   async stop(): Promise<void> {

@@ -222,6 +222,16 @@ export class Holdings {
     );
   }
 
+  /** Bytes that the newest lists of a set name; undefined unless all of that is here. */
+  heldBytes(owner: OwnerId, set: SetId): number | undefined {
+    const groups = this.#complete.get(holdKey(owner, set));
+    const newest = this.#holder.lists.all(owner, set);
+    const isAll = newest.every(({ id, header }) => groups?.get(header.group)?.id === id);
+    // While a set is split its lists overlap.
+    const isOne = new Set(newest.map(({ header }) => header.groups)).size === 1;
+    return isAll && isOne ? newest.reduce((sum, { header }) => sum + header.bytes, 0) : undefined;
+  }
+
   /** Sets of which this site holds every group that it has a list of. */
   heldSets(): readonly { owner: OwnerId; set: SetId }[] {
     return [...this.#complete.values()].flatMap((groups) => {
