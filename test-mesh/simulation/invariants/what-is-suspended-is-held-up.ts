@@ -10,10 +10,7 @@ export function whatIsSuspendedIsHeldUp(world: World): void {
   for (const { site, author, suspension, ends } of world.heldUp) {
     if (!site.isUp) continue;
     const { state } = site;
-    const { suspensions, endedSites } = state.authority();
-    if (!suspensions.some(({ id }) => id === suspension)) continue;
-    // What is shown of it then ends where the revocation says.
-    if (endedSites.get(author)?.ended.kind === "revoked") continue;
+    if (!state.authority().suspensions.some(({ id }) => id === suspension)) continue;
     if (state.authority().endedSites.get(author)?.ended.kind === "revoked") continue;
     for (const recordClass of RECORD_CLASSES) {
       for (const shown of state.view().entries(recordClass)) {
