@@ -13,7 +13,7 @@ import {
 } from "../../protocol/record-version.ts";
 import type { Authority } from "../core/authority.ts";
 import type { View } from "../core/view.ts";
-import type { ClassChanges } from "./own-logs.ts";
+import type { ClassChanges } from "./own/plan-entries.ts";
 import type { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 

@@ -49,7 +49,7 @@ import { ForkWatch } from "./limits/fork-watch.ts";
 import { Limits } from "./limits/limits.ts";
 import { previewCut, type ChangedRecord, type CutRequest } from "./limits/preview.ts";
 import { loadLogs } from "./load.ts";
-import { OwnLogs } from "./own-logs.ts";
+import { OwnLogs } from "./own/own-logs.ts";
 import { Positions, positionsOf, type LogFact } from "./positions.ts";
 import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -437,7 +437,7 @@ export class State {
     const { siteKey, clock } = this.#setup;
     const shelf = this.#shelf;
     const epoch = (): StatementId | MeshId => this.#book.authority.epoch.ids[0] ?? meshId;
-    this.#own ??= new OwnLogs({ siteKey, siteId, meshId, clock, shelf, epoch });
+    this.#own ??= new OwnLogs(shelf, { siteKey, siteId, meshId, clock, epoch });
     return this.#own;
   }
 

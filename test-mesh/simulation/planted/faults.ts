@@ -38,9 +38,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "a log is reused after a start",
-    file: "daemon/state/own-logs.ts",
-    find: "before?.salt ?? clock.random(16)",
-    replace: "before?.salt ?? new Uint8Array(16)",
+    file: "daemon/state/own/open-log.ts",
+    find: "this.#salt = clock.random(16);",
+    replace: "this.#salt = clock.random(16).fill(0);",
   },
   {
     name: "an entry from the future is refused by the own clock",
@@ -51,9 +51,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "a new log does not take up the ones before it",
-    file: "daemon/state/own-logs.ts",
-    find: "const fields = { ...word, started, prevSnap,",
-    replace: "const fields = { ...word, retires: [], started, prevSnap,",
+    file: "daemon/state/own/open-log.ts",
+    find: "const said = { ...word, started: this.started,",
+    replace: "const said = { ...word, retires: [], started: this.started,",
   },
   {
     name: "a suspended author is shown",

@@ -1,11 +1,11 @@
 /** One identity runs in two places: what its own box does about it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Founding } from "../../test-mesh/fakes/founding.ts";
-import { FakeTime } from "../../test-mesh/fakes/clock.ts";
-import { bring, startMember, startState } from "../../test-mesh/fakes/state-node.ts";
-import { FakeDisk } from "../../test-mesh/fakes/store.ts";
-import type { State } from "./state.ts";
+import { Founding } from "../../../test-mesh/fakes/founding.ts";
+import { FakeTime } from "../../../test-mesh/fakes/clock.ts";
+import { bring, startMember, startState } from "../../../test-mesh/fakes/state-node.ts";
+import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
+import type { State } from "../state.ts";
 
 /** Two boxes that go on from one memory: they sign the same places of the same log. */
 async function twins(founding: Founding): Promise<[State, State]> {

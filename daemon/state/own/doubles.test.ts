@@ -1,12 +1,12 @@
 /** Several boxes that run with one key: what each acknowledged shows, and they do not chase one another. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogId } from "../../protocol/ids.ts";
-import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
-import { entriesOf, startMember } from "../../test-mesh/fakes/state-node.ts";
-import { FreeLog } from "../../test-mesh/hostile/free-log.ts";
-import { honest } from "../../test-mesh/hostile/yjs-attacks.ts";
-import type { State } from "./state.ts";
+import type { LogId } from "../../../protocol/ids.ts";
+import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
+import { entriesOf, startMember } from "../../../test-mesh/fakes/state-node.ts";
+import { FreeLog } from "../../../test-mesh/hostile/free-log.ts";
+import { honest } from "../../../test-mesh/hostile/yjs-attacks.ts";
+import type { State } from "../state.ts";
 
 function founded(): Founding {
   const founding = new Founding("doubles");
