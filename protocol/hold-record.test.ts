@@ -55,12 +55,12 @@ test("findings about as many holders as a set may have fit into a record", () =>
 });
 
 test("records of a hostile author are refused", () => {
-  const repair = { by: id, to: id, generation: 1, list: id };
+  const repair = { by: id, to: [id], generation: 1, list: id };
   assert.ok(repairRecord.safeParse(repair).success);
   const intake = { ...repair, bytes: 1, doneBytes: 0, endsAtMs: null, refused: null };
   assert.ok(intakeRecord.safeParse(intake).success);
   const bad = [
-    repairRecord.safeParse({ ...repair, to: "brest" }),
+    repairRecord.safeParse({ ...repair, to: ["brest"] }),
     repairRecord.safeParse({ ...repair, generation: -1 }),
     intakeRecord.safeParse({ ...intake, doneBytes: 0.5 }),
     intakeRecord.safeParse({ ...intake, refused: "no" }),

@@ -11,7 +11,7 @@ import {
   type SiteId,
   type StoreId,
 } from "./ids.ts";
-import { MAX_GROUPS } from "./list.ts";
+import { MAX_COPIES, MAX_GROUPS } from "./list.ts";
 import { hexId } from "./record.ts";
 
 const count = z.int().min(0);
@@ -75,12 +75,12 @@ export const scrubRecord = z.object({
 });
 export const SCRUB_KEY = "scrub";
 
-/** Class `hold`, key `repair/OWNER/SETID/GROUP`: the author has a site take in a copy. */
+/** Class `hold`, key `repair/OWNER/SETID/GROUP`: the author has sites take in copies. */
 export const repairRecord = z.object({
   /** The site that signed the list. */
   by: hexId<SiteId>(),
-  /** Who is to take it in. */
-  to: hexId<SiteId>(),
+  /** Who is to take it in, and who has. */
+  to: z.array(hexId<SiteId>()).max(MAX_COPIES),
   generation: count,
   list: hexId<ListId>(),
 });

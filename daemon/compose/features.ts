@@ -20,6 +20,7 @@ import { backupState } from "../ports/backup.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
+import { serveProofs } from "./proofs.ts";
 
 export interface Features {
   readonly inventory: Inventory;
@@ -114,6 +115,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
 /** Sets its handlers in the turn in which it is called. */
 export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<Backups> {
   const { config, state, siteKey, store, clock, log, stops, write } = foundation;
+  const proofs = serveProofs(mesh, store, () => config().audit);
   const backups = await BackupStore.open({
     directory: join(config().data, "shards"),
     store,
@@ -126,9 +128,11 @@ export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<
     clock,
     log,
   });
+  await proofs.start(backups);
   const recoveries = new Recoveries((key) => recoveryLink(foundation, key), clock);
   stops.push(async () => {
     await recoveries.stop();
+    await proofs.stop();
     await backups.stop();
   });
   return { store: backups, recoveries };

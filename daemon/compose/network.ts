@@ -119,7 +119,8 @@ function followState(
       setRoster();
       events.publish({ type: "statements" });
     } else {
-      if (change.classes.has("site") || change.classes.has("place")) setRoster();
+      const partners = ["site", "place", "hold"] as const;
+      if (partners.some((name) => change.classes.has(name))) setRoster();
       events.publish({ type: "view", classes: [...change.classes] });
     }
   });

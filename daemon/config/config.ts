@@ -57,6 +57,14 @@ export interface Config {
   readonly dns: { readonly listen: readonly SocketAddress[] };
   /** What is lent to others. Default: 0 bytes. */
   readonly give: { readonly spaceBytes: number };
+  /** How often copies are proven and how long sites are waited for; running time. */
+  readonly audit: {
+    readonly everyMs: number;
+    readonly wholeMs: number;
+    readonly scrubMs: number;
+    readonly patienceMs: number;
+    readonly takeoverMs: number;
+  };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
   readonly backups: readonly BackupConfig[];
   readonly services: readonly ServiceConfig[];
@@ -65,6 +73,7 @@ export interface Config {
 /** Default of [mesh] listen. */
 const MESH_PORT = 7411;
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 /** One checked file. */
 export interface ConfigPart {
@@ -104,9 +113,21 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
     },
     dns: { listen: one("dns")?.listen ?? [] },
     give: { spaceBytes: one("give")?.space ?? 0 },
+    audit: auditOf(all("audit")),
     log: { level: one("log")?.level ?? "info" },
     backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),
     services: parts.flatMap(({ content }) => content.service ?? []).map(serviceOf),
+  };
+}
+
+function auditOf(given: readonly NonNullable<FileContent["audit"]>[]): Config["audit"] {
+  const audit = Object.assign({}, ...given) as NonNullable<FileContent["audit"]>;
+  return {
+    everyMs: audit.every ?? DAY_MS,
+    wholeMs: audit.whole ?? 30 * DAY_MS,
+    scrubMs: audit.scrub ?? 30 * DAY_MS,
+    patienceMs: audit.patience ?? 72 * HOUR_MS,
+    takeoverMs: audit.takeover ?? DAY_MS,
   };
 }
 

@@ -17,6 +17,8 @@ const label = z
 const path = z.string().refine(isAbsolute, "must be an absolute path");
 const size = parsed(parseSize, 'must be a size such as "500 GiB"');
 const duration = parsed(parseDuration, 'must be a time such as "24h" or "7 days"');
+/** Below a second, a site would do nothing else. */
+const pace = duration.refine((ms) => ms >= 1000, "must be 1 s or more");
 const hostPort = parsed(parseSocketAddress, 'must be such as "0.0.0.0:7411" or "[::]:7411"');
 const ipPort = hostPort.refine(({ address }) => isIP(address) > 0, "must begin with an IP address");
 const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
@@ -66,6 +68,15 @@ export const fileShape = z.strictObject({
     .optional(),
   dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
   give: z.strictObject({ space: size.optional() }).optional(),
+  audit: z
+    .strictObject({
+      every: pace.optional(),
+      whole: pace.optional(),
+      scrub: pace.optional(),
+      patience: pace.optional(),
+      takeover: pace.optional(),
+    })
+    .optional(),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).optional() }).optional(),
   backup: z.array(backup).max(64).optional(),
   service: z.array(service).max(256).optional(),

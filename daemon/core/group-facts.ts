@@ -62,6 +62,19 @@ export function groupFacts(
   return { ...name, ...own, ...saidOf(view, name) };
 }
 
+/** The same for all groups of a set, in their order. */
+export function setFacts(
+  view: View,
+  members: ReadonlySet<SiteId>,
+  name: Omit<GroupName, "group">,
+): readonly GroupFacts[] {
+  const place = placeRecord.safeParse(view.get("place", placeKey(name.set), name.by)?.value);
+  const count = place.success ? place.data.groups.length : 0;
+  return Array.from({ length: count }, (_none, group) => group).flatMap((group) => {
+    return groupFacts(view, members, { ...name, group }) ?? [];
+  });
+}
+
 function saidOf(view: View, { owner, set, by, group }: GroupName) {
   const findings = new Map<SiteId, ReadonlyMap<SiteId, AuditFinding>>();
   for (const { key, author, value } of view.entries("hold", auditKey(owner, set))) {
@@ -83,7 +96,7 @@ function saidOf(view: View, { owner, set, by, group }: GroupName) {
   const repairs = view.entries("hold", wanted).flatMap(({ key, author, value }) => {
     const repair = repairRecord.safeParse(value);
     if (key !== wanted || !repair.success || repair.data.by !== by) return [];
-    return [{ author, to: repair.data.to }];
+    return repair.data.to.map((to) => ({ author, to }));
   });
   return { findings, holding, repairs };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../test-mesh/fakes/seeded-random.ts";
 import { PlacedGroup, siteOf } from "../../test-mesh/fakes/placed-group.ts";
+import { holdKey } from "../../protocol/record.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { groupFacts } from "./group-facts.ts";
 import { coHolders, effectiveTargets, standingOf } from "./holder-standing.ts";
@@ -22,6 +23,14 @@ function factsOf(placed: PlacedGroup, members: ReadonlySet<SiteId> = all) {
   assert.ok(facts);
   return facts;
 }
+
+test("a target that never got the group counts while its owner's site can send it", () => {
+  const placed = new PlacedGroup([a, b, c]);
+  placed.view.put(c, "hold", holdKey(placed.name.owner, placed.name.set), undefined);
+  assert.equal(effectiveTargets(factsOf(placed), nobody).missing, 0);
+  const { gone, missing } = effectiveTargets(factsOf(placed), new Set([home]));
+  assert.deepEqual([[...gone], missing], [[[c, "empty"]], 1]);
+});
 
 test("three targets that nobody complains of are all there is to it", () => {
   const { live, missing, gone } = effectiveTargets(factsOf(new PlacedGroup([a, b, c])), nobody);

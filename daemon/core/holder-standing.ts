@@ -13,6 +13,8 @@ import type { GroupFacts } from "./group-facts.ts";
 import { rendezvousOrder } from "./repair-duty.ts";
 
 export type Standing = "holds" | "ended" | "lost" | "silent";
+/** Why a site does not count; `empty`: it never got the group, and its owner cannot send it. */
+export type Gone = Exclude<Standing, "holds"> | "empty";
 
 /** So many askers besides the owner's site make a word count. */
 const WORDS_NEEDED = 2;
@@ -24,7 +26,9 @@ const WORDS_NEEDED = 2;
  */
 export function standingOf(facts: GroupFacts, site: SiteId, absent: ReadonlySet<SiteId>): Standing {
   if (!facts.members.has(site)) return "ended";
-  const holders = new Set([...facts.targets, ...facts.repairs.map(({ to }) => to)]);
+  // Who was named and has nothing yet has nothing to say, either.
+  const taken = facts.repairs.map(({ to }) => to).filter((to) => facts.holding.has(to));
+  const holders = new Set([...facts.targets, ...taken]);
   const isProven = (says: (finding: AuditFinding) => boolean): boolean => {
     const said = (asker: SiteId): boolean => {
       const finding = facts.findings.get(asker)?.get(site);
@@ -47,14 +51,15 @@ export function standingOf(facts: GroupFacts, site: SiteId, absent: ReadonlySet<
 export interface EffectiveTargets {
   /** Published targets in their order, then the sites that repairs have named. */
   readonly live: readonly SiteId[];
-  readonly gone: ReadonlyMap<SiteId, Exclude<Standing, "holds">>;
+  readonly gone: ReadonlyMap<SiteId, Gone>;
   /** Copies that no live site is there for. */
   readonly missing: number;
 }
 
 /** The holders that count. A repair counts when a site that holds the group has asked for it. */
 export function effectiveTargets(facts: GroupFacts, absent: ReadonlySet<SiteId>): EffectiveTargets {
-  const gone = new Map<SiteId, Exclude<Standing, "holds">>();
+  const gone = new Map<SiteId, Gone>();
+  const isOrphan = !facts.members.has(facts.by) || absent.has(facts.by);
   const live: SiteId[] = [];
   const take = (site: SiteId): void => {
     if (live.includes(site) || gone.has(site) || site === facts.by) return;
@@ -62,12 +67,21 @@ export function effectiveTargets(facts: GroupFacts, absent: ReadonlySet<SiteId>)
     if (standing === "holds") live.push(site);
     else gone.set(site, standing);
   };
-  for (const site of facts.targets) take(site);
+  for (const site of facts.targets) {
+    if (isOrphan && !facts.holding.has(site)) gone.set(site, "empty");
+    else take(site);
+  }
   for (const site of newcomers(facts)) {
     // One that was asked and has nothing yet only counts while it is needed.
     if (facts.holding.has(site) || live.length < facts.copies) take(site);
   }
   return { live, gone, missing: Math.max(0, facts.copies - live.length) };
+}
+
+/** Sites that have lost what they held of the group, also when they are no targets any more. */
+export function lostSites(facts: GroupFacts, absent: ReadonlySet<SiteId>): ReadonlySet<SiteId> {
+  const told = [...facts.findings.values()].flatMap((about) => [...about.keys()]);
+  return new Set(told.filter((site) => standingOf(facts, site, absent) === "lost"));
 }
 
 /** All who hold or are to hold the group: whom to ask, and who may ask and fetch. */

@@ -9,7 +9,7 @@
 import type { SetId, SiteId } from "../../protocol/ids.ts";
 import type { AuditFinding } from "../../protocol/hold-record.ts";
 import { placeRecord, type PlaceRecord } from "../../protocol/record.ts";
-import { groupFacts, type GroupFacts } from "./group-facts.ts";
+import { setFacts, type GroupFacts } from "./group-facts.ts";
 import { coHolders } from "./holder-standing.ts";
 import type { View } from "./view.ts";
 
@@ -52,11 +52,9 @@ function ofSet(
   set: SetId,
   by: SiteId,
   at: SiteId,
-  { owner, groups }: PlaceRecord,
+  { owner }: PlaceRecord,
 ): Account {
-  const all = groups.flatMap((_group, group) => {
-    return groupFacts(view, members, { owner, set, by, group }) ?? [];
-  });
+  const all = setFacts(view, members, { owner, set, by });
   const given = all.filter(({ targets }) => targets.includes(at));
   const held = given.filter(({ holding, generation }) => {
     return (holding.get(at)?.generation ?? 0) >= generation;

@@ -3,6 +3,7 @@
  * the `node` records where members can be reached.
  */
 import type { SiteId } from "../../protocol/ids.ts";
+import { parseGroupKey, repairRecord } from "../../protocol/hold-record.ts";
 import { nodeRecord, placeRecord, type NodeRecord } from "../../protocol/record.ts";
 import type { Authority } from "../core/authority.ts";
 import type { View } from "../core/view.ts";
@@ -14,14 +15,27 @@ export function nodeOf(view: View, site: SiteId): NodeRecord | undefined {
   return entry === undefined ? undefined : nodeRecord.safeParse(entry.value).data;
 }
 
-/** Sites that this one's data is placed at, and those whose data is placed here. */
+/**
+ * Sites that this one's data is placed at, those whose data is placed here, and those that hold
+ * the same: they audit one another, and one gives to the other what is lost.
+ */
 function partnersOf(view: View, self: SiteId): ReadonlySet<SiteId> {
   const partners = new Set<SiteId>();
-  for (const { author, value } of view.entries("place")) {
+  const sets = new Map<string, Set<SiteId>>();
+  for (const { key, author, value } of view.entries("place")) {
     const targets = placeRecord.safeParse(value).data?.groups.flatMap((group) => group.targets);
-    if (author === self) for (const target of targets ?? []) partners.add(target);
-    else if (targets?.includes(self) === true) partners.add(author);
+    sets.set(key, (sets.get(key) ?? new Set([author])).union(new Set(targets)));
   }
+  for (const { key, author, value } of view.entries("hold", "repair/")) {
+    const name = parseGroupKey("repair", key);
+    const repair = repairRecord.safeParse(value);
+    if (name === undefined || !repair.success || sets.get(name.set)?.has(author) !== true) continue;
+    for (const to of repair.data.to) sets.get(name.set)?.add(to);
+  }
+  for (const sites of sets.values()) {
+    if (sites.has(self)) for (const site of sites) partners.add(site);
+  }
+  partners.delete(self);
   return partners;
 }
 

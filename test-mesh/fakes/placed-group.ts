@@ -54,9 +54,9 @@ export class PlacedGroup {
     this.says(asker, about, lost);
   }
 
-  repairs(author: SiteId, to: SiteId): void {
+  repairs(author: SiteId, ...to: readonly SiteId[]): void {
     const { owner, set, group, by } = this.name;
-    const value = { by, to, generation: 1, list: LIST };
+    const value = { by, to: [...to], generation: 1, list: LIST };
     this.view.put(author, "hold", groupKey("repair", owner, set, group), value);
   }
 }

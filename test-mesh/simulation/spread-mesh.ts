@@ -9,7 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackupStore } from "../../daemon/backup/store/backup-store.ts";
 import type { BackupState, ProviderRecords } from "../../daemon/backup/store/ports.ts";
+import { serveProofs, type Proofs } from "../../daemon/compose/proofs.ts";
+import type { AuditPace } from "../../daemon/core/audit-pace.ts";
 import type { Authority, Delegation, Owner, Site } from "../../daemon/core/authority.ts";
+import type { ChannelHandler, Transport } from "../../daemon/core/transport.ts";
 import type { KeyRange, Store, StoreChange } from "../../daemon/core/store.ts";
 import type { ViewEntry } from "../../daemon/core/view.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
@@ -61,9 +64,12 @@ export interface SimulatedSite {
   store: MemoryStore;
   transport: FakeTransport;
   backups: BackupStore;
+  readonly proofs: Proofs | undefined;
 }
 
 export interface SpreadMeshOptions {
+  /** Sites audit one another at this pace; not at all without it. */
+  readonly pace?: AuditPace;
   readonly silentMs?: number;
   readonly lostMs?: number;
   /** What one owner may send in a day. Default: the share of what is lent. */
@@ -80,6 +86,8 @@ export class SpreadMesh {
   readonly #records = new Map<string, ViewEntry>();
   readonly #listeners = new Set<() => void>();
   readonly delegations: Delegation[] = [];
+  /** Sites that answer audits in another way than they should. */
+  readonly answers = new Map<string, ChannelHandler>();
 
   private constructor(root: string, options: SpreadMeshOptions) {
     this.#root = root;
@@ -105,6 +113,13 @@ export class SpreadMesh {
     const transport = this.network.join(id);
     const store = before?.store ?? new MemoryStore();
     const directory = join(this.#root, name);
+    const { pace } = this.#options;
+    const served: Pick<Transport, "handle"> = {
+      handle: (protocol, handler) => {
+        transport.handle(protocol, (channel) => (this.answers.get(name) ?? handler)(channel));
+      },
+    };
+    const proofs = pace === undefined ? undefined : serveProofs(served, store, () => pace);
     const backups = await BackupStore.open({
       ...{ directory, store, transport, siteKey: key },
       giveBytes: () => giveBytes,
@@ -116,7 +131,8 @@ export class SpreadMesh {
       clock: this.time.clock(),
       log: silentLogger,
     });
-    const site = { id, directory, store, transport, backups };
+    await proofs?.start(backups);
+    const site = { id, directory, store, transport, backups, proofs };
     this.sites.set(name, site);
     this.#tell();
     return site;
@@ -129,7 +145,9 @@ export class SpreadMesh {
     this.network.leave(site.id);
     // What it still tries comes to nothing: the network has forgotten it.
     let stopped = false;
-    const end = site.backups.stop().finally(() => (stopped = true));
+    const end = Promise.resolve(site.proofs?.stop())
+      .then(() => site.backups.stop())
+      .finally(() => (stopped = true));
     await this.until(() => stopped, 60_000, "the end of the site");
     await end;
   }

@@ -207,6 +207,11 @@ export class BackupStore {
     await this.#running.stop();
   }
 
+  /** A list is held in full now, whichever way its shards came. */
+  completed(list: LoadedList): void {
+    this.#holdings.completed(list);
+  }
+
   /** For the recovery server: what is held, and the files. */
   get holder(): Holder {
     return this.#holder;

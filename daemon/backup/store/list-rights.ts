@@ -1,6 +1,9 @@
 /** Whether a list may be taken in: pure questions to the authority and to what is held already. */
 import type { Authority } from "../../core/authority.ts";
+import { groupFacts } from "../../core/group-facts.ts";
+import { coHolders } from "../../core/holder-standing.ts";
 import type { View } from "../../core/view.ts";
+import { groupKey } from "../../../protocol/hold-record.ts";
 import type { MeshId, OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
 import type { ListHeader } from "../../../protocol/list.ts";
 import { placeKey, placeRecord } from "../../../protocol/record.ts";
@@ -72,7 +75,7 @@ export function targetsOf(view: View, header: ListHeader): readonly SiteId[] {
   return place.data.groups[header.group]?.targets ?? [];
 }
 
-/** Who may fetch the shards of a set: its site, its owner's other sites, and its holders. */
+/** Who may fetch and ask about a set: its site, its owner's other sites, its holders old and new. */
 export function mayFetch(
   peer: SiteId,
   owner: OwnerId,
@@ -83,5 +86,11 @@ export function mayFetch(
 ): boolean {
   if (authority.delegationFor(owner, set, peer) !== undefined) return true;
   if (authority.delegations.some((one) => one.owner === owner && one.site === peer)) return true;
-  return lists.some(({ header }) => targetsOf(view, header).includes(peer));
+  if (lists.some(({ header }) => targetsOf(view, header).includes(peer))) return true;
+  const members = new Set(authority.sites.keys());
+  return lists.some(({ header: { group, by } }) => {
+    if (view.entries("hold", groupKey("repair", owner, set, group)).length === 0) return false;
+    const facts = groupFacts(view, members, { owner, set, group, by });
+    return facts !== undefined && coHolders(facts).includes(peer);
+  });
 }

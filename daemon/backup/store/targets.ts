@@ -4,6 +4,8 @@
  * A site that stays silent is replaced: soon if it never had the group, after days if it had,
  * because then it most likely comes back with everything.
  */
+import { groupFacts } from "../../core/group-facts.ts";
+import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
 import { placeGroup, type Candidate } from "../../core/placement.ts";
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import type { Holder } from "./holder.ts";
@@ -35,8 +37,9 @@ export class Targets {
   /** The sites that are to hold a group: those that have it stay, unless they are lost. */
   async choose(set: OwnSet, group: number): Promise<readonly SiteId[]> {
     const list = this.#holder.lists.newest(set.owner, set.set, group);
-    const current = set.targets[group] ?? [];
-    const lost = new Set<SiteId>();
+    const told = this.#told(set, group);
+    const current = [...new Set([...(set.targets[group] ?? []), ...told.taken])];
+    const lost = new Set<SiteId>(told.gone);
     for (const site of current) if (await this.#isLost(set, group, site)) lost.add(site);
     const kept = {
       ...set,
@@ -52,6 +55,21 @@ export class Targets {
     const members = this.#holder.state.authority().sites;
     const stay = current.filter((site) => lost.has(site) && members.has(site));
     return [...chosen.targets, ...stay].slice(0, set.copies);
+  }
+
+  /**
+   * What audits have found about the holders of a group, and who took it in meanwhile because other
+   * holders asked for it.
+   */
+  #told({ owner, set }: OwnSet, group: number) {
+    const { state, transport } = this.#holder;
+    const members = new Set(state.authority().sites.keys());
+    const name = { owner, set, group, by: transport.self };
+    const facts = groupFacts(state.view(), members, name);
+    if (facts === undefined) return { gone: [], taken: [] };
+    const { live, gone } = effectiveTargets(facts, new Set());
+    const taken = live.filter((site) => !facts.targets.includes(site) && facts.holding.has(site));
+    return { gone: [...gone.keys(), ...lostSites(facts, new Set())], taken };
   }
 
   /** Sites that the placement of a group lacks, with what stands in the way, in words. */

@@ -1,0 +1,248 @@
+/**
+ * Asks the other holders of every set that this site writes or holds, and says what it found.
+ *
+ * Looks at what is due from time to time; what is asked and what an answer means is decided in
+ * daemon/core/audit-choice.ts and audit-progress.ts. One visit to a site at a time, few at once.
+ */
+import { settleByteDays } from "../../core/audit-account.ts";
+import { retryMs, roundsOfWhole, tickMs, type AuditPace } from "../../core/audit-pace.ts";
+import {
+  dropUnlisted,
+  elapse,
+  isOpen,
+  isRoundDue,
+  outcomeOf,
+  putRound,
+  type AuditProgress,
+} from "../../core/audit-progress.ts";
+import type { Store } from "../../core/store.ts";
+import { toHex, type SiteId } from "../../../protocol/ids.ts";
+import { NONCE_BYTES } from "../../../protocol/audit-message.ts";
+import type { AuditFinding } from "../../../protocol/hold-record.ts";
+import type { Holder } from "../store/holder.ts";
+import type { ShardName } from "../store/shard-store.ts";
+import { Slots } from "../store/slots.ts";
+import {
+  askedSets,
+  claimsOf,
+  drawRound,
+  listedIn,
+  type AskedSet,
+  type Claim,
+} from "./audit-set.ts";
+import { findingOf, publishFindings } from "./findings.ts";
+import { PairStore } from "./pair-store.ts";
+import { Pairs, type Pair } from "./pairs.ts";
+import { Silence } from "./silence.ts";
+import { visitHolder } from "./visit-holder.ts";
+
+/** Visits at once. */
+const MAX_VISITS = 4;
+/** A tick that came this many times too late did not run in between: the machine slept. */
+const LATE_TICKS = 3;
+/** After a link came up, and after the start. */
+const SOON_MS = 500;
+
+const NO_CLAIM = { storeId: undefined, groups: [], placed: [], givenBytes: 0, heldBytes: 0 };
+
+export interface AuditorOptions {
+  readonly holder: Holder;
+  readonly store: Store;
+  /** As it is now; a reload of the configuration may change it. */
+  readonly pace: () => AuditPace;
+  /** An own copy turned out to be damaged. */
+  readonly onDamaged: (name: ShardName) => void;
+}
+
+export class Auditor {
+  readonly #options: AuditorOptions;
+  readonly #pairs: Pairs;
+  readonly #silence: Silence;
+  readonly #slots = new Slots(MAX_VISITS);
+  readonly #visits = new Map<SiteId, Promise<void>>();
+  readonly #stops: (() => void)[] = [];
+  #lastTickMs: number;
+  #unsavedMs = 0;
+  #ticking: Promise<void> = Promise.resolve();
+  #cancelTick: (() => void) | undefined;
+  #stopped = false;
+
+  private constructor(options: AuditorOptions, silence: Silence) {
+    this.#options = options;
+    this.#pairs = new Pairs(new PairStore(options.store));
+    this.#silence = silence;
+    this.#lastTickMs = options.holder.clock.monotonicMs();
+  }
+
+  static async start(options: AuditorOptions): Promise<Auditor> {
+    const auditor = new Auditor(options, await Silence.open(options.store));
+    const { transport } = options.holder;
+    auditor.#stops.push(
+      transport.onLink((site, up) => {
+        if (!up) return;
+        auditor.#silence.heard(site);
+        for (const pair of auditor.#pairs.all()) if (pair.site === site) pair.notBeforeMs = 0;
+        auditor.#tickIn(SOON_MS);
+      }),
+    );
+    auditor.#tickIn(SOON_MS);
+    return auditor;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    this.#cancelTick?.();
+    await this.#ticking;
+    await Promise.all(this.#visits.values());
+  }
+
+  /** Sites that were not heard for as long as one is waited for. */
+  silentSites(): ReadonlySet<SiteId> {
+    return this.#silence.silentFor(this.#options.pace().patienceMs);
+  }
+
+  #tickIn(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancelTick?.();
+    this.#cancelTick = this.#options.holder.clock.after(delayMs, () => {
+      this.#cancelTick = undefined;
+      this.#ticking = this.#ticking
+        .then(() => this.#tick())
+        .catch((error: unknown) => {
+          this.#options.holder.log.error("holders could not be asked", { error: String(error) });
+        })
+        .finally(() => {
+          if (this.#cancelTick === undefined) this.#tickIn(tickMs(this.#options.pace()));
+        });
+    });
+  }
+
+  async #tick(): Promise<void> {
+    const { holder, pace } = this.#options;
+    const { state, transport, clock } = holder;
+    const elapsedMs = this.#elapsed();
+    if (this.#stopped || state.meshId === undefined) return;
+    const members = new Set(state.authority().sites.keys());
+    members.delete(transport.self);
+    this.#silence.elapse(elapsedMs, members, transport.links());
+    const saveMs = retryMs(pace());
+    this.#unsavedMs += elapsedMs;
+    if (this.#unsavedMs >= saveMs) {
+      this.#unsavedMs = 0;
+      await this.#silence.save();
+    }
+    for (const pair of this.#pairs.all()) this.#passTime(pair, elapsedMs);
+    const names: { site: SiteId; owner: AskedSet["owner"]; set: AskedSet["set"] }[] = [];
+    for (const asked of askedSets(holder)) {
+      if (this.#stopped) return;
+      const claims = claimsOf(holder, asked);
+      for (const claim of claims) names.push({ ...asked, site: claim.site });
+      await this.#lookAt(asked, claims);
+    }
+    await this.#pairs.retain(names, pace().wholeMs);
+    for (const pair of this.#pairs.all()) {
+      if (pair.unsavedMs >= saveMs && !pair.busy) await this.#pairs.save(pair, "cached");
+      if (pair.notBeforeMs > clock.monotonicMs() + saveMs) pair.notBeforeMs = 0;
+    }
+  }
+
+  #elapsed(): number {
+    const nowMs = this.#options.holder.clock.monotonicMs();
+    const elapsedMs = nowMs - this.#lastTickMs;
+    this.#lastTickMs = nowMs;
+    return Math.min(elapsedMs, LATE_TICKS * tickMs(this.#options.pace()) + SOON_MS);
+  }
+
+  #passTime(pair: Pair, elapsedMs: number): void {
+    pair.visitMs += elapsedMs;
+    if (pair.busy) return;
+    const passedMs = pair.visitMs;
+    pair.visitMs = 0;
+    const isThere = this.#options.holder.transport.links().includes(pair.site);
+    const { progress, byteDays } = pair.state;
+    pair.state = {
+      progress: elapse(progress, passedMs, isThere, this.#options.pace()),
+      byteDays: { ...byteDays, sinceMs: byteDays.sinceMs + passedMs },
+    };
+    pair.unsavedMs += passedMs;
+  }
+
+  async #lookAt(asked: AskedSet, claims: readonly Claim[]): Promise<void> {
+    const { holder, pace } = this.#options;
+    const silent = this.silentSites();
+    const findings: AuditFinding[] = [];
+    for (const claim of claims) {
+      const name = { ...asked, site: claim.site };
+      if (claim.storeId === undefined && this.#pairs.get(name) === undefined) continue;
+      const { everyMs } = pace();
+      const [chance = 0] = holder.clock.random(1);
+      // A new one is asked soon, and those that are new together not all at once.
+      const sinceRoundMs = everyMs * (1 - chance / 256 / 12);
+      const before = this.#pairs.get(name)?.state.progress.storeId;
+      const storeId = claim.storeId ?? before;
+      if (storeId === undefined) continue;
+      const pair = await this.#pairs.of(name, storeId, sinceRoundMs);
+      this.#visitIfDue(asked, claim, pair);
+      const finding = findingOf(pair, claim, silent);
+      if (finding !== undefined) findings.push(finding);
+    }
+    for (const pair of this.#pairs.lostBy(asked, claims)) {
+      const finding = findingOf(pair, { ...NO_CLAIM, site: pair.site }, silent);
+      if (finding !== undefined) findings.push(finding);
+    }
+    await publishFindings(holder, asked, findings);
+  }
+
+  #visitIfDue(asked: AskedSet, claim: Claim, pair: Pair): void {
+    const { pace, holder } = this.#options;
+    const { progress, byteDays } = pair.state;
+    const { suspects, sinceSuspectsMs } = progress;
+    const suspectsToo = suspects.length > 0 && sinceSuspectsMs >= retryMs(pace());
+    const isDue = isRoundDue(progress, pace()) && claim.groups.length > 0;
+    if (byteDays.sinceMs >= 2 * pace().everyMs) this.#settle(pair, claim, false);
+    if (!isDue && !isOpen(progress) && !suspectsToo) return;
+    if (pair.busy || pair.notBeforeMs > holder.clock.monotonicMs()) return;
+    if (this.#visits.has(pair.site)) return;
+    pair.busy = true;
+    const visit = this.#slots
+      .run(() => this.#visit(asked, claim, pair, suspectsToo))
+      .catch((error: unknown) => {
+        holder.log.error("a holder could not be asked", { error: String(error) });
+      })
+      .finally(() => {
+        pair.busy = false;
+        this.#visits.delete(pair.site);
+        this.#tickIn(SOON_MS);
+      });
+    this.#visits.set(pair.site, visit);
+  }
+
+  async #visit(asked: AskedSet, claim: Claim, pair: Pair, suspectsToo: boolean): Promise<void> {
+    const { holder, pace, onDamaged } = this.#options;
+    if (this.#stopped) return;
+    let { progress } = pair.state;
+    const groups = [...progress.open, ...progress.suspects].map(({ group }) => group);
+    progress = dropUnlisted(progress, await listedIn(holder, asked, groups));
+    if (isRoundDue(progress, pace())) {
+      this.#settle(pair, claim, progress.round > 0 && outcomeOf(progress) === "proven");
+      const round = progress.round + 1;
+      const items = await drawRound(holder, asked, claim, round, roundsOfWhole(pace()));
+      progress = putRound(progress, toHex(holder.clock.random(NONCE_BYTES)), items);
+      await this.#pairs.keep(pair, progress, "durable");
+    }
+    const keep = (next: AuditProgress): Promise<void> => this.#pairs.keep(pair, next, "cached");
+    const { site } = pair;
+    const stopped = (): boolean => this.#stopped;
+    const plan = { holder, site, asked, suspectsToo, onDamaged, keep, stopped };
+    const after = await visitHolder(plan, progress);
+    if (after.visit !== "answered") {
+      pair.notBeforeMs = holder.clock.monotonicMs() + retryMs(pace());
+    }
+  }
+
+  #settle(pair: Pair, { givenBytes, heldBytes }: Claim, isProven: boolean): void {
+    const byteDays = settleByteDays(pair.state.byteDays, { givenBytes, heldBytes, isProven });
+    pair.state = { ...pair.state, byteDays };
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Fetches the shards of a list that are not here, from several sites at once.
+ *
+ * Each shard is checked against its name before it is kept, so no copy is ever made of a damaged
+ * one. A site that does not give what it says to have is left aside; what nobody gives is left
+ * for the next attempt.
+ */
+import type { ListEntry } from "../../../protocol/list.ts";
+import type { ShardId, SiteId } from "../../../protocol/ids.ts";
+import { BackupError } from "../store/error.ts";
+import { fetchShard } from "../store/fetch.ts";
+import { missingOf, type Holder } from "../store/holder.ts";
+import type { LoadedList } from "../store/list-store.ts";
+import type { Sources } from "./sources.ts";
+
+/** Shards that are fetched at once from one site: one arrives while the next is asked for. */
+const FETCHES_OF_SITE = 2;
+/** A site that failed so often in a row is left aside. */
+const MAX_FAILURES = 3;
+
+export interface FillPlan {
+  readonly holder: Holder;
+  readonly list: LoadedList;
+  readonly sources: Sources;
+  readonly stopped: () => boolean;
+  /** A shard is durable here now. */
+  readonly onStored: (sizeBytes: number) => void;
+}
+
+/**
+ * @returns how many shards are still missing.
+ * @throws BackupError when they cannot be kept: the disk is full or broken.
+ */
+export async function fillGroup(plan: FillPlan): Promise<number> {
+  const { holder, list, sources } = plan;
+  for (const sites of [sources.holders, sources.last]) {
+    const missing = await missingOf(holder, list);
+    if (missing.length === 0) return 0;
+    const entries = missing.flatMap((at) => list.entries[at] ?? []);
+    await fetchAll(plan, sites, entries);
+  }
+  return (await missingOf(holder, list)).length;
+}
+
+async function fetchAll(
+  plan: FillPlan,
+  sites: readonly SiteId[],
+  entries: readonly ListEntry[],
+): Promise<void> {
+  const queue = [...entries];
+  const refusedBy = new Map<ShardId, Set<SiteId>>();
+  const failures = new Map<SiteId, number>();
+  const failed: unknown[] = [];
+  /** The next shard that the site was not asked for in vain. */
+  const take = (site: SiteId): ListEntry | undefined => {
+    const at = queue.findIndex(({ shard }) => refusedBy.get(shard)?.has(site) !== true);
+    return at === -1 ? undefined : queue.splice(at, 1)[0];
+  };
+  const work = async (site: SiteId): Promise<void> => {
+    while (!plan.stopped() && failed.length === 0 && (failures.get(site) ?? 0) < MAX_FAILURES) {
+      const entry = take(site);
+      if (entry === undefined) return;
+      const bytes = await fetchFrom(plan, site, entry);
+      if (bytes === undefined) {
+        failures.set(site, (failures.get(site) ?? 0) + 1);
+        refusedBy.set(entry.shard, (refusedBy.get(entry.shard) ?? new Set()).add(site));
+        queue.push(entry);
+        continue;
+      }
+      failures.set(site, 0);
+      const { owner, set } = plan.list.header;
+      const outcome = await plan.holder.shards.put({ owner, set, shard: entry.shard }, bytes);
+      if (outcome === "stored") plan.onStored(bytes.length);
+    }
+  };
+  const workers = sites.flatMap((site) => Array.from({ length: FETCHES_OF_SITE }, () => site));
+  const kept = (error: unknown): void => void failed.push(error);
+  await Promise.all(workers.map((site) => work(site).catch(kept)));
+  if (failed.length > 0) throw failed[0];
+}
+
+/** Undefined when the site does not give that shard. */
+async function fetchFrom(
+  { holder, list }: FillPlan,
+  site: SiteId,
+  { shard, sizeBytes }: ListEntry,
+): Promise<Uint8Array | undefined> {
+  const { owner, set } = list.header;
+  try {
+    const bytes = await fetchShard(holder, site, { owner, set, shard });
+    return bytes?.length === sizeBytes ? bytes : undefined;
+  } catch (error) {
+    const why = error instanceof BackupError ? error.code : String(error);
+    holder.log.info("a holder did not give a shard", { site, shard, why });
+    return undefined;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Gets back what this site had and has no more: single shards that were found damaged or missing.
+ *
+ * Looks at a group when somebody found it wanting, at all of them once after the start, and again
+ * while something is missing.
+ */
+import { groupFacts } from "../../core/group-facts.ts";
+import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
+import { groupOf } from "../../../protocol/list.ts";
+import { groupName } from "../store/group-name.ts";
+import { missingOf, type Holder } from "../store/holder.ts";
+import type { KnownList, LoadedList } from "../store/list-store.ts";
+import type { ShardName } from "../store/shard-store.ts";
+import { fillGroup } from "./fill-group.ts";
+import { sourcesOf } from "./sources.ts";
+
+/** Several that are found together are fetched together. */
+const GATHER_MS = 200;
+
+export interface MenderOptions {
+  readonly holder: Holder;
+  /** Between attempts while something is missing, in ms. */
+  readonly retryMs: () => number;
+  /** A list is held in full again. */
+  readonly completed: (list: LoadedList) => void;
+}
+
+export class Mender {
+  readonly #options: MenderOptions;
+  readonly #groups = new Map<string, { owner: OwnerId; set: SetId; group: number }>();
+  readonly #unlink: () => void;
+  #cancel: (() => void) | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: MenderOptions) {
+    this.#options = options;
+    const { holder } = options;
+    for (const list of holder.lists.all()) this.look(list);
+    this.#unlink = holder.transport.onLink((_site, up) => {
+      if (up && this.#groups.size > 0) this.#lookIn(GATHER_MS);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unlink();
+    this.#cancel?.();
+    await this.#work;
+  }
+
+  /** A shard was found missing or damaged. A damaged one is taken out of the way. */
+  lacks(name: ShardName): void {
+    const { holder } = this.#options;
+    const { owner, set, shard } = name;
+    // Whoever asks for what no list names gets nothing fetched.
+    const list = listOf(holder, owner, set, shard);
+    if (list === undefined) return;
+    holder.shards
+      .discardDamaged(name)
+      .then(() => this.look(list))
+      .catch((error: unknown) => {
+        holder.log.error("a damaged shard cannot be removed", { shard, error: String(error) });
+      });
+  }
+
+  /** Shards of a group may be missing. */
+  look({ header: { owner, set, group } }: KnownList): void {
+    this.#groups.set(groupName({ owner, set, group }), { owner, set, group });
+    this.#lookIn(GATHER_MS);
+  }
+
+  #lookIn(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancel?.();
+    this.#cancel = this.#options.holder.clock.after(delayMs, () => {
+      this.#cancel = undefined;
+      this.#work = this.#work.then(() => this.#mendAll());
+    });
+  }
+
+  async #mendAll(): Promise<void> {
+    const { holder, retryMs } = this.#options;
+    for (const [name, group] of [...this.#groups]) {
+      if (this.#stopped) return;
+      try {
+        if (await this.#mend(group)) this.#groups.delete(name);
+      } catch (error) {
+        holder.log.warn("missing shards were not fetched", { name, error: String(error) });
+      }
+    }
+    if (this.#groups.size > 0 && this.#cancel === undefined) this.#lookIn(retryMs());
+  }
+
+  /** @returns whether there is nothing more to do. */
+  async #mend(at: { owner: OwnerId; set: SetId; group: number }): Promise<boolean> {
+    const { holder, completed } = this.#options;
+    const { lists, arrivals, state, transport, log } = holder;
+    const list = await lists.load(at.owner, at.set, at.group);
+    if (list === undefined) return true;
+    // One that never was complete here is on its way still.
+    const isGuest = list.header.by !== transport.self;
+    if (isGuest && (await lists.load(at.owner, at.set, at.group, "complete")) === undefined) {
+      return true;
+    }
+    const before = await missingOf(holder, list);
+    if (before.length === 0) return true;
+    // Somebody sends the group just now.
+    const watch = arrivals.watch(groupName(at));
+    const growing = watch.growing();
+    watch.close();
+    if (growing) return false;
+    const members = new Set(state.authority().sites.keys());
+    const facts = groupFacts(state.view(), members, { ...at, by: list.header.by });
+    if (facts === undefined) return true;
+    const sources = sourcesOf(holder, facts);
+    const stopped = (): boolean => this.#stopped;
+    const left = await fillGroup({ holder, list, sources, stopped, onStored: () => {} });
+    if (left < before.length) {
+      log.info("missing shards were fetched from other holders", {
+        ...{ set: at.set, group: at.group, fetched: before.length - left, missing: left },
+      });
+    }
+    if (left === 0 && isGuest) completed(list);
+    return left === 0;
+  }
+}
+
+/** The list that names the group of a shard. */
+function listOf(
+  { lists }: Holder,
+  owner: OwnerId,
+  set: SetId,
+  shard: ShardId,
+): KnownList | undefined {
+  return lists.all(owner, set).find(({ header }) => groupOf(shard, header.groups) === header.group);
+}

@@ -1,0 +1,408 @@
+/**
+ * Holders that lose or withhold what they hold, in simulated time: found, told apart, repaired.
+ *
+ * 24 seconds stand for a day. A dishonest holder is a real one whose answers to audits are replaced,
+ * so that it neither hears of its loss nor mends it.
+ */
+import assert from "node:assert/strict";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { AuditServer } from "../../daemon/backup/audit/audit-server.ts";
+import type { AuditPace } from "../../daemon/core/audit-pace.ts";
+import type { Channel } from "../../daemon/core/transport.ts";
+import { decodeAuditQuestion, encodeAuditAnswer } from "../../protocol/audit-message.ts";
+import {
+  auditKey,
+  auditRecord,
+  SCRUB_KEY,
+  scrubRecord,
+  type AuditFinding,
+} from "../../protocol/hold-record.ts";
+import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import { holdRecord, placeRecord } from "../../protocol/record.ts";
+import { merkleProof, shardIdOf } from "../../protocol/shard-id.ts";
+import { SeededRandom } from "../fakes/seeded-random.ts";
+import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
+
+const SET = "00112233445566778899aabbccddeeff" as SetId;
+const CHAIN = "0123456789abcdef0123456789abcdef" as ChainId;
+const DAY = 24_000;
+const PACE: AuditPace = {
+  everyMs: DAY,
+  wholeMs: 4 * DAY,
+  scrubMs: 1000 * DAY,
+  patienceMs: DAY / 2,
+  takeoverMs: DAY / 2,
+};
+const random = new SeededRandom(71);
+
+interface Told {
+  readonly asker: string;
+  readonly finding: AuditFinding;
+}
+
+class AuditedMesh {
+  readonly made: SpreadMesh;
+  readonly shards: ShardId[] = [];
+
+  private constructor(made: SpreadMesh) {
+    this.made = made;
+  }
+
+  /** A set of shards that three of the named sites hold, and all have been proven once. */
+  static async create(
+    context: TestContext,
+    names: string,
+    sizes: readonly number[],
+    pace: Partial<AuditPace> = {},
+  ): Promise<AuditedMesh> {
+    const made = await SpreadMesh.create({ pace: { ...PACE, ...pace } });
+    context.after(() => made.end());
+    for (const name of names.split(" ")) await made.up(name);
+    const mesh = new AuditedMesh(made);
+    const home = mesh.site("home");
+    made.delegate(home.id);
+    await made.pass(3000);
+    await mesh.backUp(sizes);
+    await mesh.untilTold("three proven holders", 2 * DAY, () => {
+      const told = mesh.findings().filter(({ asker }) => asker === "home");
+      return told.filter(({ finding }) => finding.provenAtMs !== null).length === 3;
+    });
+    return mesh;
+  }
+
+  site(name: string): SimulatedSite {
+    const site = this.made.sites.get(name);
+    assert.ok(site, name);
+    return site;
+  }
+
+  nameOf(id: SiteId): string {
+    return [...this.made.sites].find(([, site]) => site.id === id)?.[0] ?? id;
+  }
+
+  get holders(): readonly string[] {
+    const place = this.made.records().find((entry) => entry.class === "place");
+    const targets = placeRecord.parse(place?.value).groups[0]?.targets ?? [];
+    return targets.map((id) => this.nameOf(id));
+  }
+
+  async backUp(sizes: readonly number[]): Promise<void> {
+    const home = this.site("home");
+    const add: [ShardId, number][] = [];
+    for (const size of sizes) {
+      const bytes = random.bytes(size);
+      const shard = shardIdOf(OWNER, SET, bytes);
+      await home.backups.putShard(SET, shard, bytes);
+      add.push([shard, size]);
+      this.shards.push(shard);
+    }
+    const root = add[0]?.[0] ?? idOf<ShardId>(sha256("none"));
+    await home.backups.commit(SET, {
+      ...{ owner: OWNER, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, add, remove: [] },
+      head: { chain: CHAIN, number: 1, previous: null, root, atMs: 1 },
+    });
+  }
+
+  /** All that askers say about one holder, or about all. */
+  findings(about?: string): Told[] {
+    return this.made.records().flatMap(({ key, author, value }) => {
+      if (key !== auditKey(OWNER, SET)) return [];
+      const { holders } = auditRecord.parse(value);
+      return holders
+        .filter(({ site }) => about === undefined || this.nameOf(site) === about)
+        .map((finding) => ({ asker: this.nameOf(author), finding }));
+    });
+  }
+
+  pathOf(name: string, shard: ShardId): string {
+    return join(this.site(name).directory, "shards", OWNER, SET, shard.slice(0, 2), shard);
+  }
+
+  async filesOf(name: string): Promise<ReadonlySet<string>> {
+    const root = join(this.site(name).directory, "shards", OWNER, SET);
+    const files = await readdir(root, { recursive: true }).catch(() => []);
+    return new Set(files.map((file) => file.slice(3)).filter((file) => file.length === 64));
+  }
+
+  /** From now on the site answers with what it finds, and mends nothing. */
+  dishonest(name: string, serve?: (channel: Channel) => Promise<void>): void {
+    const site = this.site(name);
+    const server = new AuditServer(site.backups.holder, () => {});
+    this.made.answers.set(name, serve ?? ((channel) => server.serve(channel)));
+  }
+
+  async untilTold(what: string, limitMs: number, condition: () => boolean): Promise<number> {
+    const startMs = this.made.time.nowMs;
+    while (!condition()) {
+      if (this.made.time.nowMs - startMs > limitMs) {
+        assert.fail(`${what} did not come about: ${JSON.stringify(this.findings())}`);
+      }
+      await this.made.pass(250);
+    }
+    return this.made.time.nowMs - startMs;
+  }
+
+  /** Waits until so many live sites beside these hold every shard. @returns their names. */
+  async untilHeldBy(count: number, without: readonly string[]): Promise<readonly string[]> {
+    const holding = (): string[] =>
+      this.made.records().flatMap(({ class: c, key, author, value }) => {
+        const name = this.nameOf(author);
+        if (c !== "hold" || key !== `${OWNER}/${SET}` || without.includes(name)) return [];
+        return holdRecord.parse(value).groups.length > 0 ? [name] : [];
+      });
+    await this.untilTold(`${count} holders`, 4 * DAY, () => holding().length >= count);
+    for (const name of holding()) {
+      const files = await this.filesOf(name);
+      for (const shard of this.shards) assert.ok(files.has(shard), `${name} lacks ${shard}`);
+    }
+    return holding();
+  }
+}
+
+const MANY = Array.from({ length: 40 }, () => 4096);
+
+for (const [what, share] of [
+  ["one of forty", 1 / 40],
+  ["all", 1],
+] as const) {
+  test(`a holder that deletes ${what} is found, and a third copy is made elsewhere`, async (context) => {
+    const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+    const [bad = ""] = mesh.holders;
+    mesh.dishonest(bad);
+    const gone = random.shuffled(mesh.shards).slice(0, Math.round(40 * share));
+    for (const shard of gone) await rm(mesh.pathOf(bad, shard));
+    const tookMs = await mesh.untilTold("the loss", 5 * DAY, () =>
+      mesh.findings(bad).some(({ finding }) => finding.lostShards > 0),
+    );
+    context.diagnostic(`found and confirmed after ${(tookMs / DAY).toFixed(2)} days`);
+    await mesh.untilHeldBy(3, [bad, "home"]);
+    assert.ok(!mesh.holders.includes(bad));
+  });
+}
+
+test("a flipped bit is found by asking for shards whole", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", [1024 * 1024, 4096]);
+  const [, bad = ""] = mesh.holders;
+  mesh.dishonest(bad);
+  const [large] = mesh.shards;
+  assert.ok(large);
+  const bytes = await readFile(mesh.pathOf(bad, large));
+  bytes[777_777] = (bytes[777_777] ?? 0) ^ 16;
+  await writeFile(mesh.pathOf(bad, large), bytes);
+  await mesh.untilTold("the failure", 5 * DAY, () =>
+    mesh.findings(bad).some(({ finding }) => finding.lostShards === 1),
+  );
+  await mesh.untilHeldBy(3, [bad, "home"]);
+});
+
+test("an honest holder that lost shards gets them back from the others, and stays a holder", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [poor = ""] = mesh.holders;
+  for (const shard of mesh.shards.slice(0, 30)) await rm(mesh.pathOf(poor, shard));
+  await mesh.untilTold("the failure", 5 * DAY, () =>
+    mesh.findings(poor).some(({ finding }) => finding.outcome === "failed"),
+  );
+  await mesh.untilTold("the proof", 2 * DAY, () =>
+    mesh.findings(poor).every(({ finding }) => finding.outcome === "proven"),
+  );
+  assert.equal((await mesh.filesOf(poor)).size, 40);
+  assert.ok(mesh.holders.includes(poor));
+});
+
+test("answers with another shard, with an old one and with nonsense fail at once", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [bad = ""] = mesh.holders;
+  const other = random.bytes(4096);
+  const leaf = { bytes: other, path: [...merkleProof(other, 0, 4096)] };
+  mesh.dishonest(bad, async (channel) => {
+    for (;;) {
+      const frame = await channel.receive(60_000);
+      if (frame === undefined) break;
+      const question = decodeAuditQuestion(frame);
+      const answer =
+        question.k === "leaves"
+          ? { k: "leaves" as const, items: question.items.map(() => leaf) }
+          : { k: "whole" as const, macs: question.shards.map(() => sha256("old")) };
+      await channel.send(encodeAuditAnswer(answer));
+    }
+  });
+  await mesh.untilTold("the loss of all", 4 * DAY, () =>
+    mesh.findings(bad).some(({ finding }) => finding.lostShards === 40),
+  );
+  await mesh.untilHeldBy(3, [bad, "home"]);
+});
+
+test("refused, silent and offline are told apart; only the first two become a loss by themselves", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY, { patienceMs: 6 * DAY });
+  const [refuses = "", isSilent = "", isAway = ""] = mesh.holders;
+  mesh.dishonest(refuses, async (channel) => {
+    await channel.receive(60_000);
+    await channel.send(encodeAuditAnswer({ k: "refuse", why: "busy" }));
+    await channel.end();
+  });
+  mesh.dishonest(isSilent, async (channel) => {
+    for (let frames = 0; frames < 9; frames++) await channel.receive(60_000);
+  });
+  await mesh.made.kill(isAway);
+  const told = (name: string, outcome: string): boolean => {
+    const home = mesh.findings(name).find(({ asker }) => asker === "home");
+    return home?.finding.outcome === outcome;
+  };
+  await mesh.untilTold("three outcomes", 5 * DAY, () => {
+    return told(refuses, "refused") && told(isSilent, "refused") && told(isAway, "offline");
+  });
+  assert.ok(mesh.findings().every(({ finding }) => finding.lostShards === 0));
+  await mesh.untilTold("two losses and a silence", 40 * DAY, () => {
+    const home = mesh.findings().filter(({ asker }) => asker === "home");
+    const lost = home.filter(({ finding }) => finding.lostShards === 40);
+    const silent = home.filter(({ finding }) => finding.silent && finding.lostShards === 0);
+    return lost.length === 2 && silent.length === 1;
+  });
+});
+
+test("the owner is dead and so is a holder: the others have a third copy made, and it is asked, too", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [gone = "", first = "", second = ""] = mesh.holders;
+  await mesh.made.kill("home");
+  await mesh.made.kill(gone);
+  const holders = await mesh.untilHeldBy(3, [gone, "home"]);
+  const [newcomer = ""] = holders.filter((name) => name !== first && name !== second);
+  assert.notEqual(newcomer, "");
+  await mesh.untilTold("a proof of the new copy", 3 * DAY, () =>
+    mesh.findings(newcomer).some(({ finding }) => finding.provenAtMs !== null),
+  );
+});
+
+test("the owner is dead and a holder deletes: two co-holders prove it, and a third copy is made", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d e", MANY);
+  const [bad = ""] = mesh.holders;
+  await mesh.made.kill("home");
+  mesh.dishonest(bad);
+  for (const shard of mesh.shards.slice(0, 10)) await rm(mesh.pathOf(bad, shard));
+  await mesh.untilHeldBy(3, [bad, "home"]);
+  // Back again, the owner takes the newcomer over, and sends nothing.
+  const again = await mesh.made.up("home");
+  await mesh.untilTold("the new target", 3 * DAY, () => !mesh.holders.includes(bad));
+  const { ownerSentBytes } = await again.backups.copies(SET, false);
+  assert.ok(ownerSentBytes <= 40 * 4096, `${ownerSentBytes}`);
+});
+
+test("one holder is left of all: it alone has two copies made", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d e", MANY);
+  const [one = "", two = ""] = mesh.holders;
+  for (const name of ["home", one, two]) await mesh.made.kill(name);
+  await mesh.untilHeldBy(3, ["home", one, two]);
+});
+
+test("the one whose turn it is does not act: the next one does", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [gone = ""] = mesh.holders;
+  await mesh.made.kill("home");
+  await mesh.made.kill(gone);
+  const [leader] = await leadersOf(mesh, gone);
+  assert.ok(leader);
+  await mesh.untilTold("what the first one says", 2 * DAY, () =>
+    mesh
+      .findings(gone)
+      .some(({ asker, finding }) => asker === leader && finding.outcome === "offline"),
+  );
+  // From now on it decides nothing; what it says about the silent site stands.
+  await mesh.site(leader).proofs?.stop();
+  mesh.dishonest(leader);
+  for (const entry of mesh.made.records()) {
+    if (entry.key !== auditKey(OWNER, SET) || mesh.nameOf(entry.author) !== leader) continue;
+    const { holders } = auditRecord.parse(entry.value);
+    const { id } = mesh.site(gone);
+    const silent = holders.map((each) => ({ ...each, silent: each.silent || each.site === id }));
+    mesh.made.putRecord({ ...entry, value: { holders: silent } });
+  }
+  const startMs = mesh.made.time.nowMs;
+  await mesh.untilHeldBy(3, [gone, "home"]);
+  assert.ok(mesh.made.time.nowMs - startMs >= PACE.takeoverMs);
+});
+
+async function leadersOf(mesh: AuditedMesh, gone: string): Promise<string[]> {
+  const { rendezvousOrder } = await import("../../daemon/core/repair-duty.ts");
+  const ids = mesh.holders.filter((name) => name !== gone).map((name) => mesh.site(name).id);
+  return rendezvousOrder({ owner: OWNER, set: SET, group: 0 }, ids).map((id) => mesh.nameOf(id));
+}
+
+test("an emptied holder whose owner is dead gets its copy from the others", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", MANY);
+  const [poor = ""] = mesh.holders;
+  await mesh.made.kill("home");
+  await mesh.made.kill(poor);
+  await rm(mesh.site(poor).directory, { recursive: true });
+  mesh.site(poor).store = mesh.site(poor).store.copy();
+  await mesh.made.up(poor);
+  await mesh.untilTold("all files", 3 * DAY, () => true);
+  for (let round = 0; round < 600; round++) {
+    await mesh.made.pass(250);
+    if ((await mesh.filesOf(poor)).size === 40) break;
+  }
+  assert.equal((await mesh.filesOf(poor)).size, 40);
+});
+
+test("a question that was put is put again after a restart, until it is answered", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", MANY);
+  const [bad = ""] = mesh.holders;
+  const asked: string[] = [];
+  mesh.dishonest(bad, async (channel) => {
+    const frame = await channel.receive(60_000);
+    if (frame !== undefined && channel.peer === mesh.site("home").id) {
+      asked.push(Buffer.from(frame).toString("hex"));
+    }
+    channel.abort("no");
+  });
+  await mesh.untilTold("some questions", 3 * DAY, () => asked.length >= 3);
+  await mesh.made.kill("home");
+  await mesh.made.up("home");
+  const before = asked.length;
+  await mesh.untilTold("some more", 3 * DAY, () => asked.length >= before + 2);
+  assert.equal(new Set(asked).size, 1);
+});
+
+test("own reading finds a flipped bit and a missing file, tells of them and mends them", async (context) => {
+  const quiet = { everyMs: 10_000 * DAY };
+  const made = await SpreadMesh.create({ pace: { ...PACE, ...quiet, scrubMs: 2 * DAY } });
+  context.after(() => made.end());
+  for (const name of ["home", "a", "b", "c"]) await made.up(name);
+  const home = made.sites.get("home");
+  assert.ok(home);
+  made.delegate(home.id);
+  await made.pass(3000);
+  const mesh = Reflect.construct(AuditedMesh, [made]) as AuditedMesh;
+  await mesh.backUp(Array.from({ length: 20 }, () => 8192));
+  await made.until(
+    () => made.records().filter(({ class: c }) => c === "hold").length === 3,
+    DAY,
+    "three copies",
+  );
+  const [flipped, missing] = mesh.shards;
+  assert.ok(flipped && missing);
+  const [poor = ""] = mesh.holders;
+  const bytes = await readFile(mesh.pathOf(poor, flipped));
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  await writeFile(mesh.pathOf(poor, flipped), bytes);
+  await rm(mesh.pathOf(poor, missing));
+  const scrubs = (): { damaged: number; missing: number }[] =>
+    made
+      .records()
+      .filter(({ key, author }) => key === SCRUB_KEY && author === mesh.site(poor).id)
+      .map(({ value }) => scrubRecord.parse(value));
+  const told = { damaged: false, missing: false };
+  await mesh.untilTold("the report", 40 * DAY, () => {
+    for (const { damaged, missing: lost } of scrubs()) {
+      told.damaged ||= damaged === 1;
+      told.missing ||= lost === 1;
+    }
+    return told.damaged && told.missing;
+  });
+  await made.pass(5000);
+  assert.equal((await mesh.filesOf(poor)).size, 20);
+  const after = await readFile(mesh.pathOf(poor, flipped));
+  assert.equal(shardIdOf(OWNER, SET, after), flipped);
+});
