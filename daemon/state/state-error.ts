@@ -21,3 +21,9 @@ export class StateError extends PleachError<
   /** The state was closed. */
   | "E-STATE-CLOSED"
 > {}
+
+export function noMesh(): StateError {
+  return new StateError("E-STATE-NO-MESH", "This site is in no mesh yet.", {
+    hint: "Run: pleach init, or pleach join CODE",
+  });
+}

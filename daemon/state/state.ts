@@ -6,23 +6,11 @@
  */
 import type { Envelope } from "../../protocol/envelope.ts";
 import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
-import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
-import {
-  idOf,
-  type LogId,
-  type MeshId,
-  type PeerKey,
-  type SiteId,
-  type StatementId,
-  type VersionId,
-} from "../../protocol/ids.ts";
+import { idOf, type LogId, type MeshId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
 import type { LogHead } from "../../protocol/log-head.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
-import { MAX_LAMPORT } from "../../protocol/record-version.ts";
-import { versionId } from "../../protocol/record-version.ts";
 import type { SignedHeader } from "../../protocol/signed-header.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
-import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import type { SignedStatement } from "../../protocol/statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Clock } from "../core/clock.ts";
@@ -41,7 +29,6 @@ import { Intake } from "./intake.ts";
 import { Backfill } from "./keep/backfill.ts";
 import { AuthorRoom } from "./keep/author-room.ts";
 import { Pruning } from "./keep/pruning.ts";
-import { statementKey } from "./keys.ts";
 import { cutoffsOf, type CutoffRequest } from "./limits/cutoffs.ts";
 import { EndedRights } from "./limits/ended-rights.ts";
 import { Freezes } from "./limits/freezes.ts";
@@ -49,9 +36,9 @@ import { ForkWatch } from "./limits/fork-watch.ts";
 import { Limits } from "./limits/limits.ts";
 import { previewCut, type ChangedRecord, type CutRequest } from "./limits/preview.ts";
 import { loadLogs } from "./load.ts";
-import { OwnLogs } from "./own/own-logs.ts";
+import { OwnWrites, type WriteResult } from "./own/own-writes.ts";
 import { Positions, positionsOf, type LogFact } from "./positions.ts";
-import { checkChange, versionsFor, type RecordChange } from "./record-change.ts";
+import type { RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
 import { RefusalLog, tellingRefusals } from "./refusal-log.ts";
 import type { HeaderReception, Reception, Replica } from "./replica.ts";
@@ -59,9 +46,10 @@ import { createReplica } from "./state-replica.ts";
 import { keepTwice, mendCopies } from "./second-copies.ts";
 import { sealEntries } from "./sealed-entries.ts";
 import { Shelf } from "./shelf.ts";
-import { StateError } from "./state-error.ts";
+import { noMesh } from "./state-error.ts";
 import { StatementGate } from "./statement-gate.ts";
 import { StatementBook } from "./statement-book.ts";
+import { StatementIntake, type AddResult } from "./statement-intake.ts";
 import {
   parkedLogs,
   troublesOf,
@@ -70,24 +58,6 @@ import {
   type Troubles,
 } from "./troubles.ts";
 import { ViewCache } from "./view-cache.ts";
-
-export interface WriteResult {
-  /** The new versions. Empty when everything was so already. */
-  readonly versions: readonly VersionId[];
-  /** The entries that carry them. */
-  readonly entries: readonly {
-    readonly class: ClassName;
-    readonly log: LogId;
-    readonly seq: number;
-  }[];
-}
-
-export interface AddResult {
-  readonly added: readonly StatementId[];
-  /** In memory only, until what they name is here. */
-  readonly waiting: readonly StatementId[];
-  readonly refused: readonly { readonly id: StatementId; readonly reason: string }[];
-}
 
 export interface StateSetup {
   readonly store: Store;
@@ -116,9 +86,10 @@ export class State {
   readonly #views = new ViewCache();
   readonly #announcer: Announcer;
   readonly #gate = new StatementGate((open, from) => {
-    return this.#queue.enqueue(() => this.#addStatements(open(), from));
+    return this.#queue.enqueue(() => this.#statements.add(open(), from));
   });
-  #own: OwnLogs | undefined;
+  readonly #own: OwnWrites;
+  readonly #statements: StatementIntake;
 
   /** Reads the store. Works before there is a mesh: then only statements can be added. */
   static async open(given: StateSetup): Promise<State> {
@@ -159,8 +130,11 @@ export class State {
     const backfill = new Backfill(store, flush);
     const keeping = { documents, pruning, room, forks, limits, rights, backfill };
     const intake = new Intake({ store, shelf, refusals, quarantine, clock, queue, ...keeping });
-    const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => this.#prove(proof);
-    const telling = { positions, views, announcer, prove };
+    const telling = { positions, views, announcer };
+    const taking = { siteKey, queue, book, shelf, limits, ...telling };
+    const takeWaiting = (): Promise<readonly Outcome<unknown>[]> => incoming.takeWaiting();
+    const statements = new StatementIntake({ ...taking, takeWaiting });
+    const prove = (proof: ForkProofBody): Promise<Outcome<unknown>> => statements.prove(proof);
     this.#setup = setup;
     this.#book = book;
     this.siteId = siteId;
@@ -171,7 +145,11 @@ export class State {
     this.#headers = new HeaderIntake({ shelf, queue, room, forks, limits });
     this.#kept = { shelf, room, quarantine };
     this.#rights = rights;
-    this.#incoming = new Incoming({ siteId, book, shelf, intake, pruning, ...telling });
+    const incoming = new Incoming({ siteId, book, shelf, intake, pruning, prove, ...telling });
+    this.#incoming = incoming;
+    this.#statements = statements;
+    const view = (): View => this.view();
+    this.#own = new OwnWrites({ siteKey, clock, log, book, shelf, queue, incoming, view });
     const replica = createReplica({
       store,
       statements: book.set,
@@ -254,7 +232,7 @@ export class State {
 
   /** Takes in statements in any order; resolves when the added ones are durable. */
   addStatements(statements: readonly SignedStatement[]): Promise<AddResult> {
-    return this.#queue.enqueue(() => this.#addStatements(statements, undefined));
+    return this.#queue.enqueue(() => this.#statements.add(statements, undefined));
   }
 
   /**
@@ -263,7 +241,7 @@ export class State {
    * @throws StateError E-STATE-NO-MESH, E-STATE-RULES, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL
    */
   write(changes: readonly RecordChange[]): Promise<WriteResult> {
-    return this.#queue.enqueue(() => this.#write(changes));
+    return this.#queue.enqueue(() => this.#own.write(changes));
   }
 
   /** Tells of changes after they are durable. Returns what ends the telling. */
@@ -322,57 +300,11 @@ export class State {
     return this.#queue.close();
   }
 
-  async #addStatements(
-    statements: readonly SignedStatement[],
-    from: SiteId | undefined,
-  ): Promise<Outcome<AddResult>> {
-    const before = this.#book.authority;
-    const { added, waiting, refused, changes } = this.#book.add(statements, from);
-    const result = { added: added.map(({ id }) => id), waiting, refused };
-    this.#queue.stage(changes);
-    if (added.length === 0) return { publish: () => {}, result };
-    // Before anything is durable: what was accepted until now is what a suspension leaves shown.
-    this.#limits.remember(before, this.#book.authority);
-    const acknowledged = await this.#acknowledge();
-    this.#views.forgetAll();
-    const touched = await this.#limits.apply(this.#book.authority);
-    const now = [...touched].map((name) => [name, positionsOf(this.#shelf, name)] as const);
-    const woken = await this.#incoming.takeWaiting();
-    const publish = (): void => {
-      for (const [name, counting] of now) this.#positions.set(name, counting);
-      this.#views.forgetAll();
-      for (const statement of added) {
-        const bytes = encodeStatement(statement);
-        this.#announcer.tellItem({ kind: "statement", id: statement.id, bytes, from });
-      }
-      for (const { id, bytes } of acknowledged) {
-        this.#announcer.tellItem({ kind: "statement", id, bytes, from: undefined });
-      }
-      this.#announcer.noteStatements();
-      for (const outcome of woken) outcome.publish();
-    };
-    return { publish, result };
-  }
-
-  /** Durable before anybody can ask for it: a second, other word after a crash would be a lie. */
-  async #acknowledge(): Promise<
-    readonly { readonly id: StatementId; readonly bytes: Uint8Array }[]
-  > {
-    const { set, authority } = this.#book;
-    const due = dueAcknowledgement(set, authority, this.#setup.siteKey);
-    if (due === undefined) return [];
-    const bytes = encodeStatement(due);
-    this.#queue.stage([{ kind: "put", key: statementKey(due.id), value: bytes }]);
-    await this.#queue.flush();
-    this.#queue.stage(this.#book.add([due]).changes);
-    return [{ id: due.id, bytes }];
-  }
-
   async #receiveStatement(statement: SignedStatement, from: SiteId): Promise<Reception> {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
     if (this.#book.set.get(statement.id) !== undefined) return "known";
     const reception = await this.#gate.receive(statement, from);
-    this.#replaceDisplaced(undefined);
+    this.#own.replaceDisplaced(undefined);
     return reception;
   }
 
@@ -380,7 +312,7 @@ export class State {
     if (this.meshId === undefined) return { refused: "E-STATE-NO-MESH" };
     const job = (): Promise<Outcome<Reception>> => this.#incoming.take(envelope, from);
     const reception = await this.#queue.enqueue(job, envelope.id);
-    this.#replaceDisplaced(envelope.header.author);
+    this.#own.replaceDisplaced(envelope.header.author);
     return reception;
   }
 
@@ -391,94 +323,8 @@ export class State {
       if (typeof taken !== "object" || "refused" in taken) {
         return { publish: () => {}, result: taken };
       }
-      const { publish } = await this.#prove(taken.forked);
+      const { publish } = await this.#statements.prove(taken.forked);
       return { publish, result: "forked" };
     });
   }
-
-  #prove(proof: ForkProofBody): Promise<Outcome<AddResult>> {
-    return this.#addStatements([signStatement(proof, [])], undefined);
-  }
-
-  async #write(changes: readonly RecordChange[]): Promise<Outcome<WriteResult>> {
-    const { siteId } = this;
-    const own = this.#ownLogs();
-    for (const change of changes) checkChange(change, siteId, this.#book.authority);
-    const lamport = this.#incoming.lamport.next();
-    if (lamport + changes.length > MAX_LAMPORT) throw usedUp();
-    const made = versionsFor(changes, { siteId, lamport, shelf: this.#shelf, view: this.view() });
-    const { publish, result: entries } = await this.#takeOwn(own.sign(made));
-    const versions = made.flatMap(({ class: recordClass, records }) =>
-      records.map(([key, version]) => versionId(siteId, recordClass, key, version)),
-    );
-    return { publish, result: { versions, entries } };
-  }
-
-  async #takeOwn(envelopes: Iterable<Envelope>): Promise<Outcome<WriteResult["entries"]>> {
-    const outcomes: Outcome<Reception>[] = [];
-    const entries: WriteResult["entries"][number][] = [];
-    for (const envelope of envelopes) {
-      const outcome = await this.#incoming.takeOne(envelope, undefined);
-      // A bug of ours: what was taken before it in this write is not to be relied on either.
-      if (outcome.result !== "accepted" && outcome.result !== "parked")
-        throw new TypeError(`own entry ${envelope.id} is unfit`);
-      outcomes.push(outcome);
-      entries.push({ class: envelope.header.class, log: envelope.log, seq: envelope.header.seq });
-    }
-    const publish = (): void => outcomes.forEach((outcome) => outcome.publish());
-    return { publish, result: entries };
-  }
-
-  /** @throws StateError E-STATE-NO-MESH */
-  #ownLogs(): OwnLogs {
-    const { meshId, siteId } = this;
-    if (meshId === undefined) throw noMesh();
-    if (this.#book.authority.rules > KNOWN_RULES) throw laterRules(this.#book.authority.rules);
-    const { siteKey, clock } = this.#setup;
-    const shelf = this.#shelf;
-    const epoch = (): StatementId | MeshId => this.#book.authority.epoch.ids[0] ?? meshId;
-    this.#own ??= new OwnLogs(shelf, { siteKey, siteId, meshId, clock, epoch });
-    return this.#own;
-  }
-
-  /**
-   * Writes what stood in a log of ours that another box with this key has displaced into a new
-   * one at once: what people see here must not wait for the next change to come back.
-   */
-  #replaceDisplaced(author: SiteId | undefined): void {
-    const own = this.#own;
-    if (own === undefined || (author !== undefined && author !== this.siteId)) return;
-    if (own.displaced().length === 0) return;
-    const replaced = this.#queue.enqueue(() => {
-      const { rules, ...authority } = this.#book.authority;
-      const maySign = rules <= KNOWN_RULES && authority.isMember(this.siteId);
-      if (!maySign || !authority.mayOpenLogs(this.siteId)) return this.#takeOwn([]);
-      return this.#takeOwn(own.replaceDisplaced(this.#incoming.lamport.next()));
-    });
-    replaced.catch((error: unknown) => {
-      this.#setup.log.error("a displaced log was not replaced", { error: String(error) });
-    });
-  }
-}
-
-/** What is signed under rules that are not known here might mean something else to those who do. */
-function laterRules(rules: number): StateError {
-  const message = `The mesh follows version ${rules} of the rules; this program knows ${KNOWN_RULES}.`;
-  return new StateError("E-STATE-RULES", message, {
-    hint: "Upgrade pleach on this site. Until then it keeps, passes on and shows what others write.",
-  });
-}
-
-/** No box comes to it by itself: each entry takes one of 2^48 numbers. */
-function usedUp(): StateError {
-  const message =
-    "The key of this site has signed the highest number: it can sign nothing after it.";
-  const hint = "Somebody else has the key. Enrol this box with a new one, and expel this one.";
-  return new StateError("E-STATE-FORKED", message, { hint, exit: 5 });
-}
-
-function noMesh(): StateError {
-  return new StateError("E-STATE-NO-MESH", "This site is in no mesh yet.", {
-    hint: "Run: pleach init, or pleach join CODE",
-  });
 }
