@@ -72,7 +72,7 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
         copies: request.copies,
         head: request.head,
         add: request.add.map(([shard, sizeBytes]) => [shard, sizeBytes]),
-        remove: [],
+        remove: [...(request.remove ?? [])],
       };
       const options = { timeoutMs: STORE_TIMEOUT_MS };
       return client.post(`${path}/commit`, body, commitAnswerShape, options);

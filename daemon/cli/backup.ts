@@ -9,6 +9,7 @@ import { parseId, type SetId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { addCommand } from "./backup-add.ts";
 import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { forgetCommand } from "./backup-forget.ts";
 import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
 import { runCommand } from "./backup-run.ts";
 import { applyTimers } from "./backup-timers.ts";
@@ -27,6 +28,7 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(runCommand(context))
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
+    .addCommand(forgetCommand(context))
     .addCommand(keptCommand(context))
     .addCommand(agreeCommand(context))
     .addCommand(objectCommand(context))
@@ -70,7 +72,11 @@ function showCommand(context: CliContext): Command {
       if (detail === undefined) throw neverRan(name);
       const copies = await context.client.get(`/v1/backup/sets/${set}/copies`, copiesShape);
       const record = await recordOf(context, name, set);
-      const snapshots = record === undefined ? null : snapshotsOf(record, detail.head);
+      const listed = new Set(detail.groups.flatMap(({ entries }) => entries.map(([id]) => id)));
+      const snapshots =
+        record === undefined
+          ? null
+          : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
       const { head, shards, bytes, newestHead } = detail;
       context.out.result({ name, set, head, shards, bytes, newestHead, copies, snapshots }, () =>
         [

@@ -125,6 +125,7 @@ export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<
     onRecovery: (handler) => mesh.handleOutsider(RECOVER_PROTOCOL, handler),
     siteKey,
     giveBytes: () => config().give.spaceBytes,
+    dailyBytes: () => config().give.dailyBytes,
     clock,
     log,
   });

@@ -56,7 +56,11 @@ export interface Config {
   /** Addresses that answer DNS over UDP and TCP. Default: none. */
   readonly dns: { readonly listen: readonly SocketAddress[] };
   /** What is lent to others. Default: 0 bytes. */
-  readonly give: { readonly spaceBytes: number };
+  readonly give: {
+    readonly spaceBytes: number;
+    /** What one owner may send in a day; undefined for a share of the space. */
+    readonly dailyBytes: number | undefined;
+  };
   /** How often copies are proven and how long sites are waited for; running time. */
   readonly audit: {
     readonly everyMs: number;
@@ -112,7 +116,7 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
       dht: mesh.dht ?? true,
     },
     dns: { listen: one("dns")?.listen ?? [] },
-    give: { spaceBytes: one("give")?.space ?? 0 },
+    give: { spaceBytes: one("give")?.space ?? 0, dailyBytes: one("give")?.daily },
     audit: auditOf(all("audit")),
     log: { level: one("log")?.level ?? "info" },
     backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),

@@ -67,7 +67,7 @@ export const fileShape = z.strictObject({
     })
     .optional(),
   dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
-  give: z.strictObject({ space: size.optional() }).optional(),
+  give: z.strictObject({ space: size.optional(), daily: size.optional() }).optional(),
   audit: z
     .strictObject({
       every: pace.optional(),

@@ -58,7 +58,8 @@ class MemoryStore implements SetStore {
     this.shards.set(shard, Uint8Array.from(bytes));
   }
 
-  async commit({ head, add }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+  async commit({ head, add, remove }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+    for (const shard of remove ?? []) assert.ok(this.listed.delete(shard));
     for (const [shard] of add) {
       assert.ok(this.shards.has(shard) && !this.listed.has(shard));
       this.listed.add(shard);

@@ -12,6 +12,7 @@ import type { SetState, SetStore } from "./port.ts";
 import type { RunJournal } from "./run-journal.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
 import { ShardReader } from "./shard-reader.ts";
+import { readTired } from "./tired-shards.ts";
 import { readTableCache } from "./table-cache.ts";
 
 /** What earlier runs left that this one builds on. */
@@ -68,7 +69,7 @@ export async function readBefore(
     for await (const table of found) tables.push(table);
   }
   tables ??= [];
-  const kept = keepTables(tables, state.shards, index.length);
+  const kept = keepTables(tables, state.shards.difference(readTired(folder)), index.length);
   // An index of which a part is lost does not say where everything is.
   const newIndex = kept.newIndex || newest === undefined || index.length < newest.index.length;
   const unfinished = unfinishedTables(journal, state, tables);
@@ -79,7 +80,9 @@ export async function readBefore(
     newIndex,
     unfinished,
     index: index.map(({ shard = head.root, frame }) => ({ shard, frame })),
-    history: await historyOf(reader, state, head, newest),
+    history: (await historyOf(reader, state, head, newest)).filter(({ root }) => {
+      return state.shards.has(root);
+    }),
     chunks: countChunks(all),
     ids: () => chunkIdsOf(all),
   };

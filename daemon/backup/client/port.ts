@@ -22,6 +22,8 @@ export interface CommitRequest {
   /** Null while a run is under way: the head stays what it was. */
   readonly head: Head | null;
   readonly add: readonly (readonly [ShardId, sizeBytes: number])[];
+  /** What the lists name no longer. Default: nothing. */
+  readonly remove?: readonly ShardId[];
 }
 
 /** What the daemon knows of a data set of ours. */
