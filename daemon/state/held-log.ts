@@ -188,11 +188,18 @@ export class HeldLog {
     return { from: before.seq, to: after.seq - 1, first: before.id };
   }
 
-  /** Notes entries as held that were pruned: a whole {@link stretchAround} a pin. */
-  fillIn(stretch: readonly Envelope[], receivedMs: number): void {
+  /** The stretch around a pin that an entry belongs to: itself held, perhaps, and others of it not. */
+  stretchWith(place: number): ReturnType<HeldLog["stretchAround"]> {
+    return this.pins
+      .flatMap((pin) => this.stretchAround(pin) ?? [])
+      .find(({ from, to }) => from <= place && place <= to);
+  }
+
+  /** Notes entries as held that were pruned: of a {@link stretchAround} a pin, from its start on. */
+  fillIn(entries: readonly Envelope[], receivedMs: number): void {
+    const stretch = entries.filter(({ header }) => !this.#entries.has(header.seq));
     const first = stretch[0]?.header.seq ?? 0;
-    const unbroken = this.unbrokenFrom;
-    this.#unbrokenFrom = first + stretch.length === unbroken ? first : unbroken;
+    let { unbrokenFrom } = this;
     const later = [...this.#entries].filter(([seq]) => seq > first);
     for (const [seq] of later) this.#entries.delete(seq);
     for (const { id, header, bytes } of stretch) {
@@ -205,6 +212,8 @@ export class HeldLog {
       } else if (header.kind !== "UPD") this.#later.push(seq);
     }
     for (const [seq, entry] of later) this.#entries.set(seq, entry);
+    while (this.#entries.has(unbrokenFrom - 1)) unbrokenFrom -= 1;
+    this.#unbrokenFrom = unbrokenFrom;
     this.#snapshots.sort((a, b) => a.seq - b.seq);
     this.#later.sort((a, b) => a - b);
   }

@@ -25,6 +25,7 @@ import type { EndedRights } from "./limits/ended-rights.ts";
 import { contradicts, type ForkWatch } from "./limits/fork-watch.ts";
 import type { Limits } from "./limits/limits.ts";
 import { limitOf } from "./limits/log-limits.ts";
+import { isNamed } from "./limits/pins.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { endOf, MAX_KEPT_LOGS, type Shelf } from "./shelf.ts";
@@ -130,7 +131,10 @@ export class Intake {
     if (limit !== "open" && seq === limit.seq && id !== limit.head) return refused("E-STATE-FORK");
     const storedSeq = held?.storedSeq ?? 0;
     // What lies before the oldest snapshot held is covered by it.
-    if (seq <= storedSeq) return held?.idAt(seq) === undefined ? "pruned" : { kind: "known" };
+    if (seq <= storedSeq) {
+      const isWanted = held?.idAt(seq) === undefined || held.stretchWith(seq) !== undefined;
+      return isWanted ? "pruned" : { kind: "known" };
+    }
     // Each costs building the document anew; signing many for one place must not cost it many times.
     if (held?.unfit?.seq === seq) return "forked";
     if (held?.isShut === true && header.kind !== "SNAP") return refused("E-STATE-QUARANTINE");
@@ -166,7 +170,7 @@ export class Intake {
     authority: Authority,
   ): Promise<IntakeResult> {
     const { backfill, documents, room, clock, queue, shelf, rights, quarantine } = this.#setup;
-    const stretch = held && (await backfill.add(held, last));
+    const stretch = held && (await backfill.add(held, last, isNamed(authority, last)));
     const from = stretch?.[0]?.header.seq;
     if (held === undefined || stretch === undefined || from === undefined) return { kind: "known" };
     const sizeBytes = stretch.reduce((sum, each) => sum + roomOfEntry(each), 0);

@@ -160,7 +160,10 @@ export class State {
       receiveStatement: (statement, from) => this.#receiveStatement(statement, from),
       isKnown: ({ id, log: name, header: { seq } }) => {
         const durable = positions.get(name)?.seq ?? 0;
-        return seq <= durable && shelf.get(name)?.idAt(seq) === id;
+        const held = shelf.get(name);
+        // One that others of the same stretch hang on is looked at again with them.
+        const isWhole = held?.stretchWith(seq) === undefined;
+        return seq <= durable && held?.idAt(seq) === id && isWhole;
       },
       isAuthorKnown: (site) => {
         const { sites, endedSites } = book.authority;

@@ -2,8 +2,9 @@
  * Gathers what was pruned of a log and is wanted again, because statements name a place in it.
  *
  * Nothing of it is taken before it is whole: it begins with a snapshot of which the header was kept
- * and ends right before another one, whose header names the last entry. So no entry that the author
- * signed beside the history that was pruned comes in. A node that is stopped asks for it again.
+ * and ends with an entry that a statement names, or right before another snapshot, whose header names
+ * the last entry. So no entry that the author signed beside the history that was pruned comes in. A
+ * node that is stopped asks for it again.
  */
 import type { Envelope } from "../../../protocol/envelope.ts";
 import type { LogId } from "../../../protocol/ids.ts";
@@ -30,13 +31,18 @@ export class Backfill {
     this.#flush = flush;
   }
 
-  /** @returns The whole stretch, when this entry is the last one of it. */
-  async add(held: HeldLog, envelope: Envelope): Promise<readonly Envelope[] | undefined> {
+  /**
+   * @param isNamed - Whether a statement names this entry.
+   * @returns The whole stretch, when this entry is the last one of it.
+   */
+  async add(
+    held: HeldLog,
+    envelope: Envelope,
+    isNamed: boolean,
+  ): Promise<readonly Envelope[] | undefined> {
     const { id, log, header } = envelope;
     const { seq, prev } = header;
-    const stretch = held.pins
-      .flatMap((pin) => held.stretchAround(pin) ?? [])
-      .find(({ from, to }) => from <= seq && seq <= to);
+    const stretch = held.stretchWith(seq);
     if (stretch === undefined) return undefined;
     const { from, to, first } = stretch;
     if (seq === from && id === first) this.#begin(log);
@@ -46,8 +52,8 @@ export class Backfill {
     if (seq > from && begun[seq - from - 1]?.id !== prev) return undefined;
     begun.splice(seq - from, Infinity, envelope);
     this.#makeRoom();
-    if (seq < to || !this.#begun.delete(log)) return undefined;
-    return (await this.#isBefore(held, to + 1, id)) ? begun : undefined;
+    if ((seq < to && !isNamed) || !this.#begun.delete(log)) return undefined;
+    return isNamed || (await this.#isBefore(held, to + 1, id)) ? begun : undefined;
   }
 
   #begin(log: LogId): void {

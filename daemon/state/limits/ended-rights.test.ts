@@ -137,6 +137,36 @@ test("a place that some have pruned comes back from those who have not", async (
   assertEqual(one, late);
 });
 
+test("a place comes although all have lost what follows it", async () => {
+  const founding = founded();
+  const right = founding.grant(author, "zone", "bzh.example");
+  const log = new ForkingLog(founding.meshId, testKey("thief"), { class: "zone" });
+  const entries = [log.snapshot(), log.update({ [A]: "1" }), log.update({ [A]: "2" })];
+  const [first, named, lost] = entries;
+  const last = log.snapshot();
+  assert.ok(first && named && lost);
+  founding.ungrant([right], [headOf(named)]);
+  const one = await startMember("quimper", founding.statements);
+  const other = await startMember("brest", founding.statements);
+  const headers: Uint8Array[] = [];
+  const whole = await startMember("quimper", founding.statements);
+  await take(whole, [...entries, last]);
+  for await (const bytes of whole.replica.headersOf(log.log, 0, "snapshots")) headers.push(bytes);
+  for (const [state, held] of [
+    [one, [first, named]],
+    [other, [first]],
+  ] as const) {
+    await take(state, held);
+    for (const bytes of headers) await state.replica.receiveHeader(bytes, author);
+    await take(state, [last]);
+    assert.equal(state.replica.position(log.log)?.seq, 4);
+  }
+  assert.deepEqual([zone(one), zone(other)], [{ [A]: "1" }, {}]);
+  await take(other, [first, named]);
+  assert.deepEqual(zone(other), { [A]: "1" });
+  assertEqual(one, other);
+});
+
 test("a place that nobody holds any more shows nothing, everywhere alike", async () => {
   const founding = founded();
   const right = founding.grant(author, "zone", null);
