@@ -1,35 +1,40 @@
 /** `scripts/bench/backup`: reads the command line, plays the rounds, prints the table. */
-import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { arch, availableParallelism, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Contestant } from "./backup-contestant.ts";
 import { copyTree, makeLargeFiles, sizeOfTree, warm } from "./backup-data.ts";
 import { run } from "./backup-measure.ts";
+import { measureMemory } from "./backup-memory.ts";
 import { pleach } from "./backup-pleach.ts";
 import { borg, restic } from "./backup-rivals.ts";
 import { playRound, type Source, type Sources } from "./backup-round.ts";
-import { CONTESTANTS, judge, tableOf, type ContestantName } from "./backup-table.ts";
+import { CONTESTANTS, judge, summaryOf, tableOf, type ContestantName } from "./backup-table.ts";
+import { ownerUplink } from "./backup-uplink.ts";
 import type { Figures } from "./backup-work.ts";
 
 const HELP = `Examples:
   scripts/bench/backup                     three rounds on a copy of /usr/share
-  scripts/bench/backup --data /srv/mail    with small files of yours; they are only read
+  scripts/bench/backup --data /srv/mail    with a copy of small files of yours
   scripts/bench/backup --rounds 1 --json   one summary object as the last line
+  scripts/bench/backup --memory            peak memory with 1, 5 and 20 GB
 
-Lets Pleach, restic and borg do the same work in turn, round after round: the first backup of many
-small files and of large binary files, a run with nothing changed, both restores. Prints medians,
-the ratio of ours to the better one of the others, and the goal. Needs 4 GB in TMPDIR, more with
-larger data. A machine that does other work, too, gives ratios at best.`;
+Lets Pleach, restic and borg do the same work in turn, round after round, with many small files and
+with 2 GB of large ones: a first backup, a run with nothing changed, one with 1 % changed, a restore.
+Prints medians, the ratio of ours to the better one of the others, and the goal; then what three
+remote copies cost the uplink of the owner. Needs 10 GB in TMPDIR, --memory 35 GB. A machine that
+does other work, too, gives ratios at best.`;
 
 const BY_NAME: Readonly<Record<ContestantName, Contestant>> = { pleach, restic, borg };
 const DEFAULT_DATA = "/usr/share";
 
 interface BenchOptions {
-  /** Small files of the user's; undefined: a copy of /usr/share. */
+  /** Small files, of which a copy is made. Undefined: /usr/share. */
   readonly data: string | undefined;
   readonly rounds: number;
   readonly json: boolean;
+  readonly memory: boolean;
 }
 
 async function main(): Promise<number> {
@@ -47,7 +52,8 @@ async function main(): Promise<number> {
   }
   const scratch = await mkdtemp(join(tmpdir(), "bench-"));
   try {
-    await compare(options, scratch);
+    if (options.memory) await showMemory(options, scratch);
+    else await compare(options, scratch);
     return 0;
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -60,6 +66,7 @@ function readOptions(): BenchOptions | undefined {
       data: { type: "string" },
       rounds: { type: "string", default: "3" },
       json: { type: "boolean", default: false },
+      memory: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -68,7 +75,7 @@ function readOptions(): BenchOptions | undefined {
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new Error(`"${values.rounds}" is no number of rounds (1 or more)`);
   }
-  return { data: values.data, rounds, json: values.json };
+  return { data: values.data, rounds, json: values.json, memory: values.memory };
 }
 
 async function compare(options: BenchOptions, scratch: string): Promise<void> {
@@ -80,34 +87,31 @@ async function compare(options: BenchOptions, scratch: string): Promise<void> {
     for (const name of CONTESTANTS) {
       const figures = await playRound(BY_NAME[name], sources, scratch);
       rounds[name].push(figures);
-      const { smallFirst, largeFirst, unchanged, smallRestore } = figures;
-      const times = [smallFirst, largeFirst, unchanged, smallRestore];
+      const times = [figures.smallFirst, figures.largeFirst, figures.smallRestore];
       say(`round ${round}: ${name} ${times.map((time) => time.toFixed(2)).join(" ")} s`);
     }
   }
   const works = judge(rounds);
-  if (!options.json) console.log(tableOf(works));
+  const uplink = await ownerUplink(scratch);
+  const table = `${tableOf(works)}\nuplink of the owner: ${uplink.toFixed(3)} of the sealed bytes`;
+  if (!options.json) console.log(table);
   else {
-    const versions = {
-      restic: await version("restic", "version"),
-      borg: await version("borg", "--version"),
-    };
-    const machine = { arch: arch(), threads: availableParallelism(), node: process.version };
-    const data = { small: sizes(small), large: sizes(large) };
-    say(tableOf(works));
-    console.log(
-      JSON.stringify({
-        ...{ schemaVersion: 1, ok: works.every(({ goalMet }) => goalMet), machine, versions },
-        ...{ data, works, rounds },
-      }),
-    );
+    say(`${await version("restic", "version")}\n${await version("borg", "--version")}`);
+    say(`node ${process.version}, ${arch()}, ${availableParallelism()} threads\n${table}`);
+    console.log(JSON.stringify(summaryOf(works, uplink)));
   }
+}
+
+async function showMemory({ json }: BenchOptions, scratch: string): Promise<void> {
+  const steps = await measureMemory(scratch, ({ gigabytes, peakMiB, seconds }) => {
+    say(`${gigabytes} GB: peak ${peakMiB} MiB, ${seconds.toFixed(1)} s`);
+  });
+  if (json) console.log(JSON.stringify({ schemaVersion: 1, steps }));
 }
 
 async function prepare(data: string | undefined, scratch: string): Promise<Sources> {
   const paths = { small: join(scratch, "small"), large: join(scratch, "large") };
-  if (data === undefined) await copyTree(DEFAULT_DATA, paths.small);
-  else paths.small = await realpath(resolve(data));
+  await copyTree(data ?? DEFAULT_DATA, paths.small);
   await makeLargeFiles(paths.large);
   return { small: await source(paths.small), large: await source(paths.large) };
 }
@@ -115,10 +119,6 @@ async function prepare(data: string | undefined, scratch: string): Promise<Sourc
 async function source(path: string): Promise<Source> {
   await warm(path);
   return { path, ...(await sizeOfTree(path)) };
-}
-
-function sizes({ files, bytes }: Source): { readonly files: number; readonly bytes: number } {
-  return { files, bytes };
 }
 
 async function version(...words: readonly string[]): Promise<string> {

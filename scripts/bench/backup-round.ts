@@ -1,8 +1,8 @@
 /** One round of one program: everything it has to do, once. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Contestant, Repository } from "./backup-contestant.ts";
-import { sizeOfTree, type TreeSize } from "./backup-data.ts";
+import type { Contestant } from "./backup-contestant.ts";
+import { changeTree, sizeOfTree, type TreeSize } from "./backup-data.ts";
 import { measure, run, type CommandLine, type Measured } from "./backup-measure.ts";
 import type { Figures } from "./backup-work.ts";
 
@@ -21,37 +21,42 @@ export async function playRound(
   { small, large }: Sources,
   scratch: string,
 ): Promise<Figures> {
-  const ofSmall = await withStore(contestant, small, scratch, async (store, timed) => {
-    const first = await timed(store.backup());
-    const unchanged = await timed(store.backup());
-    return { first, unchanged };
+  const ofSmall = await playStore(contestant, small, scratch);
+  const ofLarge = await playStore(contestant, large, scratch);
+  const runs = [ofSmall, ofLarge].flatMap(({ first, unchanged, changed }) => {
+    return [first, unchanged, changed];
   });
-  const ofLarge = await withStore(contestant, large, scratch, async (store, timed) => ({
-    first: await timed(store.backup()),
-  }));
   return {
     smallFirst: ofSmall.first.seconds,
-    largeFirst: ofLarge.first.seconds,
-    unchanged: ofSmall.unchanged.seconds,
+    smallUnchanged: ofSmall.unchanged.seconds,
+    smallChanged: ofSmall.changed.seconds,
     smallStored: ofSmall.storedBytes,
-    largeStored: ofLarge.storedBytes,
     smallRestore: ofSmall.restore.seconds,
+    largeFirst: ofLarge.first.seconds,
+    largeUnchanged: ofLarge.unchanged.seconds,
+    largeChanged: ofLarge.changed.seconds,
+    largeStored: ofLarge.storedBytes,
     largeRestore: ofLarge.restore.seconds,
-    peakMemory: Math.max(
-      ...[ofSmall.first, ofSmall.unchanged, ofLarge.first].map(({ peakBytes }) => peakBytes),
-    ),
+    peakMemory: Math.max(...runs.map(({ peakBytes }) => peakBytes)),
   };
 }
 
 type Timed = (command: CommandLine) => Promise<Measured>;
 
-/** Opens a store, has it filled, restores it, looks at both, and removes everything. */
-async function withStore<T>(
+interface Played {
+  readonly first: Measured;
+  readonly unchanged: Measured;
+  readonly changed: Measured;
+  readonly storedBytes: number;
+  readonly restore: Measured;
+}
+
+/** Opens a store, fills it three times, restores it, looks at both, and removes everything. */
+async function playStore(
   contestant: Contestant,
-  source: Source,
+  { path }: Source,
   scratch: string,
-  fill: (store: Repository, timed: Timed) => Promise<T>,
-): Promise<T & { readonly storedBytes: number; readonly restore: Measured }> {
+): Promise<Played> {
   const folder = await mkdtemp(join(scratch, "store-"));
   const target = join(folder, "restored");
   await mkdir(target);
@@ -60,13 +65,16 @@ async function withStore<T>(
     await run({ words: ["sync"] });
     return measure(command, folder);
   };
-  const store = await contestant.open(folder, source.path);
+  const store = await contestant.open(folder, path);
   try {
-    const filled = await fill(store, timed);
+    const first = await timed(store.backup());
     const storedBytes = (await sizeOfTree(store.stored)).bytes;
+    const unchanged = await timed(store.backup());
+    await changeTree(path);
+    const changed = await timed(store.backup());
     const restore = await timed(store.restore(target));
-    await check(target, source);
-    return { ...filled, storedBytes, restore };
+    await check(target, await sizeOfTree(path));
+    return { first, unchanged, changed, storedBytes, restore };
   } finally {
     await store.close();
     await rm(folder, { recursive: true, force: true });
@@ -74,7 +82,7 @@ async function withStore<T>(
 }
 
 /** A program that brings less back is no match. */
-async function check(target: string, source: Source): Promise<void> {
+async function check(target: string, source: TreeSize): Promise<void> {
   const { files, bytes } = await sizeOfTree(target);
   if (files === source.files && bytes === source.bytes) return;
   throw new Error(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { judge, median, tableOf } from "./backup-table.ts";
+import { judge, median, summaryOf, tableOf } from "./backup-table.ts";
 import { WORKS, type Figures } from "./backup-work.ts";
 
 const round = (value: number): Figures =>
@@ -17,7 +17,7 @@ describe("the table of the comparison", () => {
     assert.deepEqual(first?.medians, { pleach: 3, restic: 10, borg: 6 });
     assert.equal(first?.ratio, 0.5);
     assert.equal(first?.goalMet, false, "0.5 is more than 0.45");
-    assert.equal(results.find(({ work }) => work === "unchanged")?.goalMet, true);
+    assert.equal(results.find(({ work }) => work === "smallUnchanged")?.goalMet, true);
   });
 
   it("judges memory by itself, whatever others take", () => {
@@ -35,6 +35,19 @@ describe("the table of the comparison", () => {
   it("takes the middle of an even number of rounds", () => {
     assert.equal(median([4, 1, 3, 2]), 2.5);
     assert.throws(() => median([]), RangeError);
+  });
+
+  it("sums up as ratios, our peak and our uplink", () => {
+    const MIB = 1024 * 1024;
+    const results = judge({
+      pleach: [round(150 * MIB)],
+      restic: [round(200 * MIB)],
+      borg: [round(300 * MIB)],
+    });
+    const each = { first: 0.75, unchanged: 0.75, changed: 0.75, stored: 0.75, restore: 0.75 };
+    assert.deepEqual(summaryOf(results, 1.0104), {
+      ...{ schemaVersion: 1, small: each, large: each, peakMiB: 150, ownerUplink: 1.01 },
+    });
   });
 
   it("fits a terminal", () => {

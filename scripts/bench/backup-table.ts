@@ -44,13 +44,45 @@ export function tableOf(results: readonly WorkResult[]): string {
   return [head, ...rows].map((row) => line(row)).join("\n");
 }
 
+/** What `--json` prints: ratios to the better of the two others, and our own peak. */
+export function summaryOf(results: readonly WorkResult[], ownerUplink: number) {
+  const ratio = (wanted: Work): number => {
+    return rounded(results.find(({ work }) => work === wanted)?.ratio ?? Number.NaN);
+  };
+  const peak = results.find(({ work }) => work === "peakMemory")?.medians.pleach ?? Number.NaN;
+  return {
+    schemaVersion: 1,
+    small: {
+      first: ratio("smallFirst"),
+      unchanged: ratio("smallUnchanged"),
+      changed: ratio("smallChanged"),
+      stored: ratio("smallStored"),
+      restore: ratio("smallRestore"),
+    },
+    large: {
+      first: ratio("largeFirst"),
+      unchanged: ratio("largeUnchanged"),
+      changed: ratio("largeChanged"),
+      stored: ratio("largeStored"),
+      restore: ratio("largeRestore"),
+    },
+    peakMiB: Math.ceil(peak / 1024 / 1024),
+    ownerUplink: rounded(ownerUplink),
+  };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
 function line([title = "", ...cells]: readonly string[]): string {
   return `${title.padEnd(26)}${cells.map((cell) => cell.padStart(9)).join("")}`.trimEnd();
 }
 
 function goalText(work: Work): string {
   const { goalRatio, goalBytes } = WORK_FACTS[work];
-  return goalBytes === undefined ? (goalRatio ?? 0).toFixed(2) : quantity(goalBytes, "bytes");
+  if (goalBytes !== undefined) return quantity(goalBytes, "bytes");
+  return goalRatio === undefined ? "-" : goalRatio.toFixed(2);
 }
 
 function quantity(value: number, unit: Unit): string {
