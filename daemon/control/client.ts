@@ -37,6 +37,18 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+type SentRequest = {
+  readonly method: Method;
+  readonly path: string;
+  readonly headers: Record<string, string | number>;
+  /** In ms. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+};
+
+/** What a connection says that the other side has closed. */
+const STALE_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
+
 type Method = "GET" | "PUT" | "POST" | "DELETE";
 
 export class ControlClient {
@@ -113,26 +125,32 @@ export class ControlClient {
       headers["content-type"] =
         options.octets === undefined ? "application/json" : "application/octet-stream";
     }
-    const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = httpRequest(
-        {
-          socketPath: this.socketPath,
-          agent: this.#agent,
-          method,
-          path,
-          headers,
-          timeout: timeoutMs,
-          ...(options.signal === undefined ? {} : { signal: options.signal }),
-        },
-        resolve,
-      );
-      sent.on("timeout", () => sent.destroy(this.#timeout(path, timeoutMs)));
-      sent.on("error", (error) => reject(this.#explain(error)));
-      sent.end(body);
-    });
+    const timeout = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    const { signal } = options;
+    const answer = await this.#send(
+      { method, path, headers, timeout, ...(signal === undefined ? {} : { signal }) },
+      body,
+    );
     if ((answer.statusCode ?? 500) < 300) return answer;
     throw daemonError(path, answer.statusCode ?? 500, parseJson(await collect(answer, 1_000_000)));
+  }
+
+  #send(request: SentRequest, body: Uint8Array | undefined): Promise<IncomingMessage> {
+    const { method, path, timeout } = request;
+    return new Promise((resolve, reject) => {
+      const sent = httpRequest(
+        { ...request, socketPath: this.socketPath, agent: this.#agent },
+        resolve,
+      );
+      sent.on("timeout", () => sent.destroy(this.#timeout(path, timeout)));
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        // The daemon closed an idle connection at the moment in which it was taken up again.
+        const stale = sent.reusedSocket && STALE_CODES.has(error.code ?? "");
+        if (stale && method !== "POST") resolve(this.#send(request, body));
+        else reject(this.#explain(error));
+      });
+      sent.end(body);
+    });
   }
 
   #timeout(path: string, timeoutMs: number): ControlError {

@@ -27,6 +27,8 @@ const MAX_PATH_BYTES = 107;
 const HEAD_TIMEOUT_MS = 10_000;
 /** How long a stop waits for answers under way. */
 const STOP_TIMEOUT_MS = 3000;
+/** A command on a busy machine may be away from its connection for longer than the usual 5 s. */
+const IDLE_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 128;
 
 export interface ControlServerOptions {
@@ -53,6 +55,7 @@ export class ControlServer {
     const server = createServer((request, response) => void answer(request, response));
     server.headersTimeout = HEAD_TIMEOUT_MS;
     server.requestTimeout = 0;
+    server.keepAliveTimeout = IDLE_TIMEOUT_MS;
     server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) => {
