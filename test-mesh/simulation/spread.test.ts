@@ -351,7 +351,7 @@ test("a list of a site that may not write the set is refused, and nothing is sto
   await made.pass(2000);
   made.delegate(rogue.id);
   await backUp(rogue, 1, [4096]);
-  made.delegations.pop();
+  made.delegations.shift();
   await made.pass(60_000);
   for (const [name, site] of made.sites) {
     if (name !== "rogue") assert.deepEqual(site.backups.holder.lists.all(OWNER, SET), []);
