@@ -19,6 +19,7 @@ const well: StatusFacts = {
   dns: { listening: true, serials },
   services: { count: 1, sites: 1 },
   sets: [mail],
+  proofs: { findings: [], repairs: [], ownLosses: 0 },
   disk: { full: false, freeBytes: 2 ** 34 },
   waitingRequests: 0,
   kept: [],

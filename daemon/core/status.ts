@@ -6,6 +6,7 @@
  */
 import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
 import { keptArea, type KeptFacts } from "./status-kept.ts";
+import { proofArea, type ProofFacts } from "./status-proofs.ts";
 import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
 export type Verdict = Exclude<AreaState, "NONE">;
@@ -51,6 +52,7 @@ export interface StatusFacts {
   readonly services: { readonly count: number; readonly sites: number };
   readonly sets: readonly SetStatus[];
   readonly kept: readonly KeptFacts[];
+  readonly proofs: ProofFacts;
   readonly disk: { readonly full: boolean; readonly freeBytes: number };
   /** Requests to join that wait for an operator. */
   readonly waitingRequests: number;
@@ -92,6 +94,7 @@ export function statusReport(facts: StatusFacts): StatusReport {
     ...(members === undefined ? [] : [membersArea(members), stateArea(state)]),
     ...[serviceArea, dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
     keptArea(facts.kept),
+    proofArea(facts.proofs),
     diskArea(facts),
   ];
   const states = findings.map(({ area }) => area.state);

@@ -6,6 +6,7 @@ import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
 import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
 import type { KeptFacts } from "../core/status-kept.ts";
+import { proofFacts } from "./status-proofs.ts";
 import { memberFacts, stateFacts } from "./status-members.ts";
 import type { Seen } from "../state/presence.ts";
 import type { State } from "../state/state.ts";
@@ -68,6 +69,7 @@ async function statusFacts(
   site: string | undefined,
 ): Promise<StatusFacts> {
   const { state, config, zones, disk, waitingRequests } = sources;
+  const authority = state.authority();
   const services = state.view().entries("site", "service/");
   const own = state.view().entries("site");
   return {
@@ -80,6 +82,7 @@ async function statusFacts(
     },
     services: { count: services.length, sites: new Set(services.map((each) => each.author)).size },
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
+    proofs: proofFacts(state.view(), authority, state.siteId, sources.nowMs()),
     disk: disk(),
     waitingRequests: waitingRequests(),
     kept: sources.kept().map(keptFacts),

@@ -3,6 +3,15 @@
  * read, and what was read comes back when it is written and read again.
  */
 import assert from "node:assert/strict";
+import {
+  AuditMessageError,
+  decodeAuditAnswer,
+  decodeAuditQuestion,
+  encodeAuditAnswer,
+  encodeAuditQuestion,
+  type AuditAnswer,
+  type AuditQuestion,
+} from "../../protocol/audit-message.ts";
 import { CborError, decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
 import { EnvelopeError } from "../../protocol/envelope.ts";
 import {
@@ -12,6 +21,9 @@ import {
   type EnvelopeId,
   type LogId,
   type MeshId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
   type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
@@ -74,7 +86,37 @@ export function fuzzMessages(random: SeededRandom, tally: Tally): void {
     fuzzSync(random, tally);
     fuzzPresence(random, tally);
     fuzzHeader(random, tally);
+    fuzzAudit(random, tally);
   }
+}
+
+const owner = idOf<OwnerId>(hash);
+const set = idOf<SetId>(hash.subarray(0, 16));
+const shard = idOf<ShardId>(hash);
+const QUESTIONS: readonly AuditQuestion[] = [
+  { k: "leaves", v: 1, owner, set, items: [{ shard, leaf: 1023 }] },
+  { k: "whole", v: 1, owner, set, nonce: hash, shards: [shard, shard] },
+];
+const ANSWERS: readonly AuditAnswer[] = [
+  { k: "leaves", items: [{ bytes: new Uint8Array(4096), path: [hash] }, null] },
+  { k: "whole", macs: [hash, null] },
+  { k: "refuse", why: "busy" },
+];
+
+function fuzzAudit(random: SeededRandom, tally: Tally): void {
+  const frames = [...QUESTIONS.map(encodeAuditQuestion), ...ANSWERS.map(encodeAuditAnswer)];
+  const frame = random.pick(frames);
+  const changed = random.chance(0.3)
+    ? mutateBytes(frame, random)
+    : encodeCbor(mutateValue(decodeCbor(frame, MOST_BYTES), random));
+  readOr(tally, AuditMessageError, () => {
+    const question = decodeAuditQuestion(changed);
+    assert.deepEqual(decodeAuditQuestion(encodeAuditQuestion(question)), question);
+  });
+  readOr(tally, AuditMessageError, () => {
+    const answer = decodeAuditAnswer(changed);
+    assert.deepEqual(decodeAuditAnswer(encodeAuditAnswer(answer)), answer);
+  });
 }
 
 /** What is read is written as it was. */

@@ -26,6 +26,6 @@ export const TARGETS: readonly Target[] = [
   {
     name: "messages",
     run: fuzzMessages,
-    occurs: ["read", "E-SYNC-FORM", "E-PRESENCE-FORM", "E-ENVELOPE-FORM"],
+    occurs: ["read", "E-SYNC-FORM", "E-PRESENCE-FORM", "E-ENVELOPE-FORM", "E-AUDIT-MESSAGE"],
   },
 ];

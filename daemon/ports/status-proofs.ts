@@ -1,0 +1,39 @@
+/** What the view says about proofs and repairs, for the verdict. */
+import {
+  auditRecord,
+  intakeRecord,
+  parseGroupKey,
+  SCRUB_KEY,
+  scrubRecord,
+} from "../../protocol/hold-record.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import type { Authority } from "../core/authority.ts";
+import type { ProofFacts } from "../core/status-proofs.ts";
+import type { View } from "../core/view.ts";
+
+export function proofFacts(
+  view: View,
+  authority: Authority,
+  self: string,
+  nowMs: number,
+): ProofFacts {
+  const nameOf = (site: SiteId): string => {
+    const known = authority.sites.get(site) ?? authority.endedSites.get(site);
+    return known?.name ?? site.slice(0, 8);
+  };
+  const findings = view.entries("hold", "audit/").flatMap(({ author, value }) => {
+    const audit = auditRecord.safeParse(value);
+    if (author !== self || !audit.success) return [];
+    return audit.data.holders.map((finding) => ({ site: nameOf(finding.site), finding }));
+  });
+  const repairs = view.entries("hold", "intake/").flatMap(({ key, author, value }) => {
+    const intake = intakeRecord.safeParse(value);
+    if (parseGroupKey("intake", key) === undefined || !intake.success) return [];
+    const { bytes, doneBytes, endsAtMs, refused } = intake.data;
+    const endsInMs = endsAtMs === null ? null : endsAtMs - nowMs;
+    return [{ site: nameOf(author), bytes, doneBytes, endsInMs, refused: refused !== null }];
+  });
+  const scrub = scrubRecord.safeParse(view.get("hold", SCRUB_KEY, self as SiteId)?.value);
+  const ownLosses = scrub.success ? scrub.data.damaged + scrub.data.missing : 0;
+  return { findings, repairs, ownLosses };
+}
