@@ -21,6 +21,8 @@ import { UsageError } from "./exit.ts";
 interface AddOptions {
   readonly path: readonly string[];
   readonly exclude: readonly string[];
+  readonly oneFileSystem?: boolean;
+  readonly images?: boolean;
   readonly every?: string;
 }
 
@@ -29,6 +31,8 @@ export function addCommand(context: CliContext): Command {
     .argument("<name>", "1 to 63 of a-z, 0-9 and -")
     .option("--path <dir>", "what to back up; may be repeated", collect, [])
     .option("--exclude <pattern>", "what to leave out; may be repeated", collect, [])
+    .option("--one-file-system", "leave out what is mounted below the paths")
+    .option("--images", "images of disks: cut at each 4 MiB, not by content")
     .option("--every <time>", "how often, such as 24h")
     .action(async (name: string, options: AddOptions) => {
       const file = writePart(context, name, options);
@@ -72,6 +76,8 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
   }
   const lines = ["[[backup]]", `name = ${quote(name)}`, `paths = ${list(paths)}`];
   if (options.exclude.length > 0) lines.push(`exclude = ${list(options.exclude)}`);
+  if (options.oneFileSystem === true) lines.push("one_file_system = true");
+  if (options.images === true) lines.push(`cut = "fixed"`);
   if (options.every !== undefined) lines.push(`every = ${quote(options.every)}`);
   const folder = join(dirname(context.config.file), "conf.d");
   const file = join(folder, `backup-${name}.toml`);

@@ -62,6 +62,8 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
       keys,
       paths: configured.paths.map((path) => Buffer.from(path)),
       excluded: exclusion(configured, context.config),
+      oneFileSystem: configured.oneFileSystem,
+      cut: configured.cut,
       copies,
       store: setStore(context.client, keys.set),
       cacheFolder: cacheFolder(context.config),

@@ -12,6 +12,10 @@ export interface BackupConfig {
   readonly paths: readonly string[];
   /** Patterns of what is left out. */
   readonly exclude: readonly string[];
+  /** Whether file systems that are mounted below the paths are left out. Default: no. */
+  readonly oneFileSystem: boolean;
+  /** Where files are cut: by content, or at each 4 MiB, for images of disks. Default: content. */
+  readonly cut: "content" | "fixed";
   /** Absolute path of a program that runs before each backup; its failure fails the run. */
   readonly before: string | undefined;
   /** How often it should run, and the age above which `status` warns of it. Default: 24 h. */
@@ -136,8 +140,9 @@ function auditOf(given: readonly NonNullable<FileContent["audit"]>[]): Config["a
 }
 
 function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConfig {
-  const { name, paths, exclude = [], before, every = DAY_MS } = given;
-  return { name, paths, exclude, before, everyMs: every };
+  const { name, paths, exclude = [], before, every = DAY_MS, cut = "content" } = given;
+  const oneFileSystem = given.one_file_system ?? false;
+  return { name, paths, exclude, oneFileSystem, cut, before, everyMs: every };
 }
 
 function serviceOf(given: NonNullable<FileContent["service"]>[number]): ServiceConfig {

@@ -31,6 +31,8 @@ const backup = z.strictObject({
   name: label,
   paths: z.array(path).min(1, "must name one path or more"),
   exclude: z.array(z.string().min(1)).optional(),
+  one_file_system: z.boolean().optional(),
+  cut: z.enum(["content", "fixed"]).optional(),
   before: path.optional(),
   every: duration.optional(),
 });

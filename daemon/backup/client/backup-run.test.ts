@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   mkdirSync,
@@ -17,7 +18,7 @@ import type { Head } from "../../../protocol/head.ts";
 import type { MeshId, OwnerId, ShardId } from "../../../protocol/ids.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { verifyShard } from "../../../protocol/shard.ts";
-import { runBackup, type RunOutcome } from "./backup-run.ts";
+import { runBackup, type RunOutcome, type RunRequest } from "./backup-run.ts";
 import type { CommitRequest, SetState, SetStore } from "./port.ts";
 import { runRestore } from "./restore-run.ts";
 import { createSetKeys, type SetKeyFile } from "./set-key-file.ts";
@@ -83,7 +84,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(path = join(folder, "source")): Promise<RunOutcome> {
+function run(path = join(folder, "source"), more: Partial<RunRequest> = {}): Promise<RunOutcome> {
   return runBackup({
     keys,
     paths: [Buffer.from(path)],
@@ -98,6 +99,7 @@ function run(path = join(folder, "source")): Promise<RunOutcome> {
     now: () => 1000,
     portionBytes: 2 * SHARD_BYTES,
     onProgress: () => {},
+    ...more,
   });
 }
 
@@ -195,6 +197,39 @@ describe("a run", () => {
     const { figures } = await run();
     assert.deepEqual([figures.files, figures.bytes, figures.unreadable], [1, 10, []]);
     assert.deepEqual(readdirSync(await restored()), ["c"]);
+  });
+
+  it("leaves out what is mounted below, when it is told to", async (test) => {
+    if (process.getuid?.() !== 0) return test.skip("only root may mount");
+    const mounted = join(folder, "source", "mounted");
+    mkdirSync(mounted);
+    writeFileSync(join(folder, "source", "a"), "words");
+    assert.equal(spawnSync("mount", ["-t", "tmpfs", "none", mounted]).status, 0);
+    try {
+      writeFileSync(join(mounted, "elsewhere"), "words");
+      assert.equal((await run()).figures.files, 2);
+      const { figures } = await run(undefined, { oneFileSystem: true });
+      assert.deepEqual([figures.files, figures.unreadable], [1, []]);
+      const target = await restored();
+      assert.deepEqual(readdirSync(target), ["a", "mounted"]);
+      assert.deepEqual(readdirSync(join(target, "mounted")), []);
+      // Also when the mounted directory is what was asked for.
+      assert.equal((await run(mounted, { oneFileSystem: true })).figures.files, 1);
+    } finally {
+      spawnSync("umount", [mounted]);
+    }
+  });
+
+  it("stores of an image only the cells of 4 MiB that changed", async () => {
+    const image = join(folder, "source", "image");
+    const bytes = randomBytes(18 * MIB);
+    writeFileSync(image, bytes);
+    await run(undefined, { cut: "fixed" });
+    bytes.fill(7, 9 * MIB, 9 * MIB + 4096);
+    writeFileSync(image, bytes);
+    const { storedBytes } = await run(undefined, { cut: "fixed" });
+    assert.ok(storedBytes > 4 * MIB && storedBytes < 5 * MIB, `${storedBytes}`);
+    assert.deepEqual(readFileSync(join(await restored(), "image")), bytes);
   });
 
   it("follows a link that is one of its paths", async () => {

@@ -28,6 +28,7 @@ import { writeTableCache } from "./table-cache.ts";
 import { TreeOutlet } from "./tree-outlet.ts";
 import { Walk, type WalkFigures } from "./walk.ts";
 import { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
+import type { Cut } from "./worker-message.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface RunRequest {
@@ -36,6 +37,10 @@ export interface RunRequest {
   readonly paths: readonly Uint8Array[];
   /** Whether a path (its bytes as characters) is left out. */
   readonly excluded: (path: string) => boolean;
+  /** Whether file systems that are mounted below the paths are left out. Default: no. */
+  readonly oneFileSystem?: boolean;
+  /** Default: by content. */
+  readonly cut?: Cut;
   /** How many remote sites are wanted. */
   readonly copies: number;
   readonly store: SetStore;
@@ -113,10 +118,15 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     journal,
     request.portionBytes ?? PORTION_BYTES,
   );
-  const pool = new WorkerPool({ subject, setKey: keys.setKey }, levels, availableParallelism(), {
-    put: (shard, bytes) => store.put(shard, bytes),
-    onStored: (table) => portions.add(table),
-  });
+  const pool = new WorkerPool(
+    { subject, setKey: keys.setKey, cut: request.cut ?? "content" },
+    levels,
+    availableParallelism(),
+    {
+      put: (shard, bytes) => store.put(shard, bytes),
+      onStored: (table) => portions.add(table),
+    },
+  );
   const cacheWriter = new WalkCacheWriter(join(folder, "walk"));
   const cache =
     before.base === null ? undefined : WalkCache.open(join(folder, "walk"), before.base.root);
@@ -132,6 +142,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       cache,
       cacheWriter,
       excluded: request.excluded,
+      oneFileSystem: request.oneFileSystem ?? false,
     });
     const ticking = setInterval(() => request.onProgress(walk.figures, pool.storedBytes), 250);
     let tree: Uint8Array;

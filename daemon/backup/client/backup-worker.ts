@@ -34,7 +34,7 @@ const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =
 
 const namer = new ChunkNamer(setup.setKey, "data");
 const seen = new SeenChunks(setup.seen);
-const reader = new FileReader(gearTable(cutKey(setup.setKey)));
+const reader = new FileReader(setup.cut === "fixed" ? undefined : gearTable(cutKey(setup.setKey)));
 const codec = new FrameCodec(FRAME_BYTES);
 const sealer = new ShardSealer(setup.subject, setup.slots, codec);
 const sealFull = (frames: readonly CheckedFrame[]): void => {

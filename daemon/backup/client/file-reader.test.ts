@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   appendFileSync,
   mkdtempSync,
@@ -63,6 +63,25 @@ describe("reading a file", () => {
     assert.equal(end.sizeBytes, 30 * MIB + 3);
     const [range] = end.extents ?? [];
     assert.equal((range?.offset ?? 0) + (range?.length ?? 0), end.sizeBytes);
+  });
+
+  it("cuts an image at each 4 MiB of the file, whatever holes come before", () => {
+    const images = new FileReader(undefined);
+    const cells = (): readonly string[] => {
+      const { size, ino } = statSync(file);
+      const found: string[] = [];
+      const seen = { path: Buffer.from(file), sizeBytes: size, inode: ino };
+      images.read(seen, (chunk) => found.push(createHash("sha256").update(chunk).digest("hex")));
+      return found;
+    };
+    writeFileSync(file, randomBytes(10 * MIB));
+    const before = cells();
+    assert.equal(before.length, 3);
+    const punched = spawnSync("fallocate", ["--punch-hole", "--length", `${MIB}`, file]);
+    assert.equal(punched.status, 0);
+    const after = cells();
+    assert.notEqual(after[0], before[0]);
+    assert.deepEqual(after.slice(1), before.slice(1));
   });
 
   it("marks a file that is not what was seen before", () => {

@@ -31,10 +31,14 @@ export interface ReadFile {
 }
 
 export class FileReader {
-  readonly #gear: Int32Array;
+  readonly #gear: Int32Array | undefined;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
 
-  constructor(gear: Int32Array) {
+  /**
+   * @param gear - Cuts by content. Undefined: at each 4 MiB of the file, as suits an image of a
+   *   disk, where blocks change in place and nothing is inserted.
+   */
+  constructor(gear: Int32Array | undefined) {
     this.#gear = gear;
   }
 
@@ -53,7 +57,10 @@ export class FileReader {
       const sizeBytes = Number(before.size);
       const extents = isSparse(before) ? dataRanges(fd, sizeBytes) : undefined;
       const ranges = extents ?? [{ offset: 0, length: sizeBytes }];
-      const whole = this.#readRanges(fd, ranges, onChunk);
+      const whole =
+        this.#gear === undefined
+          ? this.#readCells(fd, ranges, onChunk)
+          : this.#readRanges(fd, ranges, this.#gear, onChunk);
       const changed = !whole || hasChanged(file, before, fstatSync(fd, { bigint: true }));
       return { sizeBytes, extents, changed };
     } finally {
@@ -65,6 +72,7 @@ export class FileReader {
   #readRanges(
     fd: number,
     ranges: readonly Extent[],
+    gear: Int32Array,
     onChunk: (chunk: Uint8Array) => void,
   ): boolean {
     const buffer = this.#buffer;
@@ -72,7 +80,7 @@ export class FileReader {
     let [start, end] = [0, 0];
     const cutAll = (last: boolean): void => {
       while (end > start && (last || end - start >= MAX_CHUNK_BYTES)) {
-        const length = cutLength(this.#gear, buffer, start, end);
+        const length = cutLength(gear, buffer, start, end);
         onChunk(buffer.subarray(start, start + length));
         start += length;
       }
@@ -96,6 +104,37 @@ export class FileReader {
       }
     }
     cutAll(true);
+    return whole;
+  }
+
+  /**
+   * A chunk for the data of each cell of 4 MiB of the file: a hole that comes or goes in one cell
+   * moves no cut in another.
+   */
+  #readCells(fd: number, ranges: readonly Extent[], onChunk: (chunk: Uint8Array) => void): boolean {
+    const buffer = this.#buffer;
+    let whole = true;
+    let [cell, end] = [0, 0];
+    const emit = (): void => {
+      if (end > 0) onChunk(buffer.subarray(0, end));
+      end = 0;
+    };
+    for (const { offset, length } of ranges) {
+      for (let at = offset; at < offset + length;) {
+        const here = Math.floor(at / MAX_CHUNK_BYTES);
+        if (here !== cell) emit();
+        cell = here;
+        const wanted = Math.min(offset + length, (here + 1) * MAX_CHUNK_BYTES) - at;
+        const got = readSync(fd, buffer, end, wanted, at);
+        if (got === 0) {
+          whole = false;
+          buffer.fill(0, end, end + wanted);
+        }
+        end += got === 0 ? wanted : got;
+        at += got === 0 ? wanted : got;
+      }
+    }
+    emit();
     return whole;
   }
 }

@@ -47,6 +47,8 @@ export interface WalkPort {
   readonly cacheWriter: WalkCacheWriter;
   /** Whether a path (its bytes as characters) is left out. */
   readonly excluded: (path: string) => boolean;
+  /** Of a file system that is mounted below a path only the empty directory is kept. */
+  readonly oneFileSystem: boolean;
 }
 
 export interface Unreadable {
@@ -82,6 +84,8 @@ export class Walk {
   };
   readonly #port: WalkPort;
   readonly #links = new HardLinks();
+  /** Device of the path that is walked now. */
+  #device: bigint | undefined;
   #root: Uint8Array | undefined;
   #pausedAtMs = performance.now();
 
@@ -92,8 +96,10 @@ export class Walk {
   /** @returns The chunk ids of the tree of `/`. */
   async run(plan: PathPlan): Promise<Uint8Array> {
     const root = this.#open("", undefined, 0, undefined, openLead("/", "/"));
-    if (plan.below === undefined) await this.#walk(root);
-    else await this.#lead(root, plan.below);
+    if (plan.below === undefined) {
+      this.#device = lstatSync("/", { bigint: true }).dev;
+      await this.#walk(root);
+    } else await this.#lead(root, plan.below);
     await this.#port.queue.drain();
     if (this.#root === undefined) throw new Error("A directory never came to its end.");
     return this.#root;
@@ -108,6 +114,7 @@ export class Walk {
       const path = Buffer.concat([Buffer.from(`/proc/self/fd/${folder.fd}/`), name]);
       const shownPath = shown(folder.childPath(name));
       const { stat, lstat } = stepAt(path, shownPath);
+      if (next === undefined) this.#device = stat.dev;
       if (next === undefined && !(lstat.isSymbolicLink() && stat.isDirectory())) {
         await this.#visit(folder, path, name, lstat);
         continue;
@@ -219,8 +226,9 @@ export class Walk {
     stat: BigIntStats,
   ): Promise<void> {
     let fd: number | undefined;
+    const elsewhere = this.#port.oneFileSystem && stat.dev !== this.#device;
     try {
-      fd = openFolder(path);
+      if (!elsewhere) fd = openFolder(path);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return parent.settle(slot, undefined);
       // The directory is there, what it holds is not known.

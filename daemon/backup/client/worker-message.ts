@@ -9,10 +9,14 @@ import type { SealSubject, SealedShard, ShardSlots } from "./shard-sealer.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import type { SeenLevel } from "./seen-chunks.ts";
 
+/** Where files are cut: by their content, or at each 4 MiB. */
+export type Cut = "content" | "fixed";
+
 export interface WorkerSetup {
   readonly subject: SealSubject;
   /** K_set. */
   readonly setKey: Uint8Array;
+  readonly cut: Cut;
   readonly slots: ShardSlots;
   readonly seen: readonly SeenLevel[];
 }
