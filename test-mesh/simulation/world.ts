@@ -193,8 +193,17 @@ export class World {
     }
   }
 
+  /** One that was over counts again, perhaps: what came meanwhile was accepted. */
+  #forgetEndedSuspensions(site: SimulatedSite): void {
+    if (!site.isUp) return;
+    const open = new Set(site.state.authority().suspensions.map(({ id }) => id));
+    const left = this.heldUp.filter((each) => each.site !== site || open.has(each.suspension));
+    this.heldUp.splice(0, Infinity, ...left);
+  }
+
   #note(site: SimulatedSite, item: NewItem): void {
     this.archive.note(item);
+    if (item.kind === "statement") this.#forgetEndedSuspensions(site);
     const list = this.#announced.get(site) ?? [];
     list.push(item);
     this.#announced.set(site, list);
