@@ -50,7 +50,7 @@ async function restoreSet(
   }
   const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
   const keys = { owner, set, setKey, epochs: byNumber };
-  const reader = new ShardReader(setStore(context.client, set), keys);
+  const reader = new ShardReader(setStore(context.client, set), keys, detail.folder);
   const chosen = await chooseSnapshot(reader, head, options.at);
   const newest = freshness(detail.newestHead, head);
   context.out.note(newest.text);

@@ -76,6 +76,11 @@ const groupShape = z.object({
 export const setDetailShape = z.object({
   ...summary,
   groups: z.array(groupShape),
+  /**
+   * Where shard S of the set is the file `xx/S` of the local store, `xx` being the first two digits
+   * of S. Who may read there need not ask for each shard, and verifies what it reads.
+   */
+  folder: z.string(),
   /** Listed shards that are not here, and for which no other site has signed. */
   lost: z.array(shardId),
   newestHead: z.object({

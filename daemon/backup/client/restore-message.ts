@@ -8,6 +8,10 @@ export interface RestoreSetup {
   readonly set: SetId;
   /** K_set. */
   readonly setKey: Uint8Array;
+  /** K_epoch by its number, as far as it is known. */
+  readonly epochs: ReadonlyMap<number, Uint8Array>;
+  /** Where the daemon keeps the shards of the set, when their files may be read. */
+  readonly folder: string | undefined;
 }
 
 /** A piece of a chunk, and where in a file it goes. */
@@ -18,6 +22,7 @@ export interface WriteItem {
   readonly frame: number;
   readonly frameOffset: number;
   readonly length: number;
+  readonly chunkOffset: number;
   readonly chunkLength: number;
   /** Ranges of the file that take the bytes of the piece, in order. */
   readonly ranges: readonly Extent[];
@@ -31,17 +36,24 @@ export interface WriteItem {
 export interface ShardJob {
   readonly job: number;
   readonly shard: ShardId;
-  readonly bytes: Uint8Array;
-  /** K_epoch of the shard. */
-  readonly epochKey: Uint8Array;
-  readonly items: readonly WriteItem[];
+  /** The shard with its K_epoch, as the daemon gave it. Undefined: the worker reads its file. */
+  readonly given: { readonly bytes: Uint8Array; readonly epochKey: Uint8Array } | undefined;
+  /** By their numbers, so that what could not be done from one copy can be done from another. */
+  readonly items: ReadonlyMap<number, WriteItem>;
+}
+
+export interface ItemProblem {
+  readonly item: number;
+  readonly problem: string;
 }
 
 export type FromRestoreWorker =
   | {
       readonly type: "done";
       readonly job: number;
-      readonly problems: readonly { readonly item: number; readonly problem: string }[];
+      readonly problems: readonly ItemProblem[];
+      /** Items that are not written: the file was not there or not sound. The rest is. */
+      readonly left: readonly number[];
     }
   | {
       readonly type: "failed";

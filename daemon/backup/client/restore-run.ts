@@ -26,6 +26,8 @@ import { TreeReader } from "./tree-reader.ts";
 
 /** Pieces of a batch: some 300 bytes each while they wait. */
 const BATCH_PIECES = 32_768;
+/** From so much on all workers have something to do. */
+const WARM_BYTES = 32 * 1024 * 1024;
 const SET_ID_BITS = 0o6000;
 /** What a program may do, like the set-id bits: see capabilities(7). */
 const CAPABILITIES = Buffer.from("security.capability");
@@ -53,9 +55,12 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreFigure
   saveMemory();
   const targetFd = openTarget(request.target);
   checkRoom(request.target, request.record);
-  const { owner, set, setKey } = request.reader.keys;
-  const pool = new RestorePool({ owner, set, setKey }, request.reader, availableParallelism());
+  const { folder, keys } = request.reader;
+  const { owner, set, setKey, epochs } = keys;
+  const setup = { owner, set, setKey, epochs, folder };
+  const pool = new RestorePool(setup, request.reader, availableParallelism());
   try {
+    if (request.record.bytes >= WARM_BYTES) pool.warm();
     const locator = new ChunkLocator();
     for await (const table of request.reader.tables(request.root, request.record)) {
       locator.add(table, ["data", "tree"]);
@@ -232,7 +237,7 @@ class Restore {
 
   #itemOf({ file, place, chunkId, dataOffset, whole }: PlannedPiece): WriteItem {
     const { entry, folder, meta } = file;
-    const { frame, frameOffset, length, chunkLength } = place;
+    const { frame, frameOffset, length, chunkOffset, chunkLength } = place;
     const holesUpTo = entry.extents === undefined ? undefined : entry.sizeBytes;
     return {
       folderFd: folder.pin(),
@@ -241,6 +246,7 @@ class Restore {
       frame,
       frameOffset,
       length,
+      chunkOffset,
       chunkLength,
       ranges: rangesOf(entry.extents, dataOffset, length),
       whole: whole ? { meta, holesUpTo } : undefined,

@@ -7,8 +7,10 @@ import { PleachError } from "../../../protocol/error.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import { OpenedShard } from "../../../protocol/sealed-shard.ts";
 import { parseShardHeader, verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
+import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
+import { readLocalShard } from "./local-shard.ts";
 import type { ShardSource } from "./port.ts";
 
 /** The keys of one data set: by key file, or by the phrase. */
@@ -46,11 +48,14 @@ export function keysFromShard(
 
 export class ShardReader {
   readonly keys: ReaderKeys;
+  /** Where the daemon keeps the shards of the set, if its files may be read here. */
+  readonly folder: string | undefined;
   readonly #source: ShardSource;
 
-  constructor(source: ShardSource, keys: ReaderKeys) {
+  constructor(source: ShardSource, keys: ReaderKeys, folder?: string) {
     this.#source = source;
     this.keys = keys;
+    this.folder = folder;
   }
 
   /**
@@ -62,7 +67,21 @@ export class ShardReader {
   async fetch(
     shard: ShardId,
   ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
-    const bytes = await this.#source.get(shard);
+    const { folder } = this;
+    const local =
+      folder === undefined ? undefined : readLocalShard(folder, shard, new Uint8Array(SHARD_BYTES));
+    if (local !== undefined) {
+      try {
+        return this.#verified(shard, local);
+      } catch (error) {
+        // The daemon then finds the damage itself, and asks another holder.
+        if (!(error instanceof BackupError && error.code === "E-BACKUP-STORE")) throw error;
+      }
+    }
+    return this.#verified(shard, await this.#source.get(shard));
+  }
+
+  #verified(shard: ShardId, bytes: Uint8Array) {
     const { owner, set } = this.keys;
     let header: ShardHeader;
     try {
@@ -77,7 +96,10 @@ export class ShardReader {
     return { bytes, epochKey: this.#epochKey(shard, header) };
   }
 
-  /** Like {@link fetch} for somebody who verifies the bytes: only the header was read. */
+  /**
+   * Like {@link fetch} for somebody who verifies the bytes, and from the daemon: only the header
+   * was read.
+   */
   async fetchUnverified(
     shard: ShardId,
   ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {

@@ -65,7 +65,14 @@ export class SetReports {
       .filter((piece) => piece.kind === "shard" && piece.receipts.size === 0)
       .map((piece) => piece.id as string)
       .filter((shard) => !here.has(shard));
-    return { ...this.#summary(set, pieces), groups, lost, newestHead: this.#newestHead(set) };
+    const folder = this.#holder.shards.folderOf(set.owner, id);
+    return {
+      ...this.#summary(set, pieces),
+      groups,
+      folder,
+      lost,
+      newestHead: this.#newestHead(set),
+    };
   }
 
   async copies(id: SetId, detail: boolean) {

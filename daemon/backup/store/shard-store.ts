@@ -246,8 +246,13 @@ export class ShardStore {
     return names;
   }
 
+  /** Shard S of the set is the file `xx/S` in here, `xx` being the first two digits of S. */
+  folderOf(owner: OwnerId, set: SetId): string {
+    return join(this.#directory, "shards", owner, set);
+  }
+
   #pathOf({ owner, set, shard }: ShardName): string {
-    return join(this.#directory, "shards", owner, set, shard.slice(0, 2), shard);
+    return join(this.folderOf(owner, set), shard.slice(0, 2), shard);
   }
 
   /**
