@@ -82,10 +82,16 @@ function entriesOf({ archive }: World, sites: readonly SimulatedSite[]): Uint8Ar
   const latestFirst = [...archive.envelopes].toSorted((a, b) => b.header.seq - a.header.seq);
   const rivals = archive.byPlace();
   const builtOn = new Set<string>();
-  // A log that had to make room for others went as a whole, and nobody has it any more.
-  const left = new Set(
-    sites.flatMap(({ disk }) => [...disk.content.keys()].map((key) => key.split("/", 2)[1])),
-  );
+  // What is pruned of a log comes before something that is left of it. One that had to make room for
+  // others went as a whole, and may have come back in part.
+  const last = new Map<string, number>();
+  for (const { disk } of sites) {
+    for (const key of disk.content.keys()) {
+      const [kind, log, seq] = key.split("/");
+      if (kind !== "entry" || log === undefined) continue;
+      last.set(log, Math.max(last.get(log) ?? 0, Number(seq)));
+    }
+  }
   return latestFirst.flatMap(({ id, log, header, bytes }) => {
     const key = entryKey(log, header.seq);
     const stored = sites.flatMap(({ disk }) => {
@@ -95,7 +101,7 @@ function entriesOf({ archive }: World, sites: readonly SimulatedSite[]): Uint8Ar
     const isStored = stored.some((each) => each !== undefined && Buffer.compare(each, bytes) === 0);
     const isPruned =
       stored.length === 0 &&
-      left.has(log) &&
+      header.seq < (last.get(log) ?? 0) &&
       sites.some(({ disk }) => disk.deleted.has(key)) &&
       (rivals.get(`${log}/${header.seq}`)?.length === 1 || builtOn.has(id));
     if (!isStored && !isPruned) return [];
