@@ -8,6 +8,7 @@ import {
   commitRequestShape,
   keptDecisionShape,
   recoverRequestShape,
+  type accountsShape,
   type commitAnswerShape,
   type CommitRequest,
   type copiesShape,
@@ -27,6 +28,8 @@ export interface BackupPort {
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
   copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
+  /** What this site and others do for one another. */
+  accounts(): z.infer<typeof accountsShape>["accounts"];
   /** What is kept of data sets of other sites. */
   kept(): z.infer<typeof keptShape>["sets"];
   /** False when nothing of the set is kept here. */
@@ -64,6 +67,7 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
     }
     return context.json({ decided: true });
   });
+  app.get("/backup/accounts", (context) => context.json({ accounts: port.accounts() }));
   app.get("/backup/sets", async (context) => context.json({ sets: await port.sets() }));
   app.get("/backup/sets/:set", async (context) =>
     context.json(await port.set(setIn(context.req.param("set")))),

@@ -52,7 +52,7 @@ const summary = {
   bytes: count,
   copies: z.object({
     wanted: count,
-    /** The fewest distinct remote sites that signed for any one shard or list. */
+    /** The fewest remote sites that keep a safe copy of any one group. */
     min: count,
     safe: z.boolean(),
     /** Copies for which there is no site yet. */
@@ -96,7 +96,10 @@ export const copiesShape = z.object({
   wanted: count,
   /** Shards and lists together. */
   shards: count,
+  /** The fewest sites that have signed for all of any one group. */
   minReceipts: count,
+  /** Of these, as many as count as safe; at most `wanted`. */
+  safeCopies: count,
   safe: z.boolean(),
   /** Shard bytes that this site handed to the network for this data set, ever. */
   ownerSentBytes: count,
@@ -104,6 +107,28 @@ export const copiesShape = z.object({
   atRisk: z.string().nullable(),
   /** What stands in the way, as sentences for a person. */
   reasons: z.array(z.string()),
+  /** What weakens the copies without putting them at risk, as sentences. */
+  concerns: z.array(z.string()),
+  /** The sites that are to hold the set. */
+  holders: z.array(
+    z.object({
+      site: z.string(),
+      name: z.string(),
+      linked: z.boolean(),
+      /** Placement groups that it is to hold. */
+      groups: count,
+      /** Shards and lists that it has not signed for. */
+      lacking: count,
+      /** How long it keeps what lists name no more; null before it signed anything. */
+      lockDays: count.nullable(),
+      /** Its last receipt or proof, by the wall clock of this site; null: none. */
+      vouchedAtMs: count.nullable(),
+      /** Of the last audit by this site; null: none yet. */
+      outcome: z.enum(["proven", "failed", "refused", "offline"]).nullable(),
+      /** What keeps its copy from counting, as sentences. */
+      risks: z.array(z.string()),
+    }),
+  ),
   perShard: z
     .array(
       z.object({
@@ -114,6 +139,32 @@ export const copiesShape = z.object({
       }),
     )
     .optional(),
+});
+
+/** Bytes now, and bytes times days of what the askers have seen. */
+const account = z.object({
+  /** Placed there. */
+  givenBytes: count,
+  /** Of these, said to be held in full. */
+  heldBytes: count,
+  /** Of these, proven. */
+  provenBytes: count,
+  givenByteDays: count,
+  heldByteDays: count,
+  provenByteDays: count,
+});
+
+/** `GET /v1/backup/accounts`. */
+export const accountsShape = z.object({
+  accounts: z.array(
+    z.object({
+      site: z.string(),
+      name: z.string(),
+      /** What that site keeps for this one. */
+      keepsForUs: account,
+      weKeep: account,
+    }),
+  ),
 });
 
 /** What is kept here of data sets of other sites, and what a person has to decide about it. */

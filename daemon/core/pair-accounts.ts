@@ -30,6 +30,11 @@ const NOTHING: Account = {
   ...{ givenByteDays: 0, heldByteDays: 0, provenByteDays: 0 },
 };
 
+/** Whether nothing was ever given. */
+export function isNothing({ givenBytes, givenByteDays }: Account): boolean {
+  return givenBytes === 0 && givenByteDays === 0;
+}
+
 /** What `at` keeps for `from`. */
 export function accountOf(
   view: View,

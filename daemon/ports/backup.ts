@@ -28,6 +28,7 @@ export function backupPort(backups: BackupStore): BackupPort {
     getShard: (set, shard) => backups.getShard(set, shard),
     commit: (set, request) => backups.commit(set, request),
     copies: (set, detail) => backups.copies(set, detail),
+    accounts: () => backups.accounts(),
     kept: () => [...backups.keeper.report()],
     decide: (owner, set, decision) => {
       const of = { owner, set };

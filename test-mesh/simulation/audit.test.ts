@@ -234,6 +234,47 @@ test("answers with another shard, with an old one and with nonsense fail at once
   await mesh.untilHeldBy(3, [bad, "home"]);
 });
 
+test("a set is safe while its holders prove it, and both sides of an account show the same", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", [65_536, 4096]);
+  const home = mesh.site("home");
+  const { safe, holders } = await home.backups.copies(SET, false);
+  assert.ok(safe);
+  assert.deepEqual(
+    holders.map(({ outcome, lacking, lockDays }) => ({ outcome, lacking, lockDays })),
+    Array.from({ length: 3 }, () => ({ outcome: "proven", lacking: 0, lockDays: 30 })),
+  );
+  // The account is added up with each round.
+  await mesh.untilTold("a second round", 2 * DAY, () =>
+    home.backups.accounts().every(({ keepsForUs }) => keepsForUs.provenByteDays > 0),
+  );
+  const accounts = home.backups.accounts();
+  assert.equal(accounts.length, 3);
+  for (const { name, keepsForUs } of accounts) {
+    const [theirs] = mesh.site(name).backups.accounts();
+    assert.equal(theirs?.site, home.id);
+    assert.deepEqual(theirs.weKeep, keepsForUs);
+    assert.equal(keepsForUs.provenBytes, 65_536 + 4096);
+    assert.ok(keepsForUs.provenByteDays <= keepsForUs.heldByteDays);
+    assert.ok(keepsForUs.heldByteDays <= keepsForUs.givenByteDays);
+  }
+
+  // A holder that answers nothing any more: the copy does not count, and that is said.
+  const [bad = ""] = mesh.holders;
+  mesh.dishonest(bad, async (channel) => {
+    await channel.receive(1000);
+    await channel.send(encodeAuditAnswer({ k: "refuse", why: "busy" }));
+  });
+  await mesh.untilTold("the refusal", 2 * DAY, () =>
+    mesh
+      .findings(bad)
+      .some(({ asker, finding }) => asker === "home" && finding.outcome === "refused"),
+  );
+  const after = await home.backups.copies(SET, false);
+  assert.equal(after.safe, false);
+  assert.equal(after.atRisk, "2 of 3");
+  assert.match(after.reasons.join(" "), new RegExp(`${bad} is there and does not answer`));
+});
+
 test("refused, silent and offline are told apart; only the first two become a loss by themselves", async (context) => {
   const mesh = await AuditedMesh.create(context, "home a b c d", MANY, { patienceMs: 6 * DAY });
   const [refuses = "", isSilent = "", isAway = ""] = mesh.holders;

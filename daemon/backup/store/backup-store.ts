@@ -17,6 +17,7 @@ import { IntakeBook } from "../keep/intake-book.ts";
 import { Keeper } from "../keep/keeper.ts";
 import { RunningTime } from "../keep/running-time.ts";
 import { SetGates } from "../keep/set-gate.ts";
+import { pairAccounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
@@ -148,7 +149,7 @@ export class BackupStore {
     const running = await RunningTime.open(store, clock);
     const lists = await ListStore.open(store, () => running.nowMs());
     const quota = new Quota(options.giveBytes, (owner) => lists.storedBytes(owner));
-    const receipts = new ReceiptStore(store);
+    const receipts = new ReceiptStore(store, () => clock.wallMs());
     const arrivals = new Arrivals();
     const gates = new SetGates();
     const intake = await IntakeBook.open(store, {
@@ -300,6 +301,10 @@ export class BackupStore {
 
   copies(id: SetId, detail: boolean) {
     return this.#reports.copies(id, detail);
+  }
+
+  accounts() {
+    return pairAccounts(this.#holder);
   }
 
   /** Whose shard it is: the identifier tells, among the owners that this site works for. */

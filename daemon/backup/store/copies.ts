@@ -15,7 +15,7 @@ export interface Piece {
   readonly receipts: Map<SiteId, SignedReceipt>;
 }
 
-/** Every piece that has to be kept, with the receipts that count now. */
+/** Every piece that has to be kept, with the receipts that count now: all of a set in memory. */
 export async function piecesOf(holder: Holder, set: OwnSet): Promise<Map<string, Piece>> {
   const pieces = new Map<string, Piece>();
   for (const group of set.targets.keys()) {
@@ -40,9 +40,23 @@ export async function piecesOf(holder: Holder, set: OwnSet): Promise<Map<string,
   return pieces;
 }
 
-/** The fewest receipts of any piece; 0 when there is none. */
-export function fewestReceipts(pieces: ReadonlyMap<string, Piece>): number {
-  let fewest = Number.POSITIVE_INFINITY;
-  for (const { receipts } of pieces.values()) fewest = Math.min(fewest, receipts.size);
-  return Number.isFinite(fewest) ? fewest : 0;
+/** Those shards of a set for which no other member has signed. */
+export async function unsigned(
+  holder: Holder,
+  { set }: OwnSet,
+  shards: readonly ShardId[],
+): Promise<ShardId[]> {
+  const view = holder.state.view();
+  let open = [...shards];
+  for (const site of holder.state.authority().sites.keys()) {
+    if (open.length === 0) break;
+    if (site === holder.transport.self) continue;
+    const store = offerOf(view, site)?.storeId;
+    const found = await holder.receipts.forPieces(set, site, open);
+    open = open.filter((_shard, at) => {
+      const receipt = found[at]?.receipt;
+      return receipt === undefined || (store !== undefined && receipt.store !== store);
+    });
+  }
+  return open;
 }

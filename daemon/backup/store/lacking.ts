@@ -23,12 +23,14 @@ export async function lackingOf(
 ): Promise<Map<SiteId, Set<ShardId | ListId>>> {
   const lacking = new Map<SiteId, Set<ShardId | ListId>>();
   for (const site of sites) {
-    const open = new Set<ShardId | ListId>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    const ids = [list.id, ...list.entries.map(({ shard }) => shard)];
     const store: StoreId | undefined = offerOf(view, site)?.storeId;
-    for await (const { receipt } of receipts.of(list.header.set, site)) {
-      if (store === undefined || receipt.store === store) open.delete(receipt.id);
-    }
-    lacking.set(site, open);
+    const found = await receipts.forPieces(list.header.set, site, ids);
+    const open = ids.filter((_id, at) => {
+      const receipt = found[at]?.receipt;
+      return receipt === undefined || (store !== undefined && receipt.store !== store);
+    });
+    lacking.set(site, new Set(open));
   }
   return lacking;
 }

@@ -6,13 +6,7 @@
  * older one, because the older one's sender may be long dead.
  */
 import type { Channel } from "../../core/transport.ts";
-import {
-  toHex,
-  type ListId,
-  type PeerKey,
-  type ShardId,
-  type SiteId,
-} from "../../../protocol/ids.ts";
+import { toHex, type ListId, type PeerKey, type SiteId } from "../../../protocol/ids.ts";
 import {
   checkEntries,
   LIST_ENTRY_BYTES,
@@ -247,11 +241,10 @@ export class ListReceiver {
         batch = [];
       }
     }
-    const ids = new Set<ShardId | ListId>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    const ids = [list.id, ...list.entries.map(({ shard }) => shard)];
     for (const site of chain) {
-      for await (const { receipt, signed } of this.#holder.receipts.of(list.header.set, site)) {
-        if (ids.has(receipt.id)) batch.push(signed);
-      }
+      const later = await this.#holder.receipts.forPieces(list.header.set, site, ids);
+      batch.push(...later.flatMap((receipt) => receipt?.signed ?? []));
     }
     await sendReceipts(outbox, batch);
   }

@@ -1,21 +1,26 @@
 /** What is told about data sets: how much they are, where they are, what is still missing. */
-import type { SetId } from "../../../protocol/ids.ts";
+import { riskText } from "../../core/risk-text.ts";
+import { risksOf, safeCopies, vouchedAtMs, type HolderFacts } from "../../core/set-safety.ts";
+import type { SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
-import { fewestReceipts, piecesOf } from "./copies.ts";
+import { piecesOf, unsigned } from "./copies.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
+import { SafetyFacts } from "./safety-facts.ts";
 import type { Spreader } from "./spreader.ts";
 
 export class SetReports {
   readonly #holder: Holder;
   readonly #own: OwnSets;
   readonly #spreader: Spreader;
+  readonly #facts: SafetyFacts;
 
   constructor(holder: Holder, own: OwnSets, spreader: Spreader) {
     this.#holder = holder;
     this.#own = own;
     this.#spreader = spreader;
+    this.#facts = new SafetyFacts(holder);
   }
 
   /** How much a set is now. */
@@ -31,7 +36,7 @@ export class SetReports {
 
   async sets() {
     const own = await Promise.all(
-      this.#own.all().map(async (set) => this.#summary(set, await piecesOf(this.#holder, set))),
+      this.#own.all().map(async (set) => this.#summary(set, await this.#facts.of(set))),
     );
     const others = this.#holder.state
       .view()
@@ -59,29 +64,26 @@ export class SetReports {
         };
       }),
     );
-    const pieces = await piecesOf(this.#holder, set);
     const here = await this.#holder.shards.names(set.owner, id);
-    const lost = [...pieces.values()]
-      .filter((piece) => piece.kind === "shard" && piece.receipts.size === 0)
-      .map((piece) => piece.id as string)
-      .filter((shard) => !here.has(shard));
+    const absent = groups.flatMap(({ entries }) => entries.filter(([shard]) => !here.has(shard)));
+    const lost = await unsigned(
+      this.#holder,
+      set,
+      absent.map(([shard]) => shard as ShardId),
+    );
+    const summary = this.#summary(set, await this.#facts.of(set));
     const folder = this.#holder.shards.folderOf(set.owner, id);
-    return {
-      ...this.#summary(set, pieces),
-      groups,
-      folder,
-      lost,
-      newestHead: this.#newestHead(set),
-    };
+    return { ...summary, groups, folder, lost, newestHead: this.#newestHead(set) };
   }
 
   async copies(id: SetId, detail: boolean) {
     const set = this.#known(id);
-    const pieces = await piecesOf(this.#holder, set);
-    const fewest = fewestReceipts(pieces);
+    const groups = await this.#facts.of(set);
     const isBehind = this.#isBehind(id);
-    const safe = fewest >= set.copies && !isBehind;
-    const perShard = [...pieces.values()].map(({ id: shard, sizeBytes: size, kind, receipts }) => ({
+    const safeCopies = this.#safeCopies(set, groups);
+    const safe = safeCopies >= set.copies && !isBehind;
+    const pieces = detail ? [...(await piecesOf(this.#holder, set)).values()] : [];
+    const perShard = pieces.map(({ id: shard, sizeBytes: size, kind, receipts }) => ({
       shard: shard as string,
       size,
       kind,
@@ -93,36 +95,74 @@ export class SetReports {
     }));
     return {
       wanted: set.copies,
-      shards: pieces.size,
-      minReceipts: fewest,
+      shards: this.extent(set).shards + set.targets.length,
+      minReceipts: fewestWhole(groups),
+      safeCopies,
       safe,
       ownerSentBytes: this.#spreader.sentBytes(set),
-      atRisk: safe ? null : `${fewest} of ${set.copies}`,
+      atRisk: safe ? null : `${safeCopies} of ${set.copies}`,
       reasons: [
         ...(isBehind ? ["This directory is older than what the site has published."] : []),
-        ...(safe ? [] : this.#reasons(set)),
+        ...(safe ? [] : this.#reasons(set, groups)),
       ],
+      concerns: [
+        ...new Set(set.targets.flatMap((_t, group) => this.#spreader.targets.concerns(set, group))),
+      ],
+      holders: this.#holders(groups),
       ...(detail ? { perShard } : {}),
     };
   }
 
-  #reasons(set: OwnSet): string[] {
-    const { state, transport } = this.#holder;
-    const { sites } = state.authority();
+  /** Each site that is to hold something of a set, with what it does for it. */
+  #holders(groups: readonly (readonly HolderFacts[])[]) {
+    const { state, transport, clock } = this.#holder;
+    const { sites, endedSites } = state.authority();
     const links = transport.links();
-    const away = new Set(set.targets.flat().filter((site) => !links.includes(site)));
-    const reasons = set.targets.flatMap(
+    const nowMs = clock.wallMs();
+    const bySite = new Map<SiteId, HolderFacts[]>();
+    for (const facts of groups.flat()) {
+      bySite.set(facts.site, [...(bySite.get(facts.site) ?? []), facts]);
+    }
+    return [...bySite].map(([site, all]) => {
+      const [first] = all;
+      const name = sites.get(site)?.name ?? endedSites.get(site)?.name ?? site.slice(0, 8);
+      const risks = all.flatMap((facts) => risksOf(facts, nowMs));
+      const locks = all.flatMap(({ lockDays }) => lockDays ?? []);
+      const vouched = all.flatMap((facts) => vouchedAtMs(facts) ?? []);
+      return {
+        site: site as string,
+        name,
+        linked: links.includes(site),
+        groups: all.length,
+        lacking: all.reduce((sum, { lacking }) => sum + lacking, 0),
+        lockDays: locks.length === 0 ? null : Math.min(...locks),
+        vouchedAtMs: vouched.length === 0 ? null : Math.floor(Math.min(...vouched)),
+        outcome: first?.finding?.outcome ?? null,
+        risks: [...new Set(risks.map((risk) => riskText(name, risk)))],
+      };
+    });
+  }
+
+  #safeCopies(set: OwnSet, groups: readonly (readonly HolderFacts[])[]): number {
+    return Math.min(set.copies, safeCopies(groups, this.#holder.clock.wallMs()));
+  }
+
+  #reasons(set: OwnSet, groups: readonly (readonly HolderFacts[])[]): string[] {
+    const lack = set.targets.flatMap(
       (_targets, group) => this.#spreader.targets.missing(set, group).reasons,
     );
+    const holders = this.#holders(groups);
+    const away = holders.filter(({ linked, lacking }) => !linked && lacking > 0);
     return [
-      ...new Set(reasons),
-      ...[...away].map((site) => `${sites.get(site)?.name ?? site} is not reachable now.`),
+      ...new Set(lack),
+      ...holders.flatMap(({ risks }) => risks),
+      ...away.map(({ name }) => `${name} is not reachable now.`),
     ];
   }
 
-  #summary(set: OwnSet, pieces: Awaited<ReturnType<typeof piecesOf>>) {
+  #summary(set: OwnSet, groups: readonly (readonly HolderFacts[])[]) {
     const { shards, bytes } = this.extent(set);
-    const fewest = fewestReceipts(pieces);
+    const min = this.#safeCopies(set, groups);
     return {
       setId: set.set as string,
       owner: set.owner as string,
@@ -133,8 +173,8 @@ export class SetReports {
       bytes,
       copies: {
         wanted: set.copies,
-        min: fewest,
-        safe: fewest >= set.copies && !this.#isBehind(set.set),
+        min,
+        safe: min >= set.copies && !this.#isBehind(set.set),
         missing: Math.max(0, ...set.targets.map((targets) => set.copies - targets.length)),
       },
       mine: true,
@@ -169,6 +209,14 @@ export class SetReports {
     if (set === undefined) throw unknownSet(id);
     return set;
   }
+}
+
+/** The fewest sites that have signed for all of one group. */
+function fewestWhole(groups: readonly (readonly HolderFacts[])[]): number {
+  const whole = groups.map((holders) => {
+    return holders.filter(({ member, lacking }) => member && lacking === 0).length;
+  });
+  return whole.length === 0 ? 0 : Math.min(...whole);
 }
 
 function foreignSummary(setId: string, place: PlaceRecord) {

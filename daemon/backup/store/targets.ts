@@ -6,7 +6,7 @@
  */
 import { groupFacts } from "../../core/group-facts.ts";
 import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
-import { placeGroup, type Candidate } from "../../core/placement.ts";
+import { placeGroup, type Candidate, type PlacementConcern } from "../../core/placement.ts";
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
@@ -22,6 +22,11 @@ export interface SpreadTimes {
 
 /** A site that has no room is asked again after this. */
 const EXCLUDED_MS = 60 * 60_000;
+
+const CONCERNS: Record<PlacementConcern, string> = {
+  "same-operator": "One operator enrolled several of the holders, and could have invented them.",
+  "same-organisation": "Some of the holders are of one organisation, or of the owner's.",
+};
 
 export class Targets {
   readonly #holder: Holder;
@@ -81,6 +86,12 @@ export class Targets {
     const sites = `${missing} more ${missing === 1 ? "site" : "sites"}`;
     const without = withoutRoom === 0 ? "" : ` (${withoutRoom} have no room left)`;
     return { missing, reasons: [`Needs ${sites} that lend space elsewhere${without}.`] };
+  }
+
+  /** What weakens the placement of a group without putting it at risk, in words. */
+  concerns(set: OwnSet, group: number): string[] {
+    const list = this.#holder.lists.newest(set.owner, set.set, group);
+    return this.#place(set, group, list, false).concerns.map((concern) => CONCERNS[concern]);
   }
 
   /** Does not choose the site for the group for a while: it has refused. */

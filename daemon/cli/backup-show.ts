@@ -1,0 +1,128 @@
+/** `pleach backup show`: what is safe, what is at risk and why, and what could be restored. */
+import { Command } from "commander";
+import type { z } from "zod";
+import { BackupError } from "../backup/client/error.ts";
+import { hasSetKeys, readSetKeys } from "../backup/client/set-key-file.ts";
+import { ShardReader } from "../backup/client/shard-reader.ts";
+import { copiesShape } from "../control/shapes-backup.ts";
+import { runsShape } from "../control/shapes-run.ts";
+import { parseId, type SetId } from "../../protocol/ids.ts";
+import type { SnapshotRecord } from "../../protocol/snapshot.ts";
+import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { help, type CliContext } from "./context.ts";
+import { table } from "./output.ts";
+import { formatBytes, formatTime } from "./quantities.ts";
+
+type Copies = z.infer<typeof copiesShape>;
+
+export function showCommand(context: CliContext): Command {
+  const show = new Command("show")
+    .argument("<set>", "name of a data set")
+    .action(async (name: string) => {
+      const set = await setNamed(context, name);
+      const detail = await setDetail(context.client, set);
+      if (detail === undefined) throw neverRan(name);
+      const copies = await context.client.get(`/v1/backup/sets/${set}/copies`, copiesShape);
+      const record = await recordOf(context, name, set, detail.head);
+      const listed = new Set(detail.groups.flatMap(({ entries }) => entries.map(([id]) => id)));
+      const snapshots =
+        record === undefined
+          ? null
+          : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
+      const { head, shards, bytes, newestHead } = detail;
+      context.out.result({ name, set, head, shards, bytes, newestHead, copies, snapshots }, () =>
+        [
+          `${name}: ${shards} shards, ${formatBytes(bytes)} sealed`,
+          ...copiesText(copies),
+          `newest snapshot confirmed by ${newestHead.confirmedBy} of ${newestHead.witnesses} members`,
+          "",
+          snapshots === null
+            ? "The snapshots can be listed by root only: their record is sealed."
+            : table([
+                ["SNAPSHOT", "TIME", "FILES", "SIZE"],
+                ...snapshots.map(({ number, atMs, files, bytes: size }) => [
+                  String(number),
+                  formatTime(atMs),
+                  String(files),
+                  formatBytes(size),
+                ]),
+              ]),
+        ].join("\n"),
+      );
+    });
+  return help(show, "Shows the copies and the snapshots of a data set.", [
+    ["pleach backup show nextcloud", "what is safe, what is at risk and why"],
+  ]);
+}
+
+function copiesText({ atRisk, safeCopies, reasons, concerns, holders }: Copies): string[] {
+  return [
+    atRisk === null ? `safe: everything on ${safeCopies} other sites` : `at risk, ${atRisk}`,
+    ...reasons.map((reason) => `  ${reason}`),
+    ...concerns.map((concern) => `  note: ${concern}`),
+    ...(holders.length === 0
+      ? []
+      : [
+          "",
+          table([
+            ["HOLDER", "COPY", "LOCK", "LAST WORD", "AUDIT"],
+            ...holders.map((one) => [
+              one.name,
+              one.lacking === 0 ? "whole" : `${one.lacking} pieces lacking`,
+              one.lockDays === null ? "-" : `${one.lockDays} d`,
+              one.vouchedAtMs === null ? "-" : formatTime(one.vouchedAtMs),
+              one.outcome ?? "not yet",
+            ]),
+          ]),
+        ]),
+    "",
+  ];
+}
+
+/** By the key file, or, for those who may not read it, by the last run. */
+async function setNamed(context: CliContext, name: string): Promise<SetId> {
+  const folder = context.config.keys;
+  if (mayRead(folder, name)) return readSetKeys(folder, name).set;
+  const { runs } = await context.client.get("/v1/backup/runs", runsShape);
+  const set = parseId<SetId>(runs[name]?.setId, 16);
+  if (set !== undefined) return set;
+  throw new BackupError("E-BACKUP-UNKNOWN", `There is no data set "${name}".`, {
+    hint: "All of them:  pleach backup list",
+    exit: 2,
+  });
+}
+
+function mayRead(folder: string, name: string): boolean {
+  try {
+    return hasSetKeys(folder, name);
+  } catch (error) {
+    if (error instanceof BackupError && error.code === "E-BACKUP-KEYS") return false;
+    throw error;
+  }
+}
+
+async function recordOf(
+  context: CliContext,
+  name: string,
+  set: SetId,
+  newest: Parameters<typeof headOf>[0],
+): Promise<SnapshotRecord | undefined> {
+  const head = headOf(newest);
+  if (head === null || !mayRead(context.config.keys, name)) return undefined;
+  const { owner, setKey, epochs } = readSetKeys(context.config.keys, name);
+  const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
+  const keys = { owner, set, setKey, epochs: byNumber };
+  return new ShardReader(setStore(context.client, set), keys).snapshot(head.root);
+}
+
+function snapshotsOf(record: SnapshotRecord, head: { readonly root: string } | null) {
+  const { chain, number, atMs, files, bytes } = record;
+  const newest = { chain, number, root: head?.root ?? "", atMs, files, bytes };
+  return [...record.history, newest].toReversed();
+}
+
+function neverRan(name: string): BackupError {
+  return new BackupError("E-BACKUP-UNKNOWN", `The data set "${name}" never ran.`, {
+    hint: `Run it:  pleach backup run ${name}`,
+  });
+}
