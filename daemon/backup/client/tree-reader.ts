@@ -11,7 +11,7 @@ import { contradiction, type ShardReader } from "./shard-reader.ts";
 
 /** Trees lie together in the order of the walk, so few frames are enough. At most 4 MiB each. */
 const MAX_FRAMES = 6;
-const MAX_SHARDS = 2;
+const MAX_SHARDS = 6;
 
 export class TreeReader {
   readonly #reader: ShardReader;
@@ -45,8 +45,10 @@ export class TreeReader {
     const parts: Uint8Array[] = [];
     for (const piece of this.#locator.find(id)) {
       const frame = await this.#frame(piece);
-      // A copy: the frame may be given up while the entries are still in use.
-      parts.push(frame.slice(piece.frameOffset, piece.frameOffset + piece.length));
+      // A copy (which Buffer.slice is not): entries are in use when the frame is given up.
+      parts.push(
+        Uint8Array.from(frame.subarray(piece.frameOffset, piece.frameOffset + piece.length)),
+      );
     }
     const chunk = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
     if (Buffer.compare(chunkIdOf(this.#treeKey, chunk), id) !== 0) {
