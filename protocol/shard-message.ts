@@ -1,8 +1,8 @@
 /**
  * The messages of `/pleach/shard/1`: lists and shards go down the chain, receipts come back.
  *
- * The opener begins with `offer` (spread a list and its shards), `get` (fetch one shard) or `list`
- * (fetch a list):
+ * The opener begins with `offer` (spread a list and its shards), `get` (fetch one shard), `list`
+ * (fetch a list) or `heads` (ask a witness which snapshot is the newest):
  *
  * ```
  * opener                                holder
@@ -23,6 +23,7 @@
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { PleachError } from "./error.ts";
+import { headField } from "./head.ts";
 import type { ListId, OwnerId, SetId, ShardId, SiteId } from "./ids.ts";
 import {
   LIST_ENTRY_BYTES,
@@ -42,6 +43,8 @@ export const RAW_FRAME_BYTES = 128 * 1024;
 const MAX_MESSAGE_BYTES = 128 * 1024;
 /** So many receipts fit into one message. */
 export const MAX_RECEIPTS_IN_MESSAGE = 200;
+/** Heads of one set that a member tells of: of each site that has published it, and of lists. */
+export const MAX_HEADS_IN_MESSAGE = 64;
 /** A removed entry is its identifier alone. */
 export const REMOVED_ENTRY_BYTES = 32;
 
@@ -88,6 +91,13 @@ const openerMessage = z.discriminatedUnion("k", [
     owner: idField<OwnerId>(),
     set: idField<SetId>(16),
     group: countField(0, MAX_GROUPS - 1),
+  }),
+  /** Asks which heads of a set this member knows, holder or not. */
+  z.object({
+    k: z.literal("heads"),
+    v: z.literal(1),
+    owner: idField<OwnerId>(),
+    set: idField<SetId>(16),
   }),
 ]);
 export type OpenerMessage = z.output<typeof openerMessage>;
@@ -143,6 +153,7 @@ const holderMessage = z.discriminatedUnion("k", [
     signature,
     entries: countField(0, MAX_LIST_ENTRIES),
   }),
+  z.object({ k: z.literal("heads"), heads: z.array(headField).max(MAX_HEADS_IN_MESSAGE) }),
   z.object({ k: z.literal("missing") }),
 ]);
 export type HolderMessage = z.output<typeof holderMessage>;

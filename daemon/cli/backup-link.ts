@@ -6,6 +6,7 @@ import { DaemonError } from "../control/client.ts";
 import {
   commitAnswerShape,
   type headShape,
+  headsShape,
   setDetailShape,
   type CommitRequest as CommitBody,
 } from "../control/shapes-backup.ts";
@@ -28,6 +29,16 @@ export async function setDetail(client: ControlClient, set: SetId): Promise<SetD
     if (error instanceof DaemonError && error.code === "E-NOT-FOUND") return undefined;
     throw error;
   }
+}
+
+/** The heads of a data set of this site, as the members that can be asked know them now. */
+export async function setHeads(client: ControlClient, set: SetId) {
+  const answer = await client.get(`/v1/backup/sets/${set}/heads`, headsShape);
+  const heads = answer.heads.flatMap(({ head, confirmedBy }) => {
+    const known = headOf(head);
+    return known === null ? [] : [{ head: known, confirmedBy }];
+  });
+  return { ...answer, heads };
 }
 
 /** A head as the socket gives it, with its identifiers checked. */

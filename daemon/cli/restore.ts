@@ -8,13 +8,15 @@ import { ShardReader } from "../backup/client/shard-reader.ts";
 import type { Head } from "../../protocol/head.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
-import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { setDetail, setHeads, setStore } from "./backup-link.ts";
 import { help, type CliContext } from "./context.ts";
+import { chooseTip, readHeads, tipFreshness, type KnownTip } from "./choose-tip.ts";
 import { formatBytes, formatDuration, formatTime } from "./quantities.ts";
 
 interface RestoreOptions {
   readonly to: string;
   readonly at?: string;
+  readonly head?: string;
   readonly privileged?: boolean;
 }
 
@@ -26,6 +28,7 @@ export function restoreCommand(context: CliContext): Command {
     .argument("<set>", "name of a data set")
     .requiredOption("--to <dir>", "an empty directory, or one that does not exist yet")
     .option("--at <when>", "number of a snapshot, or a day: the newest one before its end")
+    .option("--head <root>", "the snapshot to start from where there are several newest ones")
     .option("--privileged", "as root: also device nodes and set-id bits")
     .action((name: string, options: RestoreOptions) => restoreSet(context, name, options));
   return help(restore, "Restores a snapshot; whole paths appear below the directory.", [
@@ -42,8 +45,7 @@ async function restoreSet(
 ): Promise<void> {
   const { owner, set, setKey, epochs } = readSetKeys(context.config.keys, name);
   const detail = await setDetail(context.client, set);
-  const head = headOf(detail?.head ?? null);
-  if (detail === undefined || head === null) {
+  if (detail === undefined || detail.head === null) {
     throw new BackupError("E-BACKUP-UNKNOWN", `The data set "${name}" never ran.`, {
       hint: `Run it:  pleach backup run ${name}`,
     });
@@ -51,8 +53,11 @@ async function restoreSet(
   const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
   const keys = { owner, set, setKey, epochs: byNumber };
   const reader = new ShardReader(setStore(context.client, set), keys, detail.folder);
-  const chosen = await chooseSnapshot(reader, head, options.at);
-  const newest = freshness(detail.newestHead, head);
+  const said = await setHeads(context.client, set);
+  const known = await readHeads(reader, said.heads);
+  const tip = chooseTip(known, options.head);
+  const chosen = await chooseSnapshot(reader, tip, options.at);
+  const newest = tipFreshness(known, tip, said);
   context.out.note(newest.text);
   const restored = await restoreInto(context, {
     reader,
@@ -129,10 +134,9 @@ export async function restoreInto(context: CliContext, plan: RestorePlan) {
 /** The snapshot of a number or a day; the newest without one. */
 async function chooseSnapshot(
   reader: ShardReader,
-  head: Head,
+  { head, record }: KnownTip,
   at: string | undefined,
 ): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
-  const record = await reader.snapshot(head.root);
   if (at === undefined) return { root: head.root, record };
   const all = [...record.history, head];
   const chosen = /^\d{1,15}$/.test(at)

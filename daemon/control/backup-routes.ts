@@ -12,6 +12,7 @@ import {
   type commitAnswerShape,
   type CommitRequest,
   type copiesShape,
+  type headsShape,
   type keptShape,
   type recoverStatusShape,
   type RecoverRequest,
@@ -27,6 +28,8 @@ export interface BackupPort {
   putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
+  /** Asks the members, so it takes as long as they take. */
+  heads(set: SetId): Promise<z.infer<typeof headsShape>>;
   copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
   /** What this site and others do for one another. */
   accounts(): z.infer<typeof accountsShape>["accounts"];
@@ -96,6 +99,9 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
     const set = setIn(context.req.param("set"));
     return context.json(await port.copies(set, context.req.query("detail") === "1"));
   });
+  app.get("/backup/sets/:set/heads", async (context) =>
+    context.json(await port.heads(setIn(context.req.param("set")))),
+  );
   app.post("/recover", async (context) => {
     const request = await readJson(context, recoverRequestShape);
     return context.json({ session: await recovery.start(request) }, 201);

@@ -92,6 +92,21 @@ export const setDetailShape = z.object({
   }),
 });
 
+/** `GET /v1/backup/sets/:set/heads`: what the members say now. */
+export const headsShape = z.object({
+  heads: z.array(
+    z.object({
+      head: headShape,
+      /** Other members that answered and know this head. */
+      confirmedBy: count,
+    }),
+  ),
+  /** Other members that answered at all. */
+  answered: count,
+  /** Other members that there are. */
+  witnesses: count,
+});
+
 export const copiesShape = z.object({
   wanted: count,
   /** Shards and lists together. */

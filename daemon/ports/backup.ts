@@ -27,6 +27,7 @@ export function backupPort(backups: BackupStore): BackupPort {
     putShard: (set, shard, bytes) => backups.putShard(set, shard, bytes),
     getShard: (set, shard) => backups.getShard(set, shard),
     commit: (set, request) => backups.commit(set, request),
+    heads: (set) => backups.heads(set),
     copies: (set, detail) => backups.copies(set, detail),
     accounts: () => backups.accounts(),
     kept: () => [...backups.keeper.report()],

@@ -38,6 +38,7 @@ import { Serial } from "./serial.ts";
 import { ShardStore, type ShardName } from "./shard-store.ts";
 import { Spreader } from "./spreader.ts";
 import type { SpreadTimes } from "./targets.ts";
+import { askWitnesses, serveHeads } from "./witnesses.ts";
 
 export interface BackupStoreOptions extends Partial<SpreadTimes> {
   /** Where shards lie; made when absent. */
@@ -224,6 +225,7 @@ export class BackupStore {
     const message = decodeOpenerMessage(frame);
     if (message.k === "get") await serveShard(this.#holder, channel, message);
     else if (message.k === "list") await serveList(this.#holder, channel, message);
+    else if (message.k === "heads") await serveHeads(this.#holder, channel, message);
     else if (message.k === "offer") await this.#receiver.serve(channel, message);
     else throw new BackupError("E-BACKUP-PEER", `A channel began with "${message.k}".`);
   }
@@ -297,6 +299,13 @@ export class BackupStore {
 
   set(id: SetId) {
     return this.#reports.set(id);
+  }
+
+  /** The heads of a set, as the members know them now. */
+  async heads(id: SetId) {
+    const set = this.#own.get(id);
+    if (set === undefined) throw unknownSet(id);
+    return askWitnesses(this.#holder, set.owner, id);
   }
 
   copies(id: SetId, detail: boolean) {

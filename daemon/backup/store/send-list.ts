@@ -207,6 +207,7 @@ class Sending {
           case "want":
           case "found":
           case "listed":
+          case "heads":
           case "missing":
             throw unexpected(message);
         }
