@@ -43,6 +43,32 @@ test("another suspension shows nothing that the first one holds up", async () =>
   assert.equal(shown(node).length, 2);
 });
 
+test("another suspension hides nothing that the first one names", async () => {
+  const founding = new Founding();
+  const brest = founding.enrol("brest");
+  const [author, node] = await Promise.all([
+    startMember("brest", founding.statements),
+    startMember("quimper", founding.statements),
+  ]);
+  await write(author, "named");
+  const logs = author.logHeads().map(({ log, seq, head }) => ({ log, seq, head }));
+  const first = founding.suspend(brest, founding.operator, logs);
+  await node.addStatements(founding.statements);
+  await bring(author, node);
+  assert.deepEqual(shown(node), ["service/named"]);
+  const second = founding.suspend(brest);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(shown(node), ["service/named"], "what was accepted stays");
+  await write(author, "later");
+  await bring(author, node);
+  founding.unsuspend([first]);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(shown(node), ["service/named"]);
+  founding.unsuspend([second]);
+  await node.addStatements(founding.statements);
+  assert.deepEqual(shown(node), ["service/later", "service/named"]);
+});
+
 test("a suspended site that takes a change back has taken it back when it goes on", async () => {
   const founding = new Founding();
   const brest = founding.enrol("brest");

@@ -15,7 +15,7 @@ import { FROZEN, frozenKey } from "../keys.ts";
 import type { Shelf } from "../shelf.ts";
 
 export class Freezes {
-  /** Up to where logs were held when the suspension of their author came. */
+  /** Up to where logs were shown when the newest suspension of their author came. */
   readonly #held = new Map<LogId, number>();
 
   static async open(store: Store): Promise<Freezes> {
@@ -33,15 +33,21 @@ export class Freezes {
     return freezes;
   }
 
-  /** Remembers what is held of sites that are suspended from now on, and forgets the others. */
+  /** Remembers what is shown of sites that are suspended now, or once more, and forgets the others. */
   change(shelf: Shelf, before: Authority, now: Authority): StoreChange[] {
     const changes: StoreChange[] = [];
+    const known = new Set(before.suspensions.map(({ id }) => id));
+    const fresh = new Set<string>(
+      now.suspensions.flatMap(({ id, key }) => (known.has(id) ? [] : key)),
+    );
     for (const { log, author, seq } of shelf.all()) {
       if (!now.isSuspended(author)) {
         if (this.#held.delete(log)) changes.push({ kind: "delete", key: frozenKey(log) });
-      } else if (!before.isSuspended(author) && seq > 0) {
-        this.#held.set(log, seq);
-        changes.push({ kind: "put", key: frozenKey(log), value: encodeCbor(seq) });
+      } else if (fresh.has(author)) {
+        const shown = Math.min(seq, this.endOf({ log, author }, before) ?? seq);
+        if (shown <= (this.#held.get(log) ?? 0)) continue;
+        this.#held.set(log, shown);
+        changes.push({ kind: "put", key: frozenKey(log), value: encodeCbor(shown) });
       }
     }
     return changes;
