@@ -96,6 +96,14 @@ export const rogueOperator: readonly Fault[] = [
     happen: async (world) => {
       const site = place(world);
       const expelled = isExpelled(world, site);
+      if (expelled && site.state.authority().proposals.every(({ status }) => status !== "open")) {
+        const { operators } = site.state.authority();
+        const left = world.operators.filter(({ id }) => operators.has(id));
+        const [by] = left;
+        if (by !== undefined)
+          await world.tell(site, [propose(world, by, site, { operators: left })]);
+        if (!site.isUp) return;
+      }
       const votes = await voteAt(world, world.rogue, site, () => true);
       if (votes > 0 && expelled) world.sometimes.reached("an expelled operator votes");
       if (!expelled || !site.isUp) return;
