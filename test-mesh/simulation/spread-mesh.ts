@@ -12,7 +12,7 @@ import type { BackupState, ProviderRecords } from "../../daemon/backup/store/por
 import { serveProofs, type Proofs } from "../../daemon/compose/proofs.ts";
 import type { AuditPace } from "../../daemon/core/audit-pace.ts";
 import type { Authority, Delegation, Owner, Site } from "../../daemon/core/authority.ts";
-import type { ChannelHandler, Transport } from "../../daemon/core/transport.ts";
+import type { Channel, ChannelHandler, Transport } from "../../daemon/core/transport.ts";
 import type { KeyRange, Store, StoreChange } from "../../daemon/core/store.ts";
 import type { ViewEntry } from "../../daemon/core/view.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
@@ -86,6 +86,8 @@ export class SpreadMesh {
   readonly #records = new Map<string, ViewEntry>();
   readonly #listeners = new Set<() => void>();
   readonly delegations: Delegation[] = [];
+  /** Sites that say or hear something else where another one brings them a list. */
+  readonly distorted = new Map<string, (channel: Channel) => Channel>();
   /** Sites that answer audits in another way than they should. */
   readonly answers = new Map<string, ChannelHandler>();
 
@@ -121,7 +123,8 @@ export class SpreadMesh {
     };
     const proofs = pace === undefined ? undefined : serveProofs(served, store, () => pace);
     const backups = await BackupStore.open({
-      ...{ directory, store, transport, siteKey: key },
+      ...{ directory, store, siteKey: key },
+      transport: distorting(transport, () => this.distorted.get(name)),
       giveBytes: () => giveBytes,
       ...this.#options,
       dailyBytes: () => this.#options.dailyBytes,
@@ -253,6 +256,22 @@ export class SpreadMesh {
       siteNamed: (name) => [...this.#members.values()].find((site) => site.name === name),
     };
   }
+}
+
+/** A transport whose served channels go through what is there when they are opened. */
+function distorting(
+  transport: Transport,
+  distortion: () => ((channel: Channel) => Channel) | undefined,
+): Transport {
+  return {
+    self: transport.self,
+    links: () => transport.links(),
+    open: (peer, protocol, timeoutMs) => transport.open(peer, protocol, timeoutMs),
+    onLink: (listener) => transport.onLink(listener),
+    handle: (protocol, handler) => {
+      transport.handle(protocol, (channel) => handler(distortion()?.(channel) ?? channel));
+    },
+  };
 }
 
 const noProviders: ProviderRecords = { provide: async () => {}, findProviders: async () => [] };

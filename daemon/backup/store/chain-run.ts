@@ -7,11 +7,12 @@
  */
 import type { ListEntry } from "../../../protocol/list.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
+import { holdKey, holdRecord } from "../../../protocol/record.ts";
 import { SHARD_PROTOCOL, type Refusal } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
 import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
-import { lackingOf } from "./lacking.ts";
+import { lackingOf, offerOf } from "./lacking.ts";
 import type { LoadedList } from "./list-store.ts";
 import { sendList, type SendOutcome } from "./send-list.ts";
 import type { Slots } from "./slots.ts";
@@ -44,6 +45,8 @@ export class ChainRun {
   readonly #stop = new AbortController();
   /** Sites that others could not reach: sent to from here. */
   readonly #direct = new Set<SiteId>();
+  /** Sites that ended a visit as if all were done, and brought nothing. */
+  readonly #fruitless = new Set<SiteId>();
   readonly #pauseMs = new Map<SiteId, number>();
   readonly #notBeforeMs = new Map<SiteId, number>();
   readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
@@ -125,15 +128,43 @@ export class ChainRun {
     const ready = this.job.sites.filter(
       (site) => links.includes(site) && (this.#notBeforeMs.get(site) ?? 0) <= nowMs,
     );
+    // Who says to hold all of it only has to sign, whatever others kept back: that costs nothing.
+    const claims = ready.find((site) => open.includes(site) && this.#saysToHold(site));
+    if (claims !== undefined) return { hop: claims, chain: [] };
     const viaOthers = open.filter((site) => !this.#direct.has(site));
-    const complete = ready.find((site) => !open.includes(site));
-    if (this.job.economical && complete !== undefined && viaOthers.length > 0) {
-      return { hop: complete, chain: viaOthers };
+    if (this.job.economical && viaOthers.length > 0) {
+      const complete = this.job.sites.filter(
+        (site) => links.includes(site) && !open.includes(site) && !this.#fruitless.has(site),
+      );
+      const first = complete.find((site) => ready.includes(site));
+      if (first !== undefined) return { hop: first, chain: viaOthers };
+      // One that is only busy just now is waited for: it has what we would have to send again.
+      if (complete.length > 0) return this.#directHop(ready, open, lacking);
     }
     const hop = ready
       .filter((site) => open.includes(site))
       .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
     return hop === undefined ? undefined : { hop, chain: open.filter((site) => site !== hop) };
+  }
+
+  #directHop(
+    ready: readonly SiteId[],
+    open: readonly SiteId[],
+    lacking: ReadonlyMap<SiteId, ReadonlySet<unknown>>,
+  ): { hop: SiteId; chain: readonly SiteId[] } | undefined {
+    const hop = ready
+      .filter((site) => open.includes(site) && this.#direct.has(site))
+      .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
+    return hop === undefined ? undefined : { hop, chain: [] };
+  }
+
+  /** Whether the record of a site names this very list, in the store that it has now. */
+  #saysToHold(site: SiteId): boolean {
+    const { owner, set, group } = this.job.list.header;
+    const view = this.#holder.state.view();
+    const hold = holdRecord.safeParse(view.get("hold", holdKey(owner, set), site)?.value);
+    if (!hold.success || hold.data.storeId !== offerOf(view, site)?.storeId) return false;
+    return hold.data.groups.some((one) => one.group === group && one.list === this.job.list.id);
   }
 
   async #visit(hop: SiteId, chain: readonly SiteId[]): Promise<void> {
@@ -171,6 +202,8 @@ export class ChainRun {
       return;
     }
     for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
+    // It says that all have signed, and gives no receipt: go round it.
+    if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);
     // A site that took all we had and still lacks something waits for whoever has it.
     this.#rest(hop, before);
   }
