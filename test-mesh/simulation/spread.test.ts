@@ -195,6 +195,30 @@ test("an emptied store is seen, and filled again", async (context) => {
   }
 });
 
+test("a site that lends nothing any more is drained: others take over what it has, then it is free", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  await backUp(home, 1, SIZES);
+  await untilSafe(made, home, 60_000);
+  await made.kill("b");
+  const leaving = await made.up("b", 0);
+  await made.pass(5000);
+  const targets = async (): Promise<readonly string[]> =>
+    (await home.backups.set(SET)).groups[0]?.targets ?? [];
+  // Nobody else is there: it stays, and what is missing is said.
+  assert.ok((await targets()).includes(leaving.id));
+  assert.ok((await home.backups.copies(SET, false)).safe);
+  const fourth = await made.up("d");
+  for (let round = 0; round < 200 && (await targets()).includes(leaving.id); round++) {
+    await made.pass(250);
+  }
+  const after = await targets();
+  assert.ok(!after.includes(leaving.id) && after.includes(fourth.id));
+  const copies = await home.backups.copies(SET, false);
+  assert.ok(copies.safe);
+  // The holders gave it to the newcomer.
+  assert.equal(copies.ownerSentBytes, BYTES);
+});
+
 test("a site that lends too little is passed over and says so", async (context) => {
   const made = await SpreadMesh.create();
   context.after(() => made.end());

@@ -149,7 +149,7 @@ export class SetReports {
 
   #reasons(set: OwnSet, groups: readonly (readonly HolderFacts[])[]): string[] {
     const lack = set.targets.flatMap(
-      (_targets, group) => this.#spreader.targets.missing(set, group).reasons,
+      (_targets, group) => this.#spreader.targets.lack(set, group) ?? [],
     );
     const holders = this.#holders(groups);
     const away = holders.filter(({ linked, lacking }) => !linked && lacking > 0);

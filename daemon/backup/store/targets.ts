@@ -6,8 +6,15 @@
  */
 import { groupFacts } from "../../core/group-facts.ts";
 import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
-import { placeGroup, type Candidate, type PlacementConcern } from "../../core/placement.ts";
+import { lackText } from "../../core/placement-lack.ts";
+import {
+  placeGroup,
+  type Candidate,
+  type PlacementConcern,
+  type PlacementRequest,
+} from "../../core/placement.ts";
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
+import { MAX_COPIES } from "../../../protocol/list.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
 import type { KnownList } from "./list-store.ts";
@@ -45,7 +52,9 @@ export class Targets {
     const told = this.#told(set, group);
     const current = [...new Set([...(set.targets[group] ?? []), ...told.taken])];
     const lost = new Set<SiteId>(told.gone);
-    for (const site of current) if (await this.#isLost(set, group, site)) lost.add(site);
+    for (const site of current) {
+      if (this.#isLeaving(site) || (await this.#isLost(set, group, site))) lost.add(site);
+    }
     const kept = {
       ...set,
       targets: set.targets.with(
@@ -59,7 +68,27 @@ export class Targets {
       reachable.missing === 0 ? reachable : this.#place(kept, group, list, false, lost);
     const members = this.#holder.state.authority().sites;
     const stay = current.filter((site) => lost.has(site) && members.has(site));
-    return [...chosen.targets, ...stay].slice(0, set.copies);
+    const targets = [...chosen.targets, ...stay].slice(0, set.copies);
+    return [...targets, ...(await this.#leaving(set, group, targets))].slice(0, MAX_COPIES);
+  }
+
+  /** A site that says it lends nothing any more: its groups go elsewhere, while it is there. */
+  #isLeaving(site: SiteId): boolean {
+    return offerOf(this.#holder.state.view(), site)?.spaceBytes === 0;
+  }
+
+  /** Those that leave stay on beside the others until each of these has signed for everything. */
+  async #leaving(set: OwnSet, group: number, targets: readonly SiteId[]): Promise<SiteId[]> {
+    const { lists, receipts, state } = this.#holder;
+    const members = state.authority().sites;
+    const leaving = (set.targets[group] ?? []).filter(
+      (site) => !targets.includes(site) && members.has(site) && this.#isLeaving(site),
+    );
+    if (leaving.length === 0) return [];
+    const list = await lists.load(set.owner, set.set, group);
+    if (list === undefined) return leaving;
+    const lacking = await lackingOf(receipts, state.view(), list, targets);
+    return [...lacking.values()].some(({ size }) => size > 0) ? leaving : [];
   }
 
   /**
@@ -77,15 +106,14 @@ export class Targets {
     return { gone: [...gone.keys(), ...lostSites(facts, new Set())], taken };
   }
 
-  /** Sites that the placement of a group lacks, with what stands in the way, in words. */
-  missing(set: OwnSet, group: number): { missing: number; reasons: string[] } {
-    const missing = set.copies - (set.targets[group]?.length ?? 0);
-    if (missing <= 0) return { missing: 0, reasons: [] };
+  /** What the placement of a group lacks, in words; undefined when every copy has a site. */
+  lack(set: OwnSet, group: number): string | undefined {
+    const staying = (set.targets[group] ?? []).filter((site) => !this.#isLeaving(site));
+    if (set.copies <= staying.length) return undefined;
     const list = this.#holder.lists.newest(set.owner, set.set, group);
-    const { withoutRoom } = this.#place(set, group, list, false);
-    const sites = `${missing} more ${missing === 1 ? "site" : "sites"}`;
-    const without = withoutRoom === 0 ? "" : ` (${withoutRoom} have no room left)`;
-    return { missing, reasons: [`Needs ${sites} that lend space elsewhere${without}.`] };
+    const kept = { ...set, targets: set.targets.with(group, staying) };
+    const request = this.#request(kept, group, list, false);
+    return lackText(request, placeGroup(request));
   }
 
   /** What weakens the placement of a group without putting it at risk, in words. */
@@ -116,8 +144,18 @@ export class Targets {
     group: number,
     list: KnownList | undefined,
     onlyReachable: boolean,
-    without: ReadonlySet<SiteId> = new Set(),
+    without?: ReadonlySet<SiteId>,
   ) {
+    return placeGroup(this.#request(set, group, list, onlyReachable, without));
+  }
+
+  #request(
+    set: OwnSet,
+    group: number,
+    list: KnownList | undefined,
+    onlyReachable: boolean,
+    without: ReadonlySet<SiteId> = new Set(),
+  ): PlacementRequest {
     const { state, transport, clock } = this.#holder;
     const authority = state.authority();
     const view = state.view();
@@ -140,7 +178,7 @@ export class Targets {
     });
     const self = authority.sites.get(transport.self);
     const nowhere = { building: "", power: "", uplink: "", country: "" };
-    return placeGroup({
+    return {
       set: set.set,
       group,
       sizeBytes: list?.header.bytes ?? 0,
@@ -152,7 +190,7 @@ export class Targets {
       },
       current,
       candidates,
-    });
+    };
   }
 
   async #isLost(set: OwnSet, group: number, site: SiteId): Promise<boolean> {
