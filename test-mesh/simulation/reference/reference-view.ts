@@ -12,6 +12,8 @@ import { referenceLogs, type ReferenceLog, type ReferenceVersion } from "./refer
 /** Of more logs side by side, and of more tails, those with the lowest ids count. */
 const LIVE = 4;
 const TAILS = 16;
+/** Of more live logs than this the others have no say either, as if nobody had ever written them. */
+const HEARD = 16;
 
 interface Taken {
   readonly seq: number;
@@ -78,7 +80,8 @@ export function line(key: string, author: string, ids: readonly string[]): strin
 }
 
 function* versionsOf(logs: readonly ReferenceLog[], of: RecordClass): Generator<Candidate> {
-  for (const lineage of Map.groupBy(logs, ({ author, part }) => `${author} ${part}`).values()) {
+  for (const all of Map.groupBy(logs, ({ author, part }) => `${author} ${part}`).values()) {
+    const lineage = heard(all);
     const taken = takenUp(lineage);
     const counting = lineage
       .filter(({ log, seq }) => seq > (taken.get(log)?.seq ?? 0))
@@ -96,6 +99,15 @@ function* versionsOf(logs: readonly ReferenceLog[], of: RecordClass): Generator<
       }
     }
   }
+}
+
+/** A lineage without its live logs that are too many; each that goes may set free what it took up. */
+function heard(lineage: readonly ReferenceLog[]): readonly ReferenceLog[] {
+  const taken = takenUp(lineage);
+  const live = lineage.filter(({ log }) => (taken.get(log)?.seq ?? 0) === 0);
+  if (live.length <= HEARD) return lineage;
+  const highest = live.reduce((high, log) => (log.log > high.log ? log : high));
+  return heard(lineage.filter((log) => log !== highest));
 }
 
 /** Up to where the later logs of a lineage have taken up each earlier one. */
