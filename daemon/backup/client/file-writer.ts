@@ -11,6 +11,8 @@ import {
   fchownSync,
   ftruncateSync,
   openSync,
+  renameSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
 import type { Extent, Timestamp, Xattr } from "../../../protocol/tree.ts";
@@ -47,7 +49,7 @@ export function createFile(path: Buffer, sizeBytes: number | undefined): void {
   }
 }
 
-/** Creates a file, writes all of its content and finishes it. */
+/** Creates a file, writes all of its content and finishes it; nothing is left where that fails. */
 export function writeWhole(
   path: Buffer,
   content: Uint8Array,
@@ -60,6 +62,9 @@ export function writeWhole(
     if (holesUpTo !== undefined) ftruncateSync(fd, holesUpTo);
     writeRanges(fd, content, ranges);
     return finish(fd, path, meta);
+  } catch (error) {
+    unlinkSync(path);
+    throw error;
   } finally {
     closeSync(fd);
   }
@@ -75,11 +80,24 @@ export function writePart(path: Buffer, content: Uint8Array, ranges: readonly Ex
   }
 }
 
-/** Sets the metadata of a file whose content is complete. */
-export function finishFile(path: Buffer, meta: FileMeta): readonly Problem[] {
+/**
+ * Gives a file whose content is complete its size, its metadata and then its name.
+ *
+ * @param path - Where it grew, on the file system of its name.
+ */
+export function finishFile(
+  path: Buffer,
+  name: Buffer,
+  sizeBytes: number,
+  meta: FileMeta,
+): readonly Problem[] {
   const fd = openSync(path, REOPEN_FLAGS);
   try {
-    return finish(fd, path, meta);
+    // A file that was begun before may be longer.
+    ftruncateSync(fd, sizeBytes);
+    const problems = finish(fd, path, meta);
+    renameSync(path, name);
+    return problems;
   } finally {
     closeSync(fd);
   }

@@ -148,13 +148,13 @@ export function faultOf(code: string, message: string): PleachError {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new BackupError("E-RESTORE-SPACE", "The file system of the target is full.", {
       changed,
-      hint: "Make room, empty the target, and run it again.",
+      hint: "Make room and run the same command again: it goes on where it stopped.",
     });
   }
   if (code.startsWith("E-SHARD")) {
     return new BackupError("E-BACKUP-STORE", message, {
       changed,
-      hint: "Empty the target and run it again: the daemon then asks another holder.",
+      hint: "Run the same command again: the daemon then asks another holder.",
     });
   }
   if (code.startsWith("E-")) return contradiction(message);

@@ -5,7 +5,7 @@
  * and written shard by shard, so that each shard of a batch is fetched and opened once, however
  * its chunks are spread. What a batch needs is bounded, and so is the memory.
  */
-import { linkSync } from "node:fs";
+import { linkSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
@@ -15,9 +15,13 @@ import type { FileEntry, TreeEntry } from "../../../protocol/tree.ts";
 import { ChunkLocator, type PiecePlace } from "./chunk-locator.ts";
 import { dataBytes, rangesOf } from "./content-plan.ts";
 import { createFile, finishFile, pathIn, type FileMeta, type Problem } from "./file-writer.ts";
+import { ChunkNamer } from "./chunk-namer.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { faultOf, RestorePool } from "./restore-pool.ts";
 import type { WriteItem } from "./restore-message.ts";
+import { chunksThere, clear, isComplete } from "./restore-resume.ts";
+import { RestoreSelection, type Wanted } from "./restore-selection.ts";
+import { RestoreStaging, STAGING_NAME } from "./restore-staging.ts";
 import { checkRoom, openTarget } from "./restore-target.ts";
 import { contradiction, type ShardReader } from "./shard-reader.ts";
 import { makeSpecial } from "./special-file.ts";
@@ -28,6 +32,7 @@ import { TreeReader } from "./tree-reader.ts";
 const BATCH_PIECES = 32_768;
 /** From so much on all workers have something to do. */
 const WARM_BYTES = 32 * 1024 * 1024;
+const STAGING = Buffer.from(STAGING_NAME);
 const SET_ID_BITS = 0o6000;
 /** What a program may do, like the set-id bits: see capabilities(7). */
 const CAPABILITIES = Buffer.from("security.capability");
@@ -36,14 +41,17 @@ export interface RestoreRequest {
   readonly root: ShardId;
   /** The record of that root. */
   readonly record: SnapshotRecord;
-  /** Does not exist, or is an empty directory. */
+  /** Does not exist, is empty, or holds what an earlier run of the same restore has left. */
   readonly target: string;
+  /** Only these paths and what is below them, absolute, as bytes. None: everything. */
+  readonly only?: readonly Uint8Array[];
   /** Make device nodes, and set the set-id bits of files: only where the backup is trusted. */
   readonly privileged: boolean;
   readonly onProgress: (figures: RestoreFigures) => void;
 }
 
 export interface RestoreFigures {
+  /** Files that are complete, and bytes that are written or were there. */
   files: number;
   bytes: number;
   /** What could not be restored as it was: path and reason, in words. */
@@ -53,30 +61,51 @@ export interface RestoreFigures {
 /** @throws BackupError when the restore cannot go on; what was restored so far stays. */
 export async function runRestore(request: RestoreRequest): Promise<RestoreFigures> {
   saveMemory();
+  const only = request.only ?? [];
+  const selection = new RestoreSelection(only);
   const targetFd = openTarget(request.target);
-  checkRoom(request.target, request.record);
+  if (selection.isWhole && readdirSync(request.target).length === 0) {
+    checkRoom(request.target, request.record);
+  }
+  const what = [request.root, ...only.map((path) => Buffer.from(path).toString("hex"))].join(" ");
+  const staging = RestoreStaging.open(targetFd, what);
   const { folder, keys } = request.reader;
   const { owner, set, setKey, epochs } = keys;
   const setup = { owner, set, setKey, epochs, folder };
   const pool = new RestorePool(setup, request.reader, availableParallelism());
   try {
-    if (request.record.bytes >= WARM_BYTES) pool.warm();
+    if (request.record.bytes >= WARM_BYTES && selection.isWhole) pool.warm();
     const locator = new ChunkLocator();
     for await (const table of request.reader.tables(request.root, request.record)) {
       locator.add(table, ["data", "tree"]);
     }
-    return await new Restore(request, pool, locator, targetFd).run();
-  } catch (error) {
-    throw asFault(error);
-  } finally {
+    const restore = new Restore(request, { pool, locator, staging, selection, targetFd });
+    const figures = await restore.run();
     await pool.close();
+    staging.end();
+    return figures;
+  } catch (error) {
+    // Workers may still be writing what they had begun.
+    await pool.close();
+    staging.leave();
+    throw asFault(error);
   }
+}
+
+interface RestoreParts {
+  readonly pool: RestorePool;
+  readonly locator: ChunkLocator;
+  readonly staging: RestoreStaging;
+  readonly selection: RestoreSelection;
+  readonly targetFd: number;
 }
 
 interface OpenFile {
   readonly folder: TargetFolder;
   readonly entry: FileEntry;
   readonly meta: FileMeta;
+  /** Its name in the staging directory; undefined for a file of one piece, which is whole. */
+  readonly staged: Uint8Array | undefined;
   /** Pieces that are not written yet; the planning itself counts as one. */
   pending: number;
 }
@@ -87,7 +116,6 @@ interface PlannedPiece {
   readonly chunkId: Uint8Array;
   /** Where in the data of the file the piece begins. */
   readonly dataOffset: number;
-  readonly whole: boolean;
 }
 
 interface LinkGroup {
@@ -103,14 +131,23 @@ class Restore {
   readonly #locator: ChunkLocator;
   readonly #trees: TreeReader;
   readonly #target: TargetFolder;
+  readonly #staging: RestoreStaging;
+  readonly #selection: RestoreSelection;
+  readonly #namer: ChunkNamer;
   readonly #figures: RestoreFigures = { files: 0, bytes: 0, problems: [] };
   readonly #links = new Map<number, LinkGroup>();
   readonly #asRoot = process.geteuid?.() === 0;
   #batch = new Map<ShardId, PlannedPiece[]>();
   #batchPieces = 0;
 
-  constructor(request: RestoreRequest, pool: RestorePool, locator: ChunkLocator, targetFd: number) {
+  constructor(
+    request: RestoreRequest,
+    { pool, locator, staging, selection, targetFd }: RestoreParts,
+  ) {
     this.#request = request;
+    this.#staging = staging;
+    this.#selection = selection;
+    this.#namer = new ChunkNamer(request.reader.keys.setKey, "data");
     this.#pool = pool;
     this.#locator = locator;
     const treeKey = chunkIdKey(request.reader.keys.setKey, "tree");
@@ -121,21 +158,30 @@ class Restore {
   }
 
   async run(): Promise<RestoreFigures> {
-    await this.#fill(this.#target, this.#request.record.tree);
+    await this.#fill(this.#target, this.#request.record.tree, this.#selection.root);
     await this.#flush();
+    for (const path of this.#selection.missing) this.#tell(path, ["not in this snapshot"]);
     return this.#figures;
   }
 
-  async #fill(folder: TargetFolder, ids: Uint8Array): Promise<void> {
+  async #fill(folder: TargetFolder, ids: Uint8Array, wanted: Wanted): Promise<void> {
     for await (const entries of this.#trees.directory(ids)) {
-      for (const entry of entries) await this.#place(folder, entry);
+      for (const entry of entries) {
+        const below = this.#selection.of(wanted, entry.name, entry.kind === "directory");
+        if (below !== false) await this.#place(folder, entry, below);
+      }
     }
     folder.settle();
   }
 
-  async #place(folder: TargetFolder, entry: TreeEntry): Promise<void> {
+  async #place(folder: TargetFolder, entry: TreeEntry, wanted: Wanted): Promise<void> {
+    if (folder.parent === undefined && STAGING.equals(entry.name)) {
+      throw contradiction("The snapshot names a path that restores need for themselves.");
+    }
     if (entry.kind === "directory") {
-      await this.#fill(folder.make(entry.name, this.#metaOf(entry)), entry.chunks);
+      const { isResumed } = this.#staging;
+      const made = folder.make(entry.name, this.#metaOf(entry), isResumed);
+      await this.#fill(made, entry.chunks, wanted);
     } else if (entry.kind === "file") {
       await this.#placeFile(folder, entry);
     } else {
@@ -144,8 +190,6 @@ class Restore {
   }
 
   async #placeFile(folder: TargetFolder, entry: FileEntry): Promise<void> {
-    this.#figures.files += 1;
-    this.#figures.bytes += entry.sizeBytes;
     if (entry.link !== undefined) {
       const group = this.#links.get(entry.link);
       if (group !== undefined) return this.#placeLink(folder, entry, group);
@@ -153,28 +197,56 @@ class Restore {
       this.#links.set(entry.link, { folder, name, made: false, waiting: [] });
     }
     const pieces = this.#piecesOf(entry);
-    const file: OpenFile = { folder, entry, meta: this.#metaOf(entry), pending: 1 };
+    const meta = this.#metaOf(entry);
+    const staged = pieces.length === 1 ? undefined : this.#staging.nextName();
+    const file: OpenFile = { folder, entry, meta, staged, pending: 1 };
     folder.expect();
-    const whole = pieces.length === 1;
-    if (!whole) {
-      const size = entry.extents === undefined ? undefined : entry.sizeBytes;
-      folder.use((fd) => createFile(pathIn(fd, entry.name), size));
+    const left = this.#staging.isResumed ? this.#leftOf(file, pieces) : pieces;
+    if (left === undefined) return this.#fileDone(file);
+    if (staged !== undefined && left.length === pieces.length) {
+      const path = pathIn(this.#staging.fd, staged);
+      if (this.#staging.isResumed) clear(path);
+      createFile(path, entry.extents === undefined ? undefined : entry.sizeBytes);
     }
-    for (const piece of pieces) {
+    for (const piece of left) {
       file.pending += 1;
       const { shard } = piece.place;
-      const planned = { ...piece, file, whole };
+      const planned = { ...piece, file };
       const others = this.#batch.get(shard);
       if (others === undefined) this.#batch.set(shard, [planned]);
       else others.push(planned);
       this.#batchPieces += 1;
       if (this.#batchPieces >= BATCH_PIECES) await this.#flush();
     }
-    this.#pieceDone(file, whole);
+    this.#pieceDone(file);
   }
 
-  #piecesOf(entry: FileEntry): Omit<PlannedPiece, "file" | "whole">[] {
-    const pieces: Omit<PlannedPiece, "file" | "whole">[] = [];
+  /** What a run before has not written; undefined when the file is complete. */
+  #leftOf(file: OpenFile, pieces: readonly Omit<PlannedPiece, "file">[]) {
+    const { folder, entry, meta, staged } = file;
+    const lengths: number[] = [];
+    for (const { place } of pieces) if (place.chunkOffset === 0) lengths.push(place.chunkLength);
+    const there = folder.use((fd) => {
+      return isComplete(pathIn(fd, entry.name), entry, meta, lengths, this.#namer);
+    });
+    if (there) {
+      this.#figures.bytes += dataBytes(entry);
+      return undefined;
+    }
+    if (staged === undefined) return pieces;
+    const right = chunksThere(pathIn(this.#staging.fd, staged), entry, lengths, this.#namer);
+    if (right === undefined) return pieces;
+    let chunk = -1;
+    return pieces.filter(({ place }) => {
+      if (place.chunkOffset === 0) chunk += 1;
+      if (right[chunk] !== true) return true;
+      this.#figures.bytes += place.length;
+      return false;
+    });
+  }
+
+  #piecesOf(entry: FileEntry): Omit<PlannedPiece, "file">[] {
+    const pieces: Omit<PlannedPiece, "file">[] = [];
     let dataOffset = 0;
     for (let at = 0; at < entry.chunks.length; at += CHUNK_ID_BYTES) {
       const chunkId = entry.chunks.subarray(at, at + CHUNK_ID_BYTES);
@@ -194,8 +266,13 @@ class Restore {
     folder.expect();
     const link = (): void => {
       group.folder.use((from) =>
-        folder.use((to) => linkSync(pathIn(from, group.name), pathIn(to, entry.name))),
+        folder.use((to) => {
+          const path = pathIn(to, entry.name);
+          if (this.#staging.isResumed) clear(path);
+          linkSync(pathIn(from, group.name), path);
+        }),
       );
+      this.#count(entry.sizeBytes);
       folder.settle();
     };
     if (group.made) link();
@@ -208,7 +285,11 @@ class Restore {
   ): void {
     const devices = this.#request.privileged && this.#asRoot;
     const meta = this.#metaOf(entry);
-    const problems = folder.use((fd) => makeSpecial(pathIn(fd, entry.name), entry, meta, devices));
+    const problems = folder.use((fd) => {
+      const path = pathIn(fd, entry.name);
+      if (this.#staging.isResumed) clear(path);
+      return makeSpecial(path, entry, meta, devices);
+    });
     this.#tellEntry(folder, entry.name, problems);
   }
 
@@ -225,9 +306,10 @@ class Restore {
             const file = pieces[item]?.file;
             if (file !== undefined) this.#tellEntry(file.folder, file.entry.name, [problem]);
           }
-          for (const { file, whole } of pieces) {
-            file.folder.unpin();
-            this.#pieceDone(file, whole);
+          for (const { file, place } of pieces) {
+            if (file.staged === undefined) file.folder.unpin();
+            this.#figures.bytes += place.length;
+            this.#pieceDone(file);
           }
           this.#request.onProgress(this.#figures);
         },
@@ -235,13 +317,13 @@ class Restore {
     );
   }
 
-  #itemOf({ file, place, chunkId, dataOffset, whole }: PlannedPiece): WriteItem {
-    const { entry, folder, meta } = file;
+  #itemOf({ file, place, chunkId, dataOffset }: PlannedPiece): WriteItem {
+    const { entry, folder, meta, staged } = file;
     const { frame, frameOffset, length, chunkOffset, chunkLength } = place;
     const holesUpTo = entry.extents === undefined ? undefined : entry.sizeBytes;
     return {
-      folderFd: folder.pin(),
-      name: entry.name,
+      folderFd: staged === undefined ? folder.pin() : this.#staging.fd,
+      name: staged ?? entry.name,
       chunkId,
       frame,
       frameOffset,
@@ -249,24 +331,38 @@ class Restore {
       chunkOffset,
       chunkLength,
       ranges: rangesOf(entry.extents, dataOffset, length),
-      whole: whole ? { meta, holesUpTo } : undefined,
+      whole: staged === undefined ? { meta, holesUpTo } : undefined,
     };
   }
 
-  #pieceDone(file: OpenFile, whole: boolean): void {
+  #pieceDone(file: OpenFile): void {
     file.pending -= 1;
     if (file.pending > 0) return;
-    const { folder, entry, meta } = file;
-    if (!whole) {
-      const problems = folder.use((fd) => finishFile(pathIn(fd, entry.name), meta));
+    const { folder, entry, meta, staged } = file;
+    if (staged !== undefined) {
+      const grown = pathIn(this.#staging.fd, staged);
+      const problems = folder.use((fd) => {
+        return finishFile(grown, pathIn(fd, entry.name), entry.sizeBytes, meta);
+      });
       this.#tellEntry(folder, entry.name, problems);
     }
+    this.#fileDone(file);
+  }
+
+  /** The file has its name. */
+  #fileDone({ folder, entry }: OpenFile): void {
+    this.#count(entry.sizeBytes - dataBytes(entry));
     const group = entry.link === undefined ? undefined : this.#links.get(entry.link);
     if (group !== undefined) {
       group.made = true;
       for (const link of group.waiting.splice(0)) link();
     }
     folder.settle();
+  }
+
+  #count(bytes: number): void {
+    this.#figures.files += 1;
+    this.#figures.bytes += bytes;
   }
 
   #metaOf({ kind, mode, uid, gid, mtime, xattrs, name }: TreeEntry): FileMeta {

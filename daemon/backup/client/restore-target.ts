@@ -2,6 +2,7 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync, statfsSync } from "node:fs";
 import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { BackupError } from "./error.ts";
+import { STAGING_NAME } from "./restore-staging.ts";
 import { readXattrs, removeXattr } from "./system-calls.ts";
 
 /** A directory hands it down to all that is made in it: see acl(5). */
@@ -10,7 +11,7 @@ const DEFAULT_ACL = Buffer.from("system.posix_acl_default");
 /**
  * Opens the target, made if it is not there.
  *
- * @throws BackupError unless it is empty, and hands nothing down to what is restored in it.
+ * @throws BackupError unless it is empty or a restore was begun in it, and it hands nothing down to what is restored in it.
  */
 export function openTarget(target: string): number {
   try {
@@ -19,7 +20,9 @@ export function openTarget(target: string): number {
     const path = Buffer.from(`/proc/self/fd/${fd}/.`);
     const handsDown = readXattrs(path).some(([name]) => DEFAULT_ACL.equals(name));
     if (handsDown && isNew) removeXattr(path, DEFAULT_ACL);
-    const isEmpty = readdirSync(target).length === 0;
+    const names = readdirSync(target);
+    // With the beginning of a restore in it, which may be this one.
+    const isEmpty = names.length === 0 || names.includes(STAGING_NAME);
     if (isEmpty && (isNew || !handsDown)) return fd;
     closeSync(fd);
     if (isEmpty) throw handingDown(target);
@@ -40,10 +43,15 @@ function handingDown(target: string): BackupError {
   });
 }
 
+/** What is left on the file system of a directory for whoever asks, in bytes. */
+export function freeBytesAt(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
 /** @throws BackupError E-RESTORE-SPACE when the snapshot does not fit. */
 export function checkRoom(target: string, record: SnapshotRecord): void {
-  const { bavail, bsize } = statfsSync(target);
-  const freeBytes = bavail * bsize;
+  const freeBytes = freeBytesAt(target);
   if (freeBytes >= record.roomBytes) return;
   const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
   throw new BackupError(

@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, fchmodSync, fchownSync, mkdirSync, openSync } from "node:fs";
 import { attempt, pathIn, setXattrs, type FileMeta, type Problem } from "./file-writer.ts";
+import { reopenFolder } from "./restore-resume.ts";
 import { setModified } from "./system-calls.ts";
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -75,9 +76,23 @@ export class TargetFolder {
     return folder;
   }
 
-  /** Makes a directory in this one. @throws the error of `node:fs`, also when it is there. */
-  make(name: Uint8Array, meta: FileMeta): TargetFolder {
-    this.use((fd) => mkdirSync(pathIn(fd, name), UNFINISHED_MODE));
+  /**
+   * Makes a directory in this one.
+   *
+   * @param isResumed - It may be there, from an attempt before.
+   * @throws the error of `node:fs`, else also when it is there.
+   */
+  make(name: Uint8Array, meta: FileMeta, isResumed: boolean): TargetFolder {
+    this.use((fd) => {
+      const path = pathIn(fd, name);
+      try {
+        mkdirSync(path, UNFINISHED_MODE);
+      } catch (error) {
+        const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+        if (!isThere || !isResumed) throw error;
+        reopenFolder(path, meta);
+      }
+    });
     this.expect();
     return new TargetFolder(this, name, meta, this.#idle, this.#onDone);
   }
