@@ -195,6 +195,8 @@ async function recoverSet(
     record,
     into: join(resolve(options.to), folder),
     privileged: options.privileged === true,
+    only: [],
+    dryRun: false,
   });
   const { confirmed, confirmedBy, witnesses } = fresh.fields;
   return { name: name ?? null, set, confirmedBy, witnesses, confirmed, ...fields, text };

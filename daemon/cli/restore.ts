@@ -1,8 +1,11 @@
 /** `pleach restore`: a snapshot of a data set of this site, into a new directory. */
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
+import { locate, planRestore, type RestorePlan } from "../backup/client/restore-plan.ts";
 import { runRestore, type RestoreFigures } from "../backup/client/restore-run.ts";
+import { freeBytesAt } from "../backup/client/restore-target.ts";
 import { readSetKeys } from "../backup/client/set-key-file.ts";
 import { ShardReader } from "../backup/client/shard-reader.ts";
 import type { Head } from "../../protocol/head.ts";
@@ -17,6 +20,8 @@ interface RestoreOptions {
   readonly to: string;
   readonly at?: string;
   readonly head?: string;
+  readonly path: readonly string[];
+  readonly dryRun?: boolean;
   readonly privileged?: boolean;
 }
 
@@ -28,6 +33,8 @@ export function restoreCommand(context: CliContext): Command {
     .argument("<set>", "name of a data set")
     .requiredOption("--to <dir>", "an empty directory, or one that does not exist yet")
     .option("--at <when>", "number of a snapshot, or a day: the newest one before its end")
+    .option("--path <path>", "only this and what is below it; may be repeated", collect, [])
+    .option("--dry-run", "say what would come back, and write nothing")
     .option("--head <root>", "the snapshot to start from where there are several newest ones")
     .option("--privileged", "as root: also device nodes and set-id bits")
     .action((name: string, options: RestoreOptions) => restoreSet(context, name, options));
@@ -35,6 +42,7 @@ export function restoreCommand(context: CliContext): Command {
     ["pleach restore nextcloud --to /srv/restored", "the newest snapshot"],
     ["pleach restore nextcloud --at 412 --to /srv/restored", "an older one"],
     ["pleach restore nextcloud --at 2026-11-20 --to /srv/restored", "as it was that evening"],
+    ["pleach restore nextcloud --path /srv/nextcloud/anna --to /srv/restored", "one directory"],
   ]);
 }
 
@@ -64,36 +72,51 @@ async function restoreSet(
     ...chosen,
     into: resolve(options.to),
     privileged: options.privileged === true,
+    only: options.path,
+    dryRun: options.dryRun === true,
   });
   context.out.result({ name, set, ...restored.fields, newest: newest.fields }, restored.text);
 }
 
-export interface RestorePlan {
+export interface RestoreTask {
   readonly reader: ShardReader;
   readonly root: ShardId;
   readonly record: SnapshotRecord;
   readonly into: string;
   readonly privileged: boolean;
+  /** Absolute paths; none: everything. */
+  readonly only: readonly string[];
+  readonly dryRun: boolean;
 }
 
 /** Restores and tells what could not be restored as it was: then the command ends with 3. */
-export async function restoreInto(context: CliContext, plan: RestorePlan) {
-  const { reader, root, record, into, privileged } = plan;
-  context.out.note(
-    `Restoring snapshot ${record.number} of ${record.name} (${formatTime(record.atMs)}, ` +
-      `${record.files} files, ${formatBytes(record.bytes)}) to ${into}`,
-  );
+export async function restoreInto(context: CliContext, task: RestoreTask) {
+  const { reader, root, record, into, privileged } = task;
+  const only = task.only.map((path) => Buffer.from(path));
+  const locator = await locate(reader, root, record);
+  const plan = await planRestore(reader, record, locator, only, task.dryRun);
+  context.out.note(planText(task, plan));
+  if (task.dryRun) return dryRunResult(task, plan);
   const started = performance.now();
   const onProgress = ({ files, bytes }: RestoreFigures): void =>
     context.out.progress({
       step: "restoring",
       doneFiles: files,
-      totalFiles: record.files,
+      totalFiles: plan.files,
       doneBytes: bytes,
-      totalBytes: record.bytes,
+      totalBytes: plan.bytes,
       bytesPerSecond: bytes / ((performance.now() - started) / 1000),
     });
-  const figures = await runRestore({ reader, root, record, target: into, privileged, onProgress });
+  const figures = await runRestore({
+    reader,
+    root,
+    record,
+    locator,
+    only,
+    target: into,
+    privileged,
+    onProgress,
+  });
   const seconds = (performance.now() - started) / 1000;
   const { files, bytes, problems } = figures;
   for (const { path, problem } of problems.slice(0, SHOWN_PROBLEMS)) {
@@ -129,6 +152,47 @@ export async function restoreInto(context: CliContext, plan: RestorePlan) {
       ...paths.map(({ at }) => `  ${at}`),
     ].join("\n"),
   };
+}
+
+/** What comes back, from where, and how much room and time that takes. */
+function planText({ record, into }: RestoreTask, plan: RestorePlan): string {
+  const { files, bytes, roomBytes, localShards, remoteShards, seconds } = plan;
+  const time = seconds === undefined ? "" : `, about ${formatDuration(Math.ceil(seconds) * 1000)}`;
+  return [
+    `Restoring snapshot ${record.number} of ${record.name} (${formatTime(record.atMs)}, ` +
+      `${files} files, ${formatBytes(bytes)}) to ${into}`,
+    `${localShards} shards from this machine, ${remoteShards} from other holders${time}; takes ` +
+      `${formatBytes(roomBytes)} of ${formatBytes(freeBytesAt(existingAbove(into)))} free`,
+  ].join("\n");
+}
+
+function dryRunResult({ record, root, into }: RestoreTask, plan: RestorePlan) {
+  const { number, chain, atMs, unreadable } = record;
+  const { files, bytes, missing, ...more } = plan;
+  const freeBytes = freeBytesAt(existingAbove(into));
+  return {
+    fields: {
+      number,
+      chain,
+      root,
+      atMs,
+      files,
+      bytes,
+      missing: unreadable,
+      into,
+      plan: { ...more, seconds: more.seconds ?? null, freeBytes, notInSnapshot: missing },
+    },
+    text: "Nothing was written.",
+  };
+}
+
+/** The directory that there is, of a path that may have to be made. */
+function existingAbove(path: string): string {
+  return existsSync(path) ? path : existingAbove(dirname(path));
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 /** The snapshot of a number or a day; the newest without one. */

@@ -34,6 +34,11 @@ export class ChunkLocator {
   /** First piece of each bucket; rebuilt when it gets too small. */
   #buckets = new Uint32Array(8192).fill(NONE);
 
+  /** All shards of which there is a table. */
+  get shards(): ReadonlySet<ShardId> {
+    return new Set(this.#shards);
+  }
+
   /** Takes the table of a shard; only pieces of these kinds are looked for later. */
   add({ shard, table }: ShardTable, kinds: readonly ChunkKind[]): void {
     if (shard === undefined) throw new RangeError("a table without its shard");

@@ -12,13 +12,14 @@ import type { ShardId } from "../../../protocol/ids.ts";
 import { chunkIdKey } from "../../../protocol/set-keys.ts";
 import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
 import type { FileEntry, TreeEntry } from "../../../protocol/tree.ts";
-import { ChunkLocator, type PiecePlace } from "./chunk-locator.ts";
+import type { ChunkLocator, PiecePlace } from "./chunk-locator.ts";
 import { dataBytes, rangesOf } from "./content-plan.ts";
 import { createFile, finishFile, pathIn, type FileMeta, type Problem } from "./file-writer.ts";
 import { ChunkNamer } from "./chunk-namer.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { faultOf, RestorePool } from "./restore-pool.ts";
 import type { WriteItem } from "./restore-message.ts";
+import { locate } from "./restore-plan.ts";
 import { chunksThere, clear, isComplete } from "./restore-resume.ts";
 import { RestoreSelection, type Wanted } from "./restore-selection.ts";
 import { RestoreStaging, STAGING_NAME } from "./restore-staging.ts";
@@ -43,6 +44,8 @@ export interface RestoreRequest {
   readonly record: SnapshotRecord;
   /** Does not exist, is empty, or holds what an earlier run of the same restore has left. */
   readonly target: string;
+  /** Of the snapshot; read when it is not given. */
+  readonly locator?: ChunkLocator;
   /** Only these paths and what is below them, absolute, as bytes. None: everything. */
   readonly only?: readonly Uint8Array[];
   /** Make device nodes, and set the set-id bits of files: only where the backup is trusted. */
@@ -75,10 +78,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreFigure
   const pool = new RestorePool(setup, request.reader, availableParallelism());
   try {
     if (request.record.bytes >= WARM_BYTES && selection.isWhole) pool.warm();
-    const locator = new ChunkLocator();
-    for await (const table of request.reader.tables(request.root, request.record)) {
-      locator.add(table, ["data", "tree"]);
-    }
+    const locator = request.locator ?? (await locate(request.reader, request.root, request.record));
     const restore = new Restore(request, { pool, locator, staging, selection, targetFd });
     const figures = await restore.run();
     await pool.close();

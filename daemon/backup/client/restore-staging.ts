@@ -51,7 +51,7 @@ export class RestoreStaging {
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
-    const fd = openSync(path, FOLDER_FLAGS);
+    const fd = openOwn(path);
     try {
       const { uid, mode } = fstatSync(fd);
       // Somebody else's, or open to others: what lies in it may be anything.
@@ -109,6 +109,14 @@ function readMarker(path: Buffer): string | undefined {
     return facts.size === 0 ? undefined : readFileSync(fd, "utf8");
   } finally {
     closeSync(fd);
+  }
+}
+
+function openOwn(path: Buffer): number {
+  try {
+    return openSync(path, FOLDER_FLAGS);
+  } catch {
+    throw otherRestore();
   }
 }
 

@@ -50,6 +50,8 @@ export class ShardReader {
   readonly keys: ReaderKeys;
   /** Where the daemon keeps the shards of the set, if its files may be read here. */
   readonly folder: string | undefined;
+  /** What {@link fetch} has read so far, of files and of the daemon, and how long that took. */
+  readonly measured = { file: { bytes: 0, ms: 0 }, daemon: { bytes: 0, ms: 0 } };
   readonly #source: ShardSource;
 
   constructor(source: ShardSource, keys: ReaderKeys, folder?: string) {
@@ -67,18 +69,23 @@ export class ShardReader {
   async fetch(
     shard: ShardId,
   ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
-    const { folder } = this;
+    const { folder, measured } = this;
+    const sinceMs = performance.now();
     const local =
       folder === undefined ? undefined : readLocalShard(folder, shard, new Uint8Array(SHARD_BYTES));
     if (local !== undefined) {
       try {
-        return this.#verified(shard, local);
+        const verified = this.#verified(shard, local);
+        count(measured.file, local, sinceMs);
+        return verified;
       } catch (error) {
         // The daemon then finds the damage itself, and asks another holder.
         if (!(error instanceof BackupError && error.code === "E-BACKUP-STORE")) throw error;
       }
     }
-    return this.#verified(shard, await this.#source.get(shard));
+    const bytes = await this.#source.get(shard);
+    count(measured.daemon, bytes, sinceMs);
+    return this.#verified(shard, bytes);
   }
 
   #verified(shard: ShardId, bytes: Uint8Array) {
@@ -153,6 +160,11 @@ export class ShardReader {
     epochs.set(header.keyEpoch, opened.epochKey);
     return opened.epochKey;
   }
+}
+
+function count(rate: { bytes: number; ms: number }, bytes: Uint8Array, sinceMs: number): void {
+  rate.bytes += bytes.length;
+  rate.ms += performance.now() - sinceMs;
 }
 
 /** What the backup says contradicts itself: it was not made by a sound client. */
