@@ -128,6 +128,44 @@ test("a holder that dies in mid-chain is replaced after the bounded time", async
   assert.ok((await home.backups.copies(SET, false)).ownerSentBytes <= 2 * BYTES);
 });
 
+test("a first hop that dies in the middle costs no more than what it alone had", async (context) => {
+  const { made, home } = await mesh(context, "home a b c d", { silentMs: 60_000 });
+  const sizes = Array.from({ length: 24 }, () => 262_144);
+  const add = await backUp(home, 1, sizes);
+  const total = 24 * 262_144;
+  await made.until(
+    () => made.records().some((entry) => entry.class === "place"),
+    10_000,
+    "a place",
+  );
+  const place = made.records().find((entry) => entry.class === "place");
+  const [first] = placeRecord.parse(place?.value).groups[0]?.targets ?? [];
+  const [victim, dying] = [...made.sites].find(([, site]) => site.id === first) ?? [];
+  assert.ok(victim !== undefined && dying !== undefined);
+  const names = add.map(([shard]) => ({ owner: OWNER, set: SET, shard }));
+  const held = async (site: SimulatedSite): Promise<Set<ShardId>> => {
+    const { shards } = site.backups.holder;
+    const sized = await Promise.all(names.map((name) => shards.sizeOf(name)));
+    return new Set(names.flatMap(({ shard }, at) => (sized[at] === undefined ? [] : shard)));
+  };
+  for (let round = 0; round < 200 && (await held(dying)).size < 8; round++) await made.pass(10);
+  const others = [...made.sites.values()].filter((site) => site !== home && site !== dying);
+  const elsewhere = new Set((await Promise.all(others.map(held))).flatMap((one) => [...one]));
+  const alone = [...(await held(dying))].filter((shard) => !elsewhere.has(shard)).length;
+  const sentBefore = (await home.backups.copies(SET, false)).ownerSentBytes;
+  await made.kill(victim);
+  await untilSafe(made, home, 300_000);
+  const { ownerSentBytes } = await home.backups.copies(SET, false);
+  // What was under way to it is sent again, too.
+  const underWay = sentBefore - (await held(dying)).size * 262_144;
+  const limit = total + alone * 262_144 + Math.max(0, underWay) + 262_144;
+  context.diagnostic(
+    `sent ${(ownerSentBytes / total).toFixed(3)} x, ${alone} of 24 were there alone`,
+  );
+  assert.ok(sentBefore < total, "it died too late");
+  assert.ok(ownerSentBytes <= limit, `${ownerSentBytes} > ${limit}`);
+});
+
 test("the owner dies after the first hop has everything: the chain completes without it", async (context) => {
   const { made, home } = await mesh(context, "home a b c");
   await backUp(home, 1, SIZES);
@@ -217,6 +255,32 @@ test("a site that lends nothing any more is drained: others take over what it ha
   assert.ok(copies.safe);
   // The holders gave it to the newcomer.
   assert.equal(copies.ownerSentBytes, BYTES);
+});
+
+test("shards that are asked for at once come from all holders, and one that lies is passed over", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  const add = await backUp(
+    home,
+    1,
+    Array.from({ length: 12 }, () => 65_536),
+  );
+  await untilSafe(made, home, 60_000);
+  for (const [shard] of add) {
+    await rm(`${home.directory}/shards/${OWNER}/${SET}/${shard.slice(0, 2)}/${shard}`);
+  }
+  const asked = new Map<string, number>();
+  for (const name of ["a", "b", "c"]) {
+    made.distorted.set(name, (channel) => {
+      asked.set(name, (asked.get(name) ?? 0) + 1);
+      // One of them cuts each channel without an answer.
+      if (name === "b") channel.abort("no answer");
+      return channel;
+    });
+  }
+  const all = Promise.all(add.map(([shard]) => home.backups.getShard(SET, shard)));
+  await made.until(settledFlag(all), 120_000, "the shards");
+  for (const [at, bytes] of (await all).entries()) assert.equal(bytes.length, add[at]?.[1]);
+  for (const name of ["a", "b", "c"]) assert.ok((asked.get(name) ?? 0) >= 3, name);
 });
 
 test("a site that lends too little is passed over and says so", async (context) => {

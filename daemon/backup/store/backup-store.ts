@@ -91,6 +91,8 @@ export class BackupStore {
   /** Locks, trash and what a person is asked. */
   readonly keeper: Keeper;
   readonly #serial = new Serial();
+  /** Shards that are on their way here from each site, on request. */
+  readonly #fetching = new Map<SiteId, number>();
 
   private constructor(
     holder: Holder,
@@ -252,10 +254,13 @@ export class BackupStore {
       await shards.discardDamaged(name);
     }
     for (const site of this.#holdersOf(owner, set)) {
-      const bytes = await fetchShard(this.#holder, site, name).catch((error: unknown) => {
-        log.info("a holder did not give a shard", { site, shard, error: String(error) });
-        return undefined;
-      });
+      this.#fetching.set(site, (this.#fetching.get(site) ?? 0) + 1);
+      const bytes = await fetchShard(this.#holder, site, name)
+        .catch((error: unknown) => {
+          log.info("a holder did not give a shard", { site, shard, error: String(error) });
+          return undefined;
+        })
+        .finally(() => this.#fetching.set(site, (this.#fetching.get(site) ?? 1) - 1));
       if (bytes === undefined) continue;
       // A full disk is no reason not to answer.
       await shards.put(name, bytes).catch(() => {});
@@ -336,7 +341,10 @@ export class BackupStore {
     return [first, ...more].find((owner) => shardIdOf(owner, set, bytes) === shard) ?? first;
   }
 
-  /** Linked sites that should have the set's shards: targets first, then whoever says so. */
+  /**
+   * Linked sites that should have the set's shards. The one that gives the fewest just now comes
+   * first, so that a restore that asks for several at once draws on all lines.
+   */
   #holdersOf(owner: OwnerId, set: SetId): readonly SiteId[] {
     const { state, transport } = this.#holder;
     const links = transport.links();
@@ -346,6 +354,9 @@ export class BackupStore {
       .entries("hold")
       .filter(({ key }) => key === holdKey(owner, set))
       .map(({ author }) => author);
-    return [...new Set([...targets, ...holding])].filter((site) => links.includes(site));
+    const fetching = (site: SiteId): number => this.#fetching.get(site) ?? 0;
+    return [...new Set([...targets, ...holding])]
+      .filter((site) => links.includes(site))
+      .toSorted((a, b) => fetching(a) - fetching(b));
   }
 }
