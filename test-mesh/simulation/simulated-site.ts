@@ -8,11 +8,12 @@ import { startReplication, type Replication } from "../../daemon/compose/replica
 import { serialOffset } from "../../daemon/core/zone-serial.ts";
 import { DiskGuard } from "../../daemon/inventory/disk-guard.ts";
 import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
+import { entryKey } from "../../daemon/state/keys.ts";
 import type { Presence } from "../../daemon/state/presence.ts";
 import type { NewItem, Replica } from "../../daemon/state/replica.ts";
 import type { State } from "../../daemon/state/state.ts";
 import type { Sync } from "../../daemon/state/sync/sync.ts";
-import type { LogId, SiteId } from "../../protocol/ids.ts";
+import type { LogId, SiteId, VersionId } from "../../protocol/ids.ts";
 import type { JsonValue } from "../../protocol/json-value.ts";
 import type { RecordClass } from "../../protocol/record-class.ts";
 import type { SigningKey } from "../../protocol/signature.ts";
@@ -27,7 +28,12 @@ export interface Acknowledged {
   readonly key: string;
   /** Undefined: the record was deleted. */
   readonly value: JsonValue | undefined;
+  /** None: it was so already. */
   readonly entries: readonly { readonly log: LogId; readonly seq: number }[];
+  /** What the entries set; undefined: none was needed. */
+  readonly version: VersionId | undefined;
+  /** Earlier ones of this record that the box had forgotten then, and not got back. */
+  readonly unknown: readonly Acknowledged[];
 }
 
 interface Running {
@@ -60,6 +66,8 @@ export class SimulatedSite {
   readonly clock: FakeClock;
   /** Everything that was acknowledged here, oldest first. */
   readonly acknowledged: Acknowledged[] = [];
+  /** Those that were not on its disk any more when it started on an older image, or a damaged one. */
+  readonly #forgotten = new Set<Acknowledged>();
   readonly #options: SimulatedSiteOptions;
   #running: Running | undefined;
   #starting = false;
@@ -129,15 +137,25 @@ export class SimulatedSite {
     value: JsonValue | undefined,
   ): Promise<boolean> {
     const { guarded } = this.#mustRun();
+    const missing = this.#missing();
     try {
-      const { entries } = await guarded.write([{ class: recordClass, key, value }]);
-      this.acknowledged.push({ class: recordClass, key, value, entries });
+      const { entries, versions } = await guarded.write([{ class: recordClass, key, value }]);
+      const unknown = [...this.#forgotten].filter((each) => {
+        return each.class === recordClass && each.key === key && missing.has(each);
+      });
+      const [version] = versions;
+      this.acknowledged.push({ class: recordClass, key, value, entries, version, unknown });
       return true;
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (this.#running?.guarded !== guarded || code === "E-NO-SPACE") return false;
       throw error;
     }
+  }
+
+  /** Call after a start on a disk that was put back or damaged. */
+  noteForgotten(): void {
+    for (const write of this.#missing()) this.#forgotten.add(write);
   }
 
   /** What has to be equal on all sites with the same statements and entries. */
@@ -185,6 +203,13 @@ export class SimulatedSite {
     this.#running = undefined;
     // The store refuses from then on what the dead process had under way.
     stop();
+  }
+
+  /** Acknowledged writes of which the disk lacks entries. */
+  #missing(): Set<Acknowledged> {
+    const isThere = ({ log, seq }: Acknowledged["entries"][number]): boolean =>
+      this.disk.content.has(entryKey(log, seq));
+    return new Set(this.acknowledged.filter(({ entries }) => !entries.every(isThere)));
   }
 
   #mustRun(): Running {

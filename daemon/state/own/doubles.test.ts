@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { LogId } from "../../../protocol/ids.ts";
 import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { entriesOf, startMember } from "../../../test-mesh/fakes/state-node.ts";
+import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { FreeLog } from "../../../test-mesh/hostile/free-log.ts";
 import { honest } from "../../../test-mesh/hostile/yjs-attacks.ts";
 import type { State } from "../state.ts";
@@ -68,6 +69,38 @@ test("two boxes with one key open no log without a new record, and are reported"
     assert.deepEqual([...state.doubledSites()], [one.siteId]);
     assert.equal(state.view().entries("note").length, 7);
     assert.equal(state.view().hash, brest.view().hash);
+  }
+});
+
+test("what a box wrote before it was put back to an older image stands beside what it wrote since", async () => {
+  const { statements } = founded();
+  const disk = new FakeDisk();
+  const before = await startMember("quimper", statements, disk);
+  const brest = await startMember("brest", statements);
+  const image = disk.image();
+  await write(before, "other");
+  await before.write([{ class: "note", key: "both", value: "forgotten" }]);
+  await giveAround([before, brest]);
+  disk.restore(image);
+  const since = await startMember("quimper", statements, disk);
+  // It waits for nobody, so this gets the lower number, and stands as if a second box had written it.
+  await since.write([{ class: "note", key: "both", value: "since" }]);
+  assert.equal(note(since, "both"), "since");
+  await giveAround([since, brest]);
+  for (const state of [since, brest]) {
+    const [conflict] = state.view().conflicts("note");
+    assert.deepEqual(
+      conflict?.versions.map(({ value }) => value),
+      ["forgotten", "since"],
+    );
+    assert.equal(note(state, "other"), "other");
+    assert.deepEqual([...state.doubledSites()], [since.siteId]);
+  }
+  await since.write([{ class: "note", key: "both", value: "settled" }]);
+  await giveAround([since, brest]);
+  for (const state of [since, brest]) {
+    assert.equal(note(state, "both"), "settled");
+    assert.deepEqual(state.view().conflicts("note"), []);
   }
 });
 

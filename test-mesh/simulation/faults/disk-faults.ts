@@ -122,6 +122,7 @@ export const diskFaults: readonly Fault[] = [
       cutPower(world, site);
       site.disk.restore(image);
       await startSite(world, site);
+      site.noteForgotten();
       world.sometimes.reached("a disk put back to an older image");
     },
   },
@@ -140,6 +141,7 @@ export const diskFaults: readonly Fault[] = [
       world.damaged.add(site);
       const pruned = new Set(site.disk.deleted);
       await startSite(world, site);
+      site.noteForgotten();
       // What the start throws away as damaged was not pruned: it may be lost to all.
       for (const key of site.disk.deleted.difference(pruned)) site.disk.deleted.delete(key);
       world.sometimes.reached("a flipped bit");
