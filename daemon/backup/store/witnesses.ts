@@ -33,7 +33,11 @@ export async function serveHeads(
   const { state, lists } = holder;
   const known = lists.all(owner, set);
   const isTrusted = mayFetch(channel.peer, owner, set, state.authority(), state.view(), known);
-  const heads = knownHeads(holder, owner, set, isTrusted).slice(0, MAX_HEADS_IN_MESSAGE);
+  const newest = knownHeads(holder, owner, set, isTrusted);
+  const heads = [...newest, ...(isTrusted ? await replacedHeads(holder, owner, set) : [])].slice(
+    0,
+    MAX_HEADS_IN_MESSAGE,
+  );
   await channel.send(encodeHolderMessage({ k: "heads", heads }));
   await channel.end();
 }
@@ -86,14 +90,14 @@ function knownHeads(holder: Holder, owner: OwnerId, set: SetId, withLists: boole
 }
 
 /**
- * Heads of lists that newer ones have replaced here: a snapshot that was made on an old image of
- * this box, and is in no chain any more, is among them.
+ * Heads of lists that newer ones have replaced here, the last one first. Where an old image of a
+ * box went on and replaced what it did not know, they are all that tells of it.
  */
 async function replacedHeads(holder: Holder, owner: OwnerId, set: SetId): Promise<Head[]> {
   const found: Head[] = [];
   for (const { header } of holder.lists.all(owner, set)) {
     const past = await holder.lists.past(owner, set, header.group).catch((): never[] => []);
-    for (const { signed } of past) {
+    for (const { signed } of past.toReversed()) {
       const { head } = openListHeader(signed.header, signed.signature);
       if (head !== null) found.push(head);
     }
