@@ -10,7 +10,6 @@ import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
 import { encodeSignedHeader } from "../../protocol/signed-header.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Clock } from "../core/clock.ts";
-import { judgeLineage } from "../core/lineage.ts";
 import { LogDocument, type DocumentRefusal } from "../core/log-document.ts";
 import type { Store } from "../core/store.ts";
 import { noLongerShut } from "./build-at-start.ts";
@@ -28,7 +27,7 @@ import { limitOf } from "./limits/log-limits.ts";
 import { isNamed } from "./limits/pins.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import { endOf, MAX_KEPT_LOGS, type Shelf } from "./shelf.ts";
+import { endOf, judgeHeard, MAX_KEPT_LOGS, type Shelf } from "./shelf.ts";
 
 export type IntakeRefusal =
   | "E-STATE-MESH"
@@ -202,14 +201,15 @@ export class Intake {
     if (word === undefined) return "counts";
     const others = shelf.lineage(held.lineage).filter((other) => other !== held);
     const ends = others.flatMap((other) => endOf(other) ?? []);
-    const judged = judgeLineage([...ends, { log, seq: header.seq, word }]);
+    const judged = judgeHeard([...ends, { log, seq: header.seq, word }]);
     const takenUp = judged.get(log)?.seq ?? 0;
     if (takenUp === Infinity) return held.pins.length > 0 ? "taken-up" : "whole";
     if (header.seq <= takenUp) return "taken-up";
     if (takenUp > 0 || held.storedSeq > 0 || held.pins.length > 0) return "counts";
-    // Those that statements name stay besides: what they held there may show.
+    // Those that statements name stay besides: what they held there may show. Those that have no say
+    // take up room all the same.
     const live = others
-      .filter((other) => judged.get(other.log)?.seq === 0 && other.pins.length === 0)
+      .filter((other) => isLive(judged, other) && other.pins.length === 0)
       .map((other) => other.log);
     const highest = live.toSorted().at(-1);
     if (live.length < MAX_KEPT_LOGS || highest === undefined) return "counts";
@@ -303,6 +303,10 @@ export class Intake {
     await documents.settle(held.lineage);
     return refusal;
   }
+}
+
+function isLive(judged: ReturnType<typeof judgeHeard>, held: HeldLog): boolean {
+  return endOf(held) !== undefined && (judged.get(held.log)?.seq ?? 0) === 0;
 }
 
 function signedHeaderOf({ bytes }: Envelope): Uint8Array {

@@ -198,14 +198,7 @@ export class Shelf {
 
 /** What the logs of a lineage come to when each ends at a given place; 0: none of it counts. */
 export function judgeLogs(row: readonly HeldLog[], seqOfLog: (held: HeldLog) => number): Judged {
-  let ends = row.flatMap((held) => endOf(held, seqOfLog(held)) ?? []);
-  let takenUp = judgeLineage(ends);
-  for (;;) {
-    const crowded = highestBeyondRoom(ends, takenUp);
-    if (crowded === undefined) break;
-    ends = ends.filter(({ log }) => log !== crowded);
-    takenUp = judgeLineage(ends);
-  }
+  const takenUp = judgeHeard(row.flatMap((held) => endOf(held, seqOfLog(held)) ?? []));
   const counting = row
     .filter((held) => seqOfLog(held) > (takenUp.get(held.log)?.seq ?? Infinity))
     .toSorted((a, b) => (a.log < b.log ? -1 : 1))
@@ -213,6 +206,18 @@ export function judgeLogs(row: readonly HeldLog[], seqOfLog: (held: HeldLog) => 
   const live = counting.filter((each) => each.takenUp.seq === 0).slice(0, MAX_LIVE_LOGS);
   const tails = counting.filter((each) => each.takenUp.seq > 0).slice(0, MAX_TAILS);
   return { takenUp, counting, speaking: [...live, ...tails] };
+}
+
+/** Up to where each log is taken up; those that have no say, because too many are live, are left out. */
+export function judgeHeard(all: readonly LogEnd[]): ReadonlyMap<LogId, TakenUp> {
+  let ends = all;
+  let takenUp = judgeLineage(ends);
+  for (;;) {
+    const crowded = highestBeyondRoom(ends, takenUp);
+    if (crowded === undefined) return takenUp;
+    ends = ends.filter(({ log }) => log !== crowded);
+    takenUp = judgeLineage(ends);
+  }
 }
 
 /**
