@@ -132,7 +132,8 @@ export class State {
   /**
    * Writes own records: all of the changes or none.
    *
-   * @throws StateError E-STATE-NO-MESH, E-STATE-RULES, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL
+   * @throws StateError E-STATE-NO-MESH, E-STATE-RULES, E-STATE-RIGHT, E-STATE-VALUE, E-STATE-FULL,
+   *   E-STATE-FORKED when too many boxes with the key of this site write beside it
    */
   write(changes: readonly RecordChange[]): Promise<WriteResult> {
     return this.#parts.queue.enqueue(() => this.#parts.own.write(changes));
