@@ -37,6 +37,8 @@ const COPIES_TIMEOUT_MS = 900_000;
 export async function runScenario(options: TrialOptions): Promise<number> {
   const steps = new Steps(options.json);
   const trial = await prepareMesh();
+  // Else commands keep their compiled code in the node_modules that is backed up and compared.
+  process.env["NODE_COMPILE_CACHE"] = join(trial.people.directory, "code");
   let summary: Record<string, unknown> = { schemaVersion: 1, ok: false };
   try {
     summary = await play(trial, options, steps);
