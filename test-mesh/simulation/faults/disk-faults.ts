@@ -11,10 +11,10 @@ import {
   statementKey,
   STATEMENTS,
 } from "../../../daemon/state/keys.ts";
-import type { StatementId } from "../../../protocol/ids.ts";
+import type { SiteId, StatementId } from "../../../protocol/ids.ts";
 import { StateError } from "../../../daemon/state/state-error.ts";
 import type { FakeDisk } from "../../fakes/store.ts";
-import type { SimulatedSite } from "../simulated-site.ts";
+import type { Acknowledged, SimulatedSite } from "../simulated-site.ts";
 import type { Fault, World } from "../world.ts";
 
 const EMPTY_DISK_BYTES = 2 ** 40;
@@ -60,12 +60,31 @@ export async function startSite(world: World, site: SimulatedSite): Promise<void
 function noteLosses(world: World, site: SimulatedSite): void {
   const others = world.heldUp.filter((each) => each.site !== site);
   world.heldUp.splice(0, Infinity, ...others);
+  // The sixth site says what it likes.
+  const isHonest = (by: SiteId): boolean => world.honest.some(({ id }) => id === by);
   for (const write of site.acknowledged) {
     const confirmed =
-      site.isUp && write.entries.every((entry) => site.state.confirmedBy(entry).length > 0);
+      site.isUp && write.entries.every((entry) => site.state.confirmedBy(entry).some(isHonest));
     if (!confirmed) world.mayBeLost.add(write);
     else if (!world.mayBeLost.has(write)) world.sometimes.reached("confirmed before a loss");
   }
+}
+
+/** Writes of other sites of which this one has a copy. */
+function writesHeldBy({ boxes }: World, { disk, id }: SimulatedSite): readonly Acknowledged[] {
+  const others = boxes.filter((box) => box.id !== id);
+  return others.flatMap(({ acknowledged }) => acknowledged.filter((each) => holds(disk, each)));
+}
+
+/** The author may have lost its own before: whoever confirmed them had the last ones. */
+function noteLastCopies({ boxes, mayBeLost }: World, writes: readonly Acknowledged[]): void {
+  for (const write of writes) {
+    if (!boxes.some(({ disk }) => holds(disk, write))) mayBeLost.add(write);
+  }
+}
+
+function holds({ content }: FakeDisk, { entries }: Acknowledged): boolean {
+  return entries.length > 0 && entries.every(({ log, seq }) => content.has(entryKey(log, seq)));
 }
 
 /** Three records of some kind, or the two copies of the statement that founds the mesh. */
@@ -119,10 +138,12 @@ export const diskFaults: readonly Fault[] = [
       const image = site === undefined ? undefined : images.get(site);
       if (site === undefined || image === undefined || world.up.length < 3) return;
       noteLosses(world, site);
+      const held = writesHeldBy(world, site);
       cutPower(world, site);
       site.disk.restore(image);
       await startSite(world, site);
       site.noteForgotten();
+      noteLastCopies(world, held);
       world.sometimes.reached("a disk put back to an older image");
     },
   },
@@ -134,6 +155,7 @@ export const diskFaults: readonly Fault[] = [
       const keys = damagedKeys(world, site.disk);
       if (keys.length === 0) return;
       noteLosses(world, site);
+      const held = writesHeldBy(world, site);
       cutPower(world, site);
       for (const key of keys) {
         if (site.disk.content.get(key)?.length) site.disk.flipBit(key, world.random.below(2 ** 24));
@@ -142,6 +164,7 @@ export const diskFaults: readonly Fault[] = [
       const pruned = new Set(site.disk.deleted);
       await startSite(world, site);
       site.noteForgotten();
+      noteLastCopies(world, held);
       // What the start throws away as damaged was not pruned: it may be lost to all.
       for (const key of site.disk.deleted.difference(pruned)) site.disk.deleted.delete(key);
       world.sometimes.reached("a flipped bit");
