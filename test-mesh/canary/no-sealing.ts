@@ -7,9 +7,11 @@
 import { registerHooks } from "node:module";
 
 const PROTOCOL = new URL("../../protocol/", import.meta.url).href;
+const CLIENT = new URL("../../daemon/backup/client/", import.meta.url).href;
 const STAND_INS = new Map([
   [`${PROTOCOL}xchacha.ts`, new URL("./plain-xchacha.ts", import.meta.url).href],
   [`${PROTOCOL}frame.ts`, new URL("./plain-frame.ts", import.meta.url).href],
+  [`${CLIENT}own-functions.ts`, new URL("./no-own-functions.ts", import.meta.url).href],
 ]);
 
 registerHooks({

@@ -1,5 +1,5 @@
 /** Stands for `protocol/frame.ts`, and stores every frame as it is. */
-export { release, unpackFrame } from "../../protocol/frame.ts";
+export { release, unpackFrame, ZSTD_LEVEL } from "../../protocol/frame.ts";
 import type * as real from "../../protocol/frame.ts";
 
 export const packFrame: typeof real.packFrame = (plaintext) => ({

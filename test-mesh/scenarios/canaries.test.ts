@@ -91,8 +91,9 @@ test("no canary is at a holder, in the mesh, on the control socket", { skip: NEE
     assert.deepEqual(seenIn([meshTap], [...canaries, setNameCanary]), []);
     // Its configuration tells the daemon the name of the set.
     assert.deepEqual(seenIn([...socketTap, ...ownerDaemon], canaries), []);
-    // The search does find what is there to be found.
-    for (const folders of [...holders, [meshTap], ...socketTap.map((folder) => [folder])]) {
+    // The search does find what is there to be found. Over the socket shards only go to the daemon: a
+    // restore by root reads them from the local store.
+    for (const folders of [...holders, [meshTap], socketTap]) {
       assert.deepEqual(seenIn(folders, capsules), namesOf(capsules));
     }
     assert.deepEqual(
@@ -114,5 +115,5 @@ test("the same search finds what a program that does not seal gives away", () =>
       const withName = [...told, setNameCanary];
       assert.deepEqual(seenIn(folders, withName), namesOf(withName));
     }
-    for (const folder of socketTap) assert.deepEqual(seenIn([folder], told), namesOf(told));
+    assert.deepEqual(seenIn(socketTap, told), namesOf(told));
   }));

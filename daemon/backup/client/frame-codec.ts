@@ -112,9 +112,11 @@ export class FrameCodec {
   }
 
   #keep({ codec, content }: FrameContent): FrameContent {
+    const { length } = content;
     this.#into.set(content);
+    // Empty from now on.
     release(content);
-    return { codec, content: this.#into.subarray(0, content.length) };
+    return { codec, content: this.#into.subarray(0, length) };
   }
 }
 
