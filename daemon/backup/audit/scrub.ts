@@ -70,7 +70,8 @@ export class Scrub {
     this.#stopped = true;
     this.#cancel?.();
     await this.#work;
-    await this.#keep();
+    // On a full disk the next start reads some shards once more, nothing else.
+    await this.#keep().catch(() => {});
   }
 
   #next(delayMs: number): void {

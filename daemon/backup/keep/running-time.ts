@@ -45,17 +45,17 @@ export class RunningTime {
     return Math.floor(this.#countedMs);
   }
 
-  /** Writes down what was counted, and counts no more. */
+  /** Writes down what was counted, where there is room, and counts no more. */
   async stop(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
-    await this.#note();
+    // A full disk makes the time late, nothing else.
+    await this.#note().catch(() => {});
   }
 
   #noteSoon(): void {
     this.#cancel = this.#clock.after(NOTE_MS, () => {
       this.#noteSoon();
-      // A full disk makes the time late, nothing else.
       this.#note().catch(() => {});
     });
   }
