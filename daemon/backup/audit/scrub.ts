@@ -12,6 +12,7 @@ import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
 import { SCRUB_KEY } from "../../../protocol/hold-record.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import { hexId } from "../../../protocol/record.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import { groupName } from "../store/group-name.ts";
 import type { Holder } from "../store/holder.ts";
 import type { KnownList, LoadedList } from "../store/list-store.ts";
@@ -50,41 +51,33 @@ export class Scrub {
   #pass: Pass;
   #list: LoadedList | undefined;
   #keptAtMs: number;
-  #cancel: (() => void) | undefined;
-  #work: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #steps: RepeatedWork;
 
   private constructor(options: ScrubOptions, pass: Pass) {
     this.#options = options;
     this.#pass = pass;
-    this.#keptAtMs = options.holder.clock.monotonicMs();
-  }
-
-  static async start(options: ScrubOptions): Promise<Scrub> {
-    const scrub = new Scrub(options, await loadPass(options.store));
-    scrub.#next(scrub.#gapMs(0));
-    return scrub;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel?.();
-    await this.#work;
-    // On a full disk the next start reads some shards once more, nothing else.
-    await this.#keep().catch(() => {});
-  }
-
-  #next(delayMs: number): void {
-    if (this.#stopped) return;
-    const { clock, log } = this.#options.holder;
-    this.#cancel = clock.after(delayMs, () => {
-      this.#work = this.#step()
+    const { clock, log } = options.holder;
+    this.#keptAtMs = clock.monotonicMs();
+    this.#steps = new RepeatedWork(clock, () =>
+      this.#step()
         .catch((error: unknown) => {
           log.error("what is held could not be checked", { error: String(error) });
           return 0;
         })
-        .then((bytes) => this.#next(this.#gapMs(bytes)));
-    });
+        .then((bytes) => this.#gapMs(bytes)),
+    );
+  }
+
+  static async start(options: ScrubOptions): Promise<Scrub> {
+    const scrub = new Scrub(options, await loadPass(options.store));
+    scrub.#steps.startIn(scrub.#gapMs(0));
+    return scrub;
+  }
+
+  async stop(): Promise<void> {
+    await this.#steps.stop();
+    // On a full disk the next start reads some shards once more, nothing else.
+    await this.#keep().catch(() => {});
   }
 
   /** So that all shards are spread over the time that a pass has. */

@@ -16,6 +16,7 @@ import { nextPeaks, shrunk } from "../../core/shrinking.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import type { KeptLists, KeptShards, SetGate, SetName } from "./ports.ts";
 import {
   keyOf,
@@ -81,13 +82,12 @@ export class Keeper {
   readonly #parts: KeeperParts;
   readonly #records: Map<string, SetRecord>;
   readonly #figures = new Map<string, Figures>();
-  #cancel: (() => void) | undefined;
-  #work: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #looks: RepeatedWork;
 
   private constructor(parts: KeeperParts, records: Map<string, SetRecord>) {
     this.#parts = parts;
     this.#records = records;
+    this.#looks = new RepeatedWork(parts.clock, () => this.look().then(() => LOOK_MS));
   }
 
   static async open(parts: KeeperParts): Promise<Keeper> {
@@ -95,28 +95,18 @@ export class Keeper {
   }
 
   start(): void {
-    this.#lookIn(FIRST_LOOK_MS);
+    this.#looks.startIn(FIRST_LOOK_MS);
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel?.();
-    await this.#work;
-  }
-
-  #lookIn(delayMs: number): void {
-    this.#cancel = this.#parts.clock.after(delayMs, () => {
-      this.#work = this.look().finally(() => {
-        if (!this.#stopped) this.#lookIn(LOOK_MS);
-      });
-    });
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
   /** Looks at every data set once. Never rejects: trouble with one set stands in the report. */
   async look(): Promise<void> {
     try {
       for await (const of of this.#parts.shards.sets()) {
-        if (this.#stopped) return;
+        if (this.#looks.isStopped) return;
         await this.#lookAt(of);
       }
     } catch (error) {
@@ -319,7 +309,7 @@ export class Keeper {
   /** Deletes shards, unless a list of the set has been taken in since the look. */
   async #delete(of: SetName, { stamp }: Survey, due: readonly ShardId[]): Promise<void> {
     const { gates, shards, lists, log, onRemoved } = this.#parts;
-    for (let start = 0; start < due.length && !this.#stopped; start += AT_ONCE) {
+    for (let start = 0; start < due.length && !this.#looks.isStopped; start += AT_ONCE) {
       const isCurrent = await gates.run(of, async () => {
         if (stampOf(lists, of) !== stamp) return false;
         for (const shard of due.slice(start, start + AT_ONCE)) {

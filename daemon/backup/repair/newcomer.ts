@@ -13,6 +13,7 @@ import { groupKey, parseGroupKey, repairRecord } from "../../../protocol/hold-re
 import type { SetId } from "../../../protocol/ids.ts";
 import type { JsonValue } from "../../../protocol/json-value.ts";
 import { placeRecord } from "../../../protocol/record.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import { fetchList } from "../store/fetch.ts";
 import { groupName } from "../store/group-name.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
@@ -37,32 +38,24 @@ export class Newcomer {
   /** Running time since a group should be here that nobody named this site for. */
   readonly #unsentMs = new Map<string, number>();
   #lastMs: number;
-  #cancel: (() => void) | undefined;
-  #work: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #looks: RepeatedWork;
 
   constructor(options: NewcomerOptions) {
     this.#options = options;
-    this.#lastMs = options.holder.clock.monotonicMs();
-    this.#next();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel?.();
-    await this.#work;
-  }
-
-  #next(): void {
-    if (this.#stopped) return;
-    const { holder, pace } = this.#options;
-    this.#cancel = holder.clock.after(tickMs(pace()), () => {
-      this.#work = this.#look()
+    const { holder, pace } = options;
+    this.#lastMs = holder.clock.monotonicMs();
+    this.#looks = new RepeatedWork(holder.clock, () =>
+      this.#look()
         .catch((error: unknown) => {
           holder.log.error("a copy could not be taken in", { error: String(error) });
         })
-        .then(() => this.#next());
-    });
+        .then(() => tickMs(pace())),
+    );
+    this.#looks.startIn(tickMs(pace()));
+  }
+
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
   async #look(): Promise<void> {
@@ -71,7 +64,7 @@ export class Newcomer {
     this.#lastMs = clock.monotonicMs();
     if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
     for (const facts of [...this.#named(), ...this.#unsent(elapsedMs)]) {
-      if (this.#stopped) return;
+      if (this.#looks.isStopped) return;
       await this.#takeIn(facts).catch((error: unknown) => {
         const { set, group } = facts;
         const why = String(error);
@@ -172,7 +165,7 @@ export class Newcomer {
         holder,
         list,
         sources,
-        stopped: () => this.#stopped,
+        stopped: () => this.#looks.isStopped,
         onStored,
       });
       if (left > 0) return;

@@ -19,6 +19,7 @@ import {
 import type { SiteId } from "../../../protocol/ids.ts";
 import { MAX_COPIES } from "../../../protocol/list.ts";
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import { groupName } from "../store/group-name.ts";
 import type { Holder } from "../store/holder.ts";
 import { offerOf } from "../store/lacking.ts";
@@ -50,32 +51,24 @@ export class Repairer {
   readonly #options: RepairerOptions;
   readonly #needs = new Map<string, Need>();
   #lastMs: number;
-  #cancel: (() => void) | undefined;
-  #work: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #looks: RepeatedWork;
 
   constructor(options: RepairerOptions) {
     this.#options = options;
-    this.#lastMs = options.holder.clock.monotonicMs();
-    this.#next();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel?.();
-    await this.#work;
-  }
-
-  #next(): void {
-    if (this.#stopped) return;
-    const { holder, pace } = this.#options;
-    this.#cancel = holder.clock.after(tickMs(pace()), () => {
-      this.#work = this.#look()
+    const { holder, pace } = options;
+    this.#lastMs = holder.clock.monotonicMs();
+    this.#looks = new RepeatedWork(holder.clock, () =>
+      this.#look()
         .catch((error: unknown) => {
           holder.log.error("copies could not be looked at", { error: String(error) });
         })
-        .then(() => this.#next());
-    });
+        .then(() => tickMs(pace())),
+    );
+    this.#looks.startIn(tickMs(pace()));
+  }
+
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
   async #look(): Promise<void> {
@@ -86,7 +79,7 @@ export class Repairer {
     if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
     const seen = new Set<string>();
     for (const list of lists.all()) {
-      if (this.#stopped) return;
+      if (this.#looks.isStopped) return;
       if (list.header.by === transport.self) continue;
       seen.add(groupName(list.header));
       await this.#lookAt(list, elapsedMs);
