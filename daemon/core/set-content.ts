@@ -62,8 +62,7 @@ export class SetContent {
   constructor(statement: SignedStatement, genesis: { id: MeshId; body: GenesisBody }) {
     this.genesis = genesis;
     this.byId.set(statement.id, statement);
-    this.epochs = evaluateEpochs(genesis, [], () => true);
-    this.#reviewEpochs();
+    this.epochs = this.#reviewEpochs();
   }
 
   /** Kinds that this version does not know may come from everybody who has a chain. */
@@ -146,7 +145,7 @@ export class SetContent {
       this.#votes.add(statement);
       if (body.kind === "EPOCH") this.#noteEpoch(statement, body, standing);
       else setAt(this.#ballots, body.epoch).add(body.by);
-      this.#reviewEpochs();
+      this.epochs = this.#reviewEpochs();
     }
   }
 
@@ -186,13 +185,14 @@ export class SetContent {
   }
 
   /** Epochs with enough votes give new signers a chain, and name what is known of the others. */
-  #reviewEpochs(): void {
-    this.epochs = evaluateEpochs(this.genesis, this.#votes, () => true);
-    for (const { operators, recovery, body } of this.epochs.sound.values()) {
+  #reviewEpochs(): Epochs {
+    const epochs = evaluateEpochs(this.genesis, this.#votes, () => true);
+    for (const { operators, recovery, body } of epochs.sound.values()) {
       for (const key of operators.keys()) this.#operators.add(key);
       for (const key of recovery.keys) this.#recoveryKeys.add(key);
       for (const { head } of body?.chains ?? []) this.#name(head);
     }
+    return epochs;
   }
 
   /** Also what is not here yet: it enters whatever its signer has signed meanwhile. */
