@@ -130,17 +130,9 @@ export async function restoreInto(context: CliContext, task: RestoreTask) {
     const path = Buffer.from(bytesOfPath).toString();
     return { path, at: join(into, path) };
   });
-  const { number, chain, atMs, unreadable } = record;
   return {
     fields: {
-      number,
-      chain,
-      root,
-      atMs,
-      files,
-      bytes,
-      /** What the run could not read, so it is not in the snapshot. */
-      missing: unreadable,
+      ...snapshotFields(task, figures),
       seconds: Math.round(seconds * 1000) / 1000,
       into,
       paths,
@@ -166,19 +158,23 @@ function planText({ record, into }: RestoreTask, plan: RestorePlan): string {
   ].join("\n");
 }
 
-function dryRunResult({ record, root, into }: RestoreTask, plan: RestorePlan) {
+/** Which snapshot it is, and how much of it comes back. */
+function snapshotFields(
+  { record, root }: RestoreTask,
+  { files, bytes }: { readonly files: number; readonly bytes: number },
+) {
   const { number, chain, atMs, unreadable } = record;
+  // What the run could not read is not in the snapshot.
+  return { number, chain, root, atMs, files, bytes, missing: unreadable };
+}
+
+function dryRunResult(task: RestoreTask, plan: RestorePlan) {
+  const { into } = task;
   const { files, bytes, missing, ...more } = plan;
   const freeBytes = freeBytesAt(existingAbove(into));
   return {
     fields: {
-      number,
-      chain,
-      root,
-      atMs,
-      files,
-      bytes,
-      missing: unreadable,
+      ...snapshotFields(task, { files, bytes }),
       into,
       plan: { ...more, seconds: more.seconds ?? null, freeBytes, notInSnapshot: missing },
     },
