@@ -12,7 +12,9 @@ import { decodeTable } from "./shard-table.ts";
 
 const owner = "11".repeat(32) as OwnerId;
 const set = "22".repeat(16) as SetId;
+const setKey = new Uint8Array(32).fill(4);
 const epochKey = new Uint8Array(32).fill(5);
+const keys = { setKey, epochKey };
 const header = {
   owner,
   set,
@@ -35,7 +37,7 @@ function frameOf(kind: PackedFrame["kind"], chunks: readonly Uint8Array[]): Pack
 
 function sealed(frames: readonly PackedFrame[]): Uint8Array {
   const bytes = new Uint8Array(paddedShardBytes(sealedBytes(frames, tableOf(frames).length)));
-  sealShard(bytes, { header, epochKey, random }, frames);
+  sealShard(bytes, { header, ...keys, random }, frames);
   return bytes;
 }
 
@@ -48,7 +50,7 @@ const name = shardIdOf(owner, set, shard);
 describe("a sealed shard", () => {
   it("opens to what went in", () => {
     verifyShard(owner, set, name, shard);
-    const opened = new OpenedShard(shard, epochKey);
+    const opened = new OpenedShard(shard, keys);
     assert.deepEqual(opened.header, header);
     assert.deepEqual(
       opened.frames.map(({ kind }) => kind),
@@ -81,7 +83,7 @@ describe("a sealed shard", () => {
         changed[at] = (changed[at] ?? 0) ^ flip;
         assert.throws(() => verifyShard(owner, set, name, changed), PleachError);
         assert.throws(() => {
-          const opened = new OpenedShard(changed, epochKey);
+          const opened = new OpenedShard(changed, keys);
           opened.frames.forEach((_, number) => opened.frame(number));
         }, PleachError);
       }),
@@ -90,13 +92,35 @@ describe("a sealed shard", () => {
   });
 
   it("opens with no other key", () => {
-    assert.throws(() => new OpenedShard(shard, new Uint8Array(32)), { code: "E-SHARD-SEAL" });
+    const other = new Uint8Array(32);
+    const opened = new OpenedShard(shard, { setKey, epochKey: other });
+    assert.throws(() => opened.frame(0), { code: "E-SHARD-SEAL" });
+    assert.throws(() => new OpenedShard(shard, { setKey: other, epochKey }), {
+      code: "E-SHARD-SEAL",
+    });
+  });
+
+  it("tells its table, index and record without the key of its epoch, and nothing else", () => {
+    const record = frameOf("snapshot", [Buffer.from("record")]);
+    const index = frameOf("index", [Buffer.from("index")]);
+    const opened = new OpenedShard(sealed([...frames, index, record]), {
+      setKey,
+      epochKey: undefined,
+    });
+    assert.deepEqual(
+      opened.frames.map(({ kind }) => kind),
+      ["data", "tree", "index", "snapshot"],
+    );
+    assert.throws(() => opened.frame(0), { code: "E-SHARD-KEY" });
+    assert.throws(() => opened.frame(1), { code: "E-SHARD-KEY" });
+    assert.deepEqual(Buffer.from(opened.frame(2)), Buffer.from("index"));
+    assert.deepEqual(Buffer.from(opened.frame(3)), Buffer.from("record"));
   });
 
   it("opens for no other data set, not even with the right key", () => {
     const moved = Uint8Array.from(shard);
     moved.set(encodeShardHeader({ ...header, set: "23".repeat(16) as SetId }));
-    assert.throws(() => new OpenedShard(moved, epochKey), { code: "E-SHARD-SEAL" });
+    assert.throws(() => new OpenedShard(moved, keys), { code: "E-SHARD-SEAL" });
   });
 
   it("refuses foreign and newer headers with different words", () => {

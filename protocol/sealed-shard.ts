@@ -2,7 +2,7 @@
  * The sealed side of a shard: frames, table of contents, padding. See shard.ts for the header.
  *
  * ```
- * frame = nonce (24) | ciphertext | tag (16)        key = K_shard
+ * frame = nonce (24) | ciphertext | tag (16)        key = K_shard or K_index
  * associated data = header (288) | kind | frame number | plain length | sealed length | shard size
  * lead  = frame of { offset of the table, number of frames }, right behind the header
  * table = last frame: length of the table | table | zeros up to the end of the shard
@@ -10,10 +10,15 @@
  *
  * Numbers are uint32 BE, the kind is one byte: 1 lead, 2 table, 16 and more as in chunk.ts. There
  * is no byte between the frames, so each byte of a shard is authenticated.
+ *
+ * Frames of files and directories are sealed with K_shard, which comes from the key of the epoch.
+ * Lead, table, index and snapshot record are sealed with K_index, which comes from K_set: a site
+ * that has erased the keys of its past still knows which chunks it has stored, and which shards
+ * a snapshot needs, and can read neither a file nor a name in them.
  */
-import { chunkKindCode } from "./chunk.ts";
+import { chunkKindCode, type ChunkKind } from "./chunk.ts";
 import { release, unpackFrame, type FrameContent } from "./frame.ts";
-import { shardKey } from "./set-keys.ts";
+import { shardIndexKey, shardKey } from "./set-keys.ts";
 import { HEADER_BYTES, ShardError, encodeShardHeader, parseShardHeader } from "./shard.ts";
 import type { ShardHeader } from "./shard.ts";
 import { isShardSize } from "./shard-id.ts";
@@ -28,7 +33,6 @@ import {
   type TablePiece,
 } from "./shard-table.ts";
 import { CIPHER_NONCE_BYTES, CIPHER_TAG_BYTES, decrypt, encrypt } from "./xchacha.ts";
-import type { ChunkKind } from "./chunk.ts";
 
 const LEAD_KIND = 1;
 const TABLE_KIND = 2;
@@ -43,10 +47,20 @@ export interface PackedFrame extends FrameContent {
 
 export interface ShardSecrets {
   readonly header: ShardHeader;
+  /** K_set. */
+  readonly setKey: Uint8Array;
   /** K_epoch of the header's key epoch. */
   readonly epochKey: Uint8Array;
   /** Random bytes, never the same. */
   readonly random: (sizeBytes: number) => Uint8Array;
+}
+
+/** What a shard is opened with. */
+export interface ShardKeys {
+  /** K_set. */
+  readonly setKey: Uint8Array;
+  /** K_epoch of its key epoch; without it files and directories stay closed. */
+  readonly epochKey: Uint8Array | undefined;
 }
 
 /** The table of these frames, in its encoding; it does not name itself. */
@@ -84,8 +98,10 @@ export function sealShard(
   }
   const header = encodeShardHeader(secrets.header);
   into.set(header);
-  const key = shardKey(secrets.epochKey, secrets.header.nonce);
+  const contentKey = shardKey(secrets.epochKey, secrets.header.nonce);
+  const indexKey = shardIndexKey(secrets.setKey, secrets.header.nonce);
   const put = (at: number, kind: number, number: number, plain: number, content: Uint8Array) => {
+    const key = isContent(kind) ? contentKey : indexKey;
     const sealedLength = content.length + FRAME_OVERHEAD_BYTES;
     const nonce = secrets.random(CIPHER_NONCE_BYTES);
     const associated = associate(header, kind, number, plain, sealedLength, into.length);
@@ -115,7 +131,8 @@ export class OpenedShard {
   readonly header: ShardHeader;
   readonly frames: readonly TableFrame[];
   readonly #bytes: Uint8Array;
-  readonly #key: Uint8Array;
+  readonly #indexKey: Uint8Array;
+  readonly #contentKey: Uint8Array | undefined;
   readonly #offsets: readonly number[];
 
   /**
@@ -124,11 +141,13 @@ export class OpenedShard {
    *
    * @throws ShardError E-SHARD-SEAL when a tag does not fit, E-SHARD-FORM when the table is wrong.
    */
-  constructor(bytes: Uint8Array, epochKey: Uint8Array) {
+  constructor(bytes: Uint8Array, { setKey, epochKey }: ShardKeys) {
     if (!isShardSize(bytes.length)) throw malformed("size");
     this.header = parseShardHeader(bytes);
     this.#bytes = bytes;
-    this.#key = shardKey(epochKey, this.header.nonce);
+    const { nonce } = this.header;
+    this.#indexKey = shardIndexKey(setKey, nonce);
+    this.#contentKey = epochKey === undefined ? undefined : shardKey(epochKey, nonce);
     const lead = this.#open(HEADER_BYTES, LEAD_KIND, 0, LEAD_PLAIN_BYTES, LEAD_BYTES);
     const view = new DataView(lead.buffer, lead.byteOffset, lead.byteLength);
     const [at, count] = [view.getUint32(0), view.getUint32(4)];
@@ -156,7 +175,8 @@ export class OpenedShard {
    * The plaintext of a frame.
    *
    * @param unpack - unpackFrame, or what does the same in memory of its own.
-   * @throws ShardError when its tag does not fit or it does not unpack to its declared length.
+   * @throws ShardError when its tag does not fit or it does not unpack to its declared length;
+   *   E-SHARD-KEY when it is sealed with the key of the epoch, and that was not given.
    */
   frame(number: number, unpack: typeof unpackFrame = unpackFrame): Uint8Array {
     const frame = this.frames[number];
@@ -177,15 +197,27 @@ export class OpenedShard {
     plainLength: number,
     sealedLength: number,
   ): Uint8Array {
+    const key = isContent(kind) ? this.#contentKey : this.#indexKey;
+    if (key === undefined) {
+      const { keyEpoch } = this.header;
+      throw new ShardError("E-SHARD-KEY", `The key of key epoch ${keyEpoch} is not at hand.`);
+    }
     const header = this.#bytes.subarray(0, HEADER_BYTES);
     const size = this.#bytes.length;
     const associated = associate(header, kind, number, plainLength, sealedLength, size);
     const nonce = this.#bytes.subarray(at, at + CIPHER_NONCE_BYTES);
     const sealed = this.#bytes.subarray(at + CIPHER_NONCE_BYTES, at + sealedLength);
-    const content = decrypt(this.#key, nonce, associated, sealed);
+    const content = decrypt(key, nonce, associated, sealed);
     if (content !== undefined) return content;
     throw new ShardError("E-SHARD-SEAL", "A sealed part of the shard does not fit its key.");
   }
+}
+
+const CONTENT_KINDS: ReadonlySet<number> = new Set([chunkKindCode("data"), chunkKindCode("tree")]);
+
+/** Whether frames of that kind are sealed with the key of the epoch. */
+function isContent(kind: number): boolean {
+  return CONTENT_KINDS.has(kind);
 }
 
 function isZero(bytes: Uint8Array): boolean {

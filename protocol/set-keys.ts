@@ -4,7 +4,8 @@
  * ```
  * K_set   -- HKDF "pleach/chunk-id/KIND/1" -> K_id, one for each kind of chunk
  *         |- HKDF "pleach/chunk-cut/1"     -> K_cut, the gear table
- *         `- HKDF "pleach/set-name/1"      -> K_names, seals the name of the set
+ *         |- HKDF "pleach/set-name/1"      -> K_names, seals the name of the set
+ *         `- HKDF "pleach/shard-index-key/1", salt = shard nonce -> K_index of the shard
  * K_epoch -- HKDF "pleach/shard-key/1", salt = shard nonce -> K_shard
  * ```
  *
@@ -30,9 +31,14 @@ export function cutKey(setKey: Uint8Array): Uint8Array {
   return derive(setKey, "pleach/chunk-cut/1");
 }
 
-/** K_shard (32 bytes). */
+/** K_shard (32 bytes): seals what files and directories hold. */
 export function shardKey(epochKey: Uint8Array, shardNonce: Uint8Array): Uint8Array {
   return derive(epochKey, "pleach/shard-key/1", shardNonce);
+}
+
+/** K_index (32 bytes): seals what a site without the key of the epoch has to read. */
+export function shardIndexKey(setKey: Uint8Array, shardNonce: Uint8Array): Uint8Array {
+  return derive(setKey, "pleach/shard-index-key/1", shardNonce);
 }
 
 /**

@@ -105,12 +105,12 @@ describe("vectors of the sealed formats", () => {
     };
     const bytes = new Uint8Array(4096);
     const header = { owner, set, keyEpoch, nonce: counting(32), capsule: fromHex(vectors.capsule) };
-    sealShard(bytes, { header, epochKey, random: counting }, [frame]);
+    sealShard(bytes, { header, setKey, epochKey, random: counting }, [frame]);
     assert.equal(toHex(bytes), vectors.shard.bytes);
     assert.equal(toHex(merkleRoot(bytes)), vectors.shard.root);
     assert.equal(shardIdOf(owner, set, bytes), vectors.shard.id);
     const given = fromHex(vectors.shard.bytes);
     assert.deepEqual(parseShardHeader(given), header);
-    assert.deepEqual(Buffer.from(new OpenedShard(given, epochKey).frame(0)), plaintext);
+    assert.deepEqual(Buffer.from(new OpenedShard(given, { setKey, epochKey }).frame(0)), plaintext);
   });
 });

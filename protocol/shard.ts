@@ -33,6 +33,11 @@ const MAGIC = Buffer.from("PLEACHSH");
 const VERSION = 1;
 const SUITE = 1;
 
+/** Whether a number can be that of a key epoch. */
+export function isKeyEpoch(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= MAX_KEY_EPOCH;
+}
+
 export interface ShardHeader {
   readonly owner: OwnerId;
   readonly set: SetId;
@@ -45,7 +50,7 @@ export interface ShardHeader {
 }
 
 export class ShardError extends PleachError<
-  "E-SHARD-FORM" | "E-SHARD-VERSION" | "E-SHARD-NAME" | "E-SHARD-SEAL"
+  "E-SHARD-FORM" | "E-SHARD-VERSION" | "E-SHARD-NAME" | "E-SHARD-SEAL" | "E-SHARD-KEY"
 > {}
 
 /**
@@ -79,9 +84,7 @@ export function parseShardHeader(bytes: Uint8Array): ShardHeader {
 /** The 288 bytes of a header. @throws RangeError for sizes that do not fit: a bug in the caller. */
 export function encodeShardHeader(header: ShardHeader): Uint8Array {
   const { keyEpoch, nonce, capsule } = header;
-  if (!Number.isSafeInteger(keyEpoch) || keyEpoch < 0 || keyEpoch > MAX_KEY_EPOCH) {
-    throw new RangeError(`key epoch ${keyEpoch}`);
-  }
+  if (!isKeyEpoch(keyEpoch)) throw new RangeError(`key epoch ${keyEpoch}`);
   if (nonce.length !== SHARD_NONCE_BYTES || capsule.length !== CAPSULE_BYTES) {
     throw new RangeError("header sizes");
   }

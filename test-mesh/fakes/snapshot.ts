@@ -85,7 +85,11 @@ export function plantSnapshot(top: readonly Planted[]): PlantedSnapshot {
   const capsule = new Uint8Array(192);
   const slots = newSlots(2);
   const codec = new FrameCodec(FRAME_BYTES);
-  const sealer = new ShardSealer({ owner, set, keyEpoch: 1, epochKey, capsule }, slots, codec);
+  const sealer = new ShardSealer(
+    { owner, set, keyEpoch: 1, setKey, epochKey, capsule },
+    slots,
+    codec,
+  );
   const shards = new Map<ShardId, Uint8Array>();
   const keep = ({ shard, slot, sizeBytes }: SealedShard): void => {
     shards.set(shard, Uint8Array.from(slotBytes(slots, slot, sizeBytes)));

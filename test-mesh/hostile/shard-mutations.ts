@@ -9,6 +9,7 @@ import { packFrame } from "../../protocol/frame.ts";
 import type { OwnerId, SetId } from "../../protocol/ids.ts";
 import {
   OpenedShard,
+  type ShardSecrets,
   sealShard,
   sealedBytes,
   tableOf,
@@ -31,9 +32,9 @@ export interface MutationFigures {
 
 /** The same cases for the same random numbers. */
 export function mutateShards(random: SeededRandom, cases: number): MutationFigures {
-  const epochKey = random.bytes(32);
+  const keys = { setKey: random.bytes(32), epochKey: random.bytes(32) };
   // Of one set and one epoch, so that parts of one might pass in the other.
-  const shards = [1, 2, 3, 4].map((size) => sealedShard(random, epochKey, size * 6000));
+  const shards = [1, 2, 3, 4].map((size) => sealedShard(random, keys, size * 6000));
   const names = shards.map((bytes) => shardIdOf(OWNER, SET, bytes));
   const codec = new FrameCodec(LEAF_BYTES);
   const missed: string[] = [];
@@ -53,7 +54,7 @@ export function mutateShards(random: SeededRandom, cases: number): MutationFigur
     // Another shard of the set is sound as such: only the name tells it from the one asked for.
     if (shards.some((each) => Buffer.compare(each, bytes) === 0)) continue;
     const opens = !refused(() => {
-      const opened = new OpenedShard(bytes, epochKey);
+      const opened = new OpenedShard(bytes, keys);
       opened.frames.forEach((_, frame) => opened.frame(frame, codec.unpack.bind(codec)));
     });
     if (opens) missed.push(`case ${at}: ${how} passes by its seals`);
@@ -114,7 +115,11 @@ function mutant(
   }
 }
 
-function sealedShard(random: SeededRandom, epochKey: Uint8Array, size: number): Uint8Array {
+function sealedShard(
+  random: SeededRandom,
+  keys: Pick<ShardSecrets, "setKey" | "epochKey">,
+  size: number,
+): Uint8Array {
   const chunks = [random.bytes(size), Buffer.alloc(size, "the same words again ")];
   const frames = chunks.map((chunk): PackedFrame => {
     const chunkId = createHash("sha256").update(chunk).digest();
@@ -124,7 +129,7 @@ function sealedShard(random: SeededRandom, epochKey: Uint8Array, size: number): 
   });
   const bytes = new Uint8Array(paddedShardBytes(sealedBytes(frames, tableOf(frames).length)));
   const header = { owner: OWNER, set: SET, keyEpoch: 1, nonce: random.bytes(32) };
-  const secrets = { epochKey, random: (length: number) => random.bytes(length) };
+  const secrets = { ...keys, random: (length: number) => random.bytes(length) };
   sealShard(bytes, { ...secrets, header: { ...header, capsule: random.bytes(192) } }, frames);
   return bytes;
 }

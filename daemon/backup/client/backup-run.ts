@@ -99,6 +99,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     owner: keys.owner,
     set: keys.set,
     keyEpoch: epoch.epoch,
+    setKey: keys.setKey,
     epochKey: epoch.key,
     capsule: epoch.capsule,
   };
@@ -119,7 +120,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     request.portionBytes ?? PORTION_BYTES,
   );
   const pool = new WorkerPool(
-    { subject, setKey: keys.setKey, cut: request.cut ?? "content" },
+    { subject, cut: request.cut ?? "content" },
     levels,
     availableParallelism(),
     {

@@ -27,14 +27,15 @@ import type {
 } from "./worker-message.ts";
 
 const setup = workerData as WorkerSetup;
+const { setKey } = setup.subject;
 const port = parentPort;
 if (port === null) throw new Error("This file is a worker thread.");
 const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
-const namer = new ChunkNamer(setup.setKey, "data");
+const namer = new ChunkNamer(setKey, "data");
 const seen = new SeenChunks(setup.seen);
-const reader = new FileReader(setup.cut === "fixed" ? undefined : gearTable(cutKey(setup.setKey)));
+const reader = new FileReader(setup.cut === "fixed" ? undefined : gearTable(cutKey(setKey)));
 const codec = new FrameCodec(FRAME_BYTES);
 const sealer = new ShardSealer(setup.subject, setup.slots, codec);
 const sealFull = (frames: readonly CheckedFrame[]): void => {
@@ -75,7 +76,7 @@ function handle(message: ToWorker): void {
     }
     case "finish": {
       const onShard = (sealed: SealedShard): void => say({ type: "shard", sealed });
-      const { root, record } = finishRun(message, { sealer, codec, setKey: setup.setKey, onShard });
+      const { root, record } = finishRun(message, { sealer, codec, setKey, onShard });
       say({ type: "finished", root, record });
       break;
     }

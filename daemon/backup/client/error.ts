@@ -4,6 +4,7 @@ import { PleachError } from "../../../protocol/error.ts";
 export class BackupError extends PleachError<
   | "E-BACKUP-PATH" // a path to back up is not there or is not absolute
   | "E-BACKUP-KEYS" // a key file is missing, malformed or open to others
+  | "E-BACKUP-EPOCH" // the key of a key epoch is not on this machine
   | "E-BACKUP-EXISTS" // a data set of this name is there already
   | "E-BACKUP-UNKNOWN" // no data set has this name
   | "E-BACKUP-BUSY" // another run of this data set is under way

@@ -22,9 +22,10 @@ const owner = "11".repeat(32) as OwnerId;
 const set = "22".repeat(16) as SetId;
 const slots = newSlots(2);
 const subject = { owner, set, keyEpoch: 1, capsule: new Uint8Array(192) };
+const setKey = randomBytes(32);
 const epochKey = randomBytes(32);
 const codec = new FrameCodec(FRAME_BYTES);
-const sealer = new ShardSealer({ ...subject, epochKey }, slots, codec);
+const sealer = new ShardSealer({ ...subject, setKey, epochKey }, slots, codec);
 
 function finish(
   tables: readonly ShardTable[],
@@ -36,7 +37,6 @@ function finish(
     ...{ paths: [Buffer.from("/")], tree: new Uint8Array(32), index: [], files: 1, bytes: 1 },
     ...{ roomBytes: 1, unreadable: 0, changed: 0, history: [] },
   };
-  const setKey = randomBytes(32);
   return finishRun(
     { frames, tables, record },
     {
@@ -63,7 +63,7 @@ function tableOfTinyFiles(): Uint8Array {
 describe("the end of a run", () => {
   it("finds room for the table of a shard of tiny files behind many small tables", () => {
     const named = (table: Uint8Array): ShardTable => {
-      return { shard: idOf<ShardId>(randomBytes(32)), sizeBytes: SHARD_BYTES, table };
+      return { shard: idOf<ShardId>(randomBytes(32)), sizeBytes: SHARD_BYTES, keyEpoch: 1, table };
     };
     const tiny = tableOfTinyFiles();
     const tables = [...Array.from({ length: 50 }, () => named(randomBytes(8192))), named(tiny)];
@@ -90,7 +90,7 @@ describe("the end of a run", () => {
       const indexed = record.index.flatMap(({ shard, frame }) => {
         const own = shard ?? [...bytesOf.keys()].at(-1);
         assert.ok(own);
-        const opened = new OpenedShard(bytesOf.get(own) ?? assert.fail(), epochKey);
+        const opened = new OpenedShard(bytesOf.get(own) ?? assert.fail(), { setKey, epochKey });
         return decodeIndex(opened.frame(frame)).map((table) => table.shard ?? own);
       });
       assert.deepEqual(new Set(indexed), new Set(bytesOf.keys()), `${size} bytes`);

@@ -55,10 +55,10 @@ export function finishRun(
     onShard(sealed);
     for (const address of own) address.shard = sealed.shard;
     own = [];
-    const { shard, sizeBytes } = sealed;
+    const { shard, sizeBytes, keyEpoch } = sealed;
     // The indexed part only: nobody looks for the index through the index.
     const content = contentOf(frames);
-    if (content.length > 0) pending.push({ shard, sizeBytes, table: tableOf(content) });
+    if (content.length > 0) pending.push({ shard, sizeBytes, keyEpoch, table: tableOf(content) });
     return sealed.shard;
   };
   const packer = new ShardPacker((frames) => void seal(frames, "full"), codec);
@@ -93,7 +93,7 @@ export function finishRun(
     const record = (): SnapshotRecord => ({ ...run.record, index });
     const snapshotKey = chunkIdKey(setKey, "snapshot");
     const framesBefore = packer.frames().length;
-    if (addIndex([{ shard: undefined, sizeBytes: 0, table }])) {
+    if (addIndex([{ shard: undefined, sizeBytes: 0, keyEpoch: sealer.keyEpoch, table }])) {
       const bytes = encodeSnapshot(record());
       if (packer.addAlone("snapshot", chunkIdOf(snapshotKey, bytes), bytes)) {
         const done = record();

@@ -8,6 +8,7 @@ import { keepTables } from "./kept-tables.ts";
 const table = (name: number, sizeBytes: number): ShardTable => ({
   shard: String(name).padStart(64, "0") as ShardId,
   sizeBytes,
+  keyEpoch: 1,
   table: new Uint8Array(0),
 });
 const full = Array.from({ length: 5 }, (_, at) => table(at, SHARD_BYTES));

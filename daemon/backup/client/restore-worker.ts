@@ -62,7 +62,9 @@ function fromFile({ job, shard, items }: ShardJob): FromRestoreWorker {
   try {
     if (bytes !== undefined) {
       const epochKey = epochs.get(parseShardHeader(bytes).keyEpoch);
-      if (epochKey !== undefined) writeItems(new OpenedShard(bytes, epochKey), left, problems);
+      if (epochKey !== undefined) {
+        writeItems(new OpenedShard(bytes, { setKey, epochKey }), left, problems);
+      }
     }
   } catch (error) {
     if (!(error instanceof PleachError)) throw error;
@@ -76,7 +78,7 @@ function fromGiven(
 ): FromRestoreWorker {
   const problems: ItemProblem[] = [];
   try {
-    writeItems(new OpenedShard(bytes, epochKey), new Map(items), problems);
+    writeItems(new OpenedShard(bytes, { setKey, epochKey }), new Map(items), problems);
   } catch (error) {
     if (error instanceof PleachError) blame(shard, bytes);
     throw error;

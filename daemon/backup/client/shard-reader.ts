@@ -5,7 +5,7 @@ import { openCapsule } from "../../../protocol/capsule.ts";
 import { decodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
-import { OpenedShard } from "../../../protocol/sealed-shard.ts";
+import { OpenedShard, type ShardKeys } from "../../../protocol/sealed-shard.ts";
 import { parseShardHeader, verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/snapshot.ts";
@@ -19,9 +19,12 @@ export interface ReaderKeys {
   readonly set: SetId;
   /** K_set. */
   readonly setKey: Uint8Array;
-  /** K_epoch by its number. Grows when `box` opens the capsule of another epoch. */
+  /**
+   * K_epoch by its number, as far as it is here. Grows when `box` opens the capsule of another
+   * epoch. Without any, all but files and directories can be read.
+   */
   readonly epochs: Map<number, Uint8Array>;
-  /** Secret half of B: there in a recovery only. */
+  /** Secret half of B: there only where a person gave the phrase. */
   readonly box?: Uint8Array;
 }
 
@@ -61,14 +64,12 @@ export class ShardReader {
   }
 
   /**
-   * The bytes of a shard, verified by its name, and the key that opens it.
+   * The bytes of a shard, verified by its name, and what of it can be opened here.
    *
    * @throws BackupError E-BACKUP-STORE when what came is not that shard; E-BACKUP-KEYS when the
-   *   key of its epoch is not here.
+   *   phrase is not the one that it was sealed for.
    */
-  async fetch(
-    shard: ShardId,
-  ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
+  async fetch(shard: ShardId): Promise<{ readonly bytes: Uint8Array; readonly keys: ShardKeys }> {
     const { folder, measured } = this;
     const sinceMs = performance.now();
     const local =
@@ -100,23 +101,36 @@ export class ShardReader {
         cause,
       });
     }
-    return { bytes, epochKey: this.#epochKey(shard, header) };
+    return { bytes, keys: this.#keysFor(shard, header) };
   }
 
   /**
    * Like {@link fetch} for somebody who verifies the bytes, and from the daemon: only the header
    * was read.
+   *
+   * @throws BackupError E-BACKUP-EPOCH when the key of its epoch is not here.
    */
   async fetchUnverified(
     shard: ShardId,
   ): Promise<{ readonly bytes: Uint8Array; readonly epochKey: Uint8Array }> {
     const bytes = await this.#source.get(shard);
-    return { bytes, epochKey: this.#epochKey(shard, parseShardHeader(bytes)) };
+    const header = parseShardHeader(bytes);
+    const { epochKey } = this.#keysFor(shard, header);
+    if (epochKey === undefined) throw noEpochKey(header.keyEpoch);
+    return { bytes, epochKey };
   }
 
+  /** Opens what a shard says of itself, and its content where the key of its epoch is here. */
   async open(shard: ShardId): Promise<OpenedShard> {
-    const { bytes, epochKey } = await this.fetch(shard);
-    return new OpenedShard(bytes, epochKey);
+    const { bytes, keys } = await this.fetch(shard);
+    return new OpenedShard(bytes, keys);
+  }
+
+  /** Opens a shard for its files or directories. @throws BackupError E-BACKUP-EPOCH. */
+  async openContent(shard: ShardId): Promise<OpenedShard> {
+    const { bytes, keys } = await this.fetch(shard);
+    if (keys.epochKey === undefined) throw noEpochKey(parseShardHeader(bytes).keyEpoch);
+    return new OpenedShard(bytes, keys);
   }
 
   /** The record of the snapshot that has this root. */
@@ -138,8 +152,8 @@ export class ShardReader {
       else frames.push(frame);
     }
     for (const [shard, frames] of framesOf) {
-      const { bytes, epochKey } = await this.fetch(shard);
-      const opened = new OpenedShard(bytes, epochKey);
+      const { bytes, keys } = await this.fetch(shard);
+      const opened = new OpenedShard(bytes, keys);
       for (const frame of frames) {
         if (opened.frames[frame]?.kind !== "index") {
           throw contradiction(`Frame ${frame} of shard ${shard} is no index.`);
@@ -151,14 +165,14 @@ export class ShardReader {
     }
   }
 
-  #epochKey(shard: ShardId, header: ShardHeader): Uint8Array {
-    const { epochs, box } = this.keys;
+  #keysFor(shard: ShardId, header: ShardHeader): ShardKeys {
+    const { epochs, box, setKey } = this.keys;
     const known = epochs.get(header.keyEpoch);
-    if (known !== undefined) return known;
-    const opened = box === undefined ? undefined : openCapsule(box, header);
+    if (known !== undefined || box === undefined) return { setKey, epochKey: known };
+    const opened = openCapsule(box, header);
     if (opened === undefined) throw notOurs(shard);
     epochs.set(header.keyEpoch, opened.epochKey);
-    return opened.epochKey;
+    return { setKey, epochKey: opened.epochKey };
   }
 }
 
@@ -171,6 +185,12 @@ function count(rate: { bytes: number; ms: number }, bytes: Uint8Array, sinceMs: 
 export function contradiction(message: string): BackupError {
   return new BackupError("E-RESTORE-CONTENT", message, {
     hint: "Restore an older snapshot:  pleach backup show SET",
+  });
+}
+
+function noEpochKey(epoch: number): BackupError {
+  return new BackupError("E-BACKUP-EPOCH", `The key of key epoch ${epoch} is not here.`, {
+    hint: "Open it with the phrase:  pleach keys open SET --at WHEN --out FILE",
   });
 }
 

@@ -19,6 +19,8 @@ export interface SealSubject {
   readonly owner: OwnerId;
   readonly set: SetId;
   readonly keyEpoch: number;
+  /** K_set. */
+  readonly setKey: Uint8Array;
   /** K_epoch. */
   readonly epochKey: Uint8Array;
   readonly capsule: Uint8Array;
@@ -33,6 +35,7 @@ export interface ShardSlots {
 export interface SealedShard {
   readonly shard: ShardId;
   readonly sizeBytes: number;
+  readonly keyEpoch: number;
   /** Number of the slot that holds the bytes. */
   readonly slot: number;
   readonly table: Uint8Array;
@@ -74,6 +77,11 @@ export class ShardSealer {
     this.#slots = slots;
   }
 
+  /** Of all shards that it seals. */
+  get keyEpoch(): number {
+    return this.#subject.keyEpoch;
+  }
+
   /**
    * Seals frames as a shard of 4 MiB, or, as the remainder of a run, of its Padmé size. Blocks
    * while no slot is free.
@@ -86,16 +94,16 @@ export class ShardSealer {
       size === "full" ? SHARD_BYTES : paddedShardBytes(sealedBytes(frames, table.length));
     const slot = this.#takeSlot();
     const bytes = slotBytes(this.#slots, slot, sizeBytes);
-    const { owner, set, keyEpoch, capsule, epochKey } = this.#subject;
+    const { owner, set, keyEpoch, capsule, setKey, epochKey } = this.#subject;
     const nonce = random(SHARD_NONCE_BYTES);
     const header = { owner, set, keyEpoch, nonce, capsule };
-    sealShard(bytes, { header, epochKey, random }, frames);
+    sealShard(bytes, { header, setKey, epochKey, random }, frames);
     this.#openAgain(bytes, frames);
-    return { shard: shardIdOf(owner, set, bytes), sizeBytes, slot, table };
+    return { shard: shardIdOf(owner, set, bytes), sizeBytes, keyEpoch, slot, table };
   }
 
   #openAgain(bytes: Uint8Array, frames: readonly CheckedFrame[]): void {
-    const opened = new OpenedShard(bytes, this.#subject.epochKey);
+    const opened = new OpenedShard(bytes, this.#subject);
     frames.forEach(({ crc }, number) => {
       const plaintext = opened.frame(number, this.#codec.unpack.bind(this.#codec));
       if (crc32(plaintext) !== crc) {

@@ -80,7 +80,7 @@ export class TreeReader {
   async #shard(shard: ShardId): Promise<OpenedShard> {
     const known = this.#shards.get(shard);
     if (known !== undefined) return known;
-    const opened = await this.#reader.open(shard);
+    const opened = await this.#reader.openContent(shard);
     this.#shards.set(shard, opened);
     const [oldest] = this.#shards.keys();
     if (this.#shards.size > MAX_SHARDS && oldest !== undefined) this.#shards.delete(oldest);

@@ -14,8 +14,6 @@ export type Cut = "content" | "fixed";
 
 export interface WorkerSetup {
   readonly subject: SealSubject;
-  /** K_set. */
-  readonly setKey: Uint8Array;
   readonly cut: Cut;
   readonly slots: ShardSlots;
   readonly seen: readonly SeenLevel[];

@@ -216,9 +216,9 @@ export class WorkerPool {
     }
   }
 
-  #keep(member: Member, { shard, sizeBytes, slot, table }: SealedShard): void {
+  #keep(member: Member, { shard, sizeBytes, keyEpoch, slot, table }: SealedShard): void {
     if (this.#closing) return freeSlot(member.slots, slot);
-    const named: ShardTable = { shard, sizeBytes, table };
+    const named: ShardTable = { shard, sizeBytes, keyEpoch, table };
     this.tables.push(named);
     const bytes = slotBytes(member.slots, slot, sizeBytes);
     const stored = this.#store.put(shard, bytes).then(
