@@ -42,32 +42,36 @@ if (process.env[INSIDE] === undefined) {
         ...["-t", "tmpfs", "-o", `size=${DISK_MIB}m,mode=700`, "tmpfs", brest.dataDirectory],
       ]);
       assert.equal(mounted.exit, 0, mounted.stderr);
-      await brest.start();
-      await mesh.join(quimper, brest);
+      try {
+        await brest.start();
+        await mesh.join(quimper, brest);
 
-      const set = await StoredSet.create(quimper);
-      await set.backUp([4 * MIB, 4 * MIB]);
-      await waitFor("the first copy", 30_000, async () => (await filesOf(brest)) === 2);
+        const set = await StoredSet.create(quimper);
+        await set.backUp([4 * MIB, 4 * MIB]);
+        await waitFor("the first copy", 30_000, async () => (await filesOf(brest)) === 2);
 
-      // Less than a shard is left beside what the store never takes.
-      const filler = join(brest.dataDirectory, "others");
-      const { bavail, bsize } = statfsSync(brest.dataDirectory);
-      await writeFile(filler, new Uint8Array(bavail * bsize - 66 * MIB));
-      await set.backUp([4 * MIB, 4 * MIB]);
-      await waitFor("the refusal", 30_000, async () => {
-        const { atRisk } = await set.copies();
-        return atRisk === "0 of 3";
-      });
-      assert.equal(await filesOf(brest), 2);
-      await quimper.pleach("service", "add", "wiki", "--address", "192.0.2.1");
-      await waitFor("the state goes on", 15_000, async () => {
-        return JSON.stringify(await brest.pleach("service", "list")).includes("wiki");
-      });
+        // Less than a shard is left beside what the store never takes.
+        const filler = join(brest.dataDirectory, "others");
+        const { bavail, bsize } = statfsSync(brest.dataDirectory);
+        await writeFile(filler, new Uint8Array(bavail * bsize - 66 * MIB));
+        await set.backUp([4 * MIB, 4 * MIB]);
+        await waitFor("the refusal", 30_000, async () => {
+          const { atRisk } = await set.copies();
+          return atRisk === "0 of 3";
+        });
+        assert.equal(await filesOf(brest), 2);
+        await quimper.pleach("service", "add", "wiki", "--address", "192.0.2.1");
+        await waitFor("the state goes on", 15_000, async () => {
+          return JSON.stringify(await brest.pleach("service", "list")).includes("wiki");
+        });
 
-      await rm(filler);
-      await waitFor("the rest", 60_000, async () => (await filesOf(brest)) === 4);
-      assert.equal(await brest.stop(), 0);
-      await runProcess("umount", [brest.dataDirectory]);
+        await rm(filler);
+        await waitFor("the rest", 60_000, async () => (await filesOf(brest)) === 4);
+        assert.equal(await brest.stop(), 0);
+      } finally {
+        // Lazily: after a failure the daemon still runs, and the reason must not be hidden by this.
+        await runProcess("umount", ["--lazy", brest.dataDirectory]);
+      }
     }));
 }
 
