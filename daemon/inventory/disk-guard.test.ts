@@ -34,6 +34,13 @@ test("notices by itself that the disk fills up, and that there is room again", a
   await guard.require(RESERVE_BYTES);
 });
 
+test("takes a write as soon as there is room, however short ago it looked", async () => {
+  const { guard, setFree } = await guarded(0);
+  await assert.rejects(guard.require(1), { code: "E-NO-SPACE" });
+  setFree(2 * RESERVE_BYTES);
+  await guard.require(1);
+});
+
 test("one look serves all that come together, and they go on in their order", async () => {
   const host = new FakeHost();
   host.disk = { totalBytes: 2 ** 40, freeBytes: 2 * RESERVE_BYTES };

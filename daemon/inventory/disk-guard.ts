@@ -16,7 +16,7 @@ export class SpaceError extends PleachError<"E-NO-SPACE"> {}
  */
 export const RESERVE_BYTES = 24 * 1024 * 1024;
 const CHECK_EVERY_MS = 5000;
-/** A write that comes sooner after a look at the disk believes it. */
+/** A write that comes sooner after a look at the disk believes that there is room. */
 const FRESH_MS = 250;
 
 export interface DiskGuardOptions {
@@ -59,9 +59,11 @@ export class DiskGuard {
    * @throws SpaceError when it would touch the reserve.
    */
   async require(sizeBytes: number): Promise<void> {
-    const isStale = this.#options.clock.monotonicMs() - this.#checkedAtMs > FRESH_MS;
-    // One look for all: entries that come together have to go on in their order.
-    if (isStale) await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
+    const ageMs = this.#options.clock.monotonicMs() - this.#checkedAtMs;
+    if (ageMs > FRESH_MS) await this.#lookOnce();
+    if (this.#freeBytes - sizeBytes >= RESERVE_BYTES) return;
+    // Room may have been made since: what was seen a moment ago refuses nothing.
+    if (ageMs <= FRESH_MS) await this.#lookOnce();
     if (this.#freeBytes - sizeBytes >= RESERVE_BYTES) return;
     const { directory } = this.#options;
     const freeMib = Math.floor(this.#freeBytes / 2 ** 20);
@@ -74,6 +76,11 @@ export class DiskGuard {
   stop(): void {
     this.#stopped = true;
     this.#cancel();
+  }
+
+  /** One look for all: entries that come together have to go on in their order. */
+  #lookOnce(): Promise<void> {
+    return (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
   }
 
   async #look(): Promise<void> {
