@@ -22,7 +22,8 @@ export const SHARD_BYTES = 4 * 1024 * 1024;
 /** A range that is sent, and verified, on its own: 64 leaves. */
 export const RANGE_BYTES = 256 * 1024;
 
-const HASH_BYTES = 32;
+/** Of each hash in the tree. */
+export const HASH_BYTES = 32;
 const ID_DOMAIN = Buffer.from("pleach/shard/1\0");
 
 /** Whether a shard may have this size: 4 KiB to 4 MiB in steps of 4 KiB. */
@@ -56,7 +57,7 @@ export function shardIdOfRoot(
 
 /** The Merkle root (32 bytes). @throws RangeError for a size that no shard has. */
 export function merkleRoot(bytes: Uint8Array): Uint8Array {
-  return rootOf(leafHashes(bytes));
+  return merkleRootAbove(leafHashes(bytes));
 }
 
 /**
@@ -105,7 +106,7 @@ export function verifyRange(range: ShardRange): boolean {
   const { sizeBytes, offsetBytes, rangeBytes, bytes, proof } = range;
   if (!isShardSize(sizeBytes) || !isAligned(sizeBytes, offsetBytes, rangeBytes)) return false;
   if (bytes.length !== Math.min(rangeBytes, sizeBytes - offsetBytes)) return false;
-  let node = rootOf(leafHashes(bytes));
+  let node = merkleRootAbove(leafHashes(bytes));
   let nodes = Math.ceil(sizeBytes / rangeBytes);
   let used = 0;
   for (let at = offsetBytes / rangeBytes; nodes > 1; at >>= 1) {
@@ -153,8 +154,9 @@ function leafHashes(bytes: Uint8Array): Uint8Array {
   return hashes;
 }
 
-function rootOf(leaves: Uint8Array): Uint8Array {
-  let level = leaves;
+/** The root above hashes of one level, which stand one after another. */
+export function merkleRootAbove(nodes: Uint8Array): Uint8Array {
+  let level = nodes;
   while (level.length > HASH_BYTES) level = levelAbove(level);
   return level;
 }

@@ -11,13 +11,14 @@
  * entries + raw bytes              ->
  *                                  <-   want (a bit for each entry), receipt for what is there
  * shard + raw bytes, … wait        ->
- *                                  <-   receipt, bad
+ *                                  <-   receipt
  * done                             ->
  *                                  <-   wait (still passing on), receipt of later hops, end
  * ```
  *
  * A frame is one CBOR map, except that the frames after `entries`, `shard`, `found` and `listed` are raw
- * bytes until the announced number is complete. How much may be under way is the transport's
+ * bytes until the announced number is complete. Those of a shard are verified range by range, and
+ * no frame of them reaches beyond the end of a range. How much may be under way is the transport's
  * business: the protocol is bulk to it.
  */
 import { z } from "zod";
@@ -32,6 +33,8 @@ import {
   MAX_LIST_ENTRIES,
   MAX_LIST_HEADER_BYTES,
 } from "./list.ts";
+import { HASH_BYTES, SHARD_BYTES } from "./shard-id.ts";
+import { MAX_ROOTS_BYTES } from "./shard-ranges.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
 
 export const SHARD_PROTOCOL = "/pleach/shard/1";
@@ -51,6 +54,10 @@ export const REMOVED_ENTRY_BYTES = 32;
 export class ShardMessageError extends PleachError<"E-SHARD-MESSAGE"> {}
 
 const signature = bytesField(64, 64);
+/** Where the bytes begin that follow: at a range of 256 KiB. */
+const from = countField(0, SHARD_BYTES - 1);
+/** The roots of all ranges of a shard; see shard-ranges.ts. */
+const roots = bytesField(HASH_BYTES, MAX_ROOTS_BYTES);
 
 const openerMessage = z.discriminatedUnion("k", [
   z.object({
@@ -68,11 +75,12 @@ const openerMessage = z.discriminatedUnion("k", [
     added: countField(0, MAX_LIST_ENTRIES),
     removed: countField(0, MAX_LIST_ENTRIES),
   }),
-  /** The shard of the entry with this index; its bytes from `from` on follow. */
+  /** The shard of the entry with this index; its bytes from the range at `from` on follow. */
   z.object({
     k: z.literal("shard"),
     index: countField(0, MAX_LIST_ENTRIES - 1),
-    from: countField(0, 4 * 1024 * 1024 - 1),
+    from,
+    roots,
   }),
   /** Nothing to send at this moment, but more may come. */
   z.object({ k: z.literal("wait") }),
@@ -83,6 +91,7 @@ const openerMessage = z.discriminatedUnion("k", [
     owner: idField<OwnerId>(),
     set: idField<SetId>(16),
     shard: idField<ShardId>(),
+    from,
   }),
   /** Asks for the holder's newest list of a group. */
   z.object({
@@ -128,7 +137,7 @@ const holderMessage = z.discriminatedUnion("k", [
     k: z.literal("want"),
     /** Bit i of byte i / 8, lowest first: entry i is wanted. */
     bits: bytesField(0, MAX_LIST_ENTRIES / 8),
-    /** Entries of which the first bytes are there already, from an attempt before. */
+    /** Entries of which the first ranges are there already, from an attempt before. */
     partial: z
       .array(z.object({ index: countField(0, MAX_LIST_ENTRIES - 1), bytes: countField(1) }))
       .max(64),
@@ -139,13 +148,12 @@ const holderMessage = z.discriminatedUnion("k", [
       .array(z.object({ bytes: bytesField(1, 512), signature }))
       .max(MAX_RECEIPTS_IN_MESSAGE),
   }),
-  /** The bytes that came were not that shard: the sender's copy is damaged. */
-  z.object({ k: z.literal("bad"), index: countField(0, MAX_LIST_ENTRIES - 1) }),
   /** Nothing new, but still at work. */
   z.object({ k: z.literal("wait") }),
   /** All that could be done is done; these sites could not be reached from here. */
   z.object({ k: z.literal("end"), unreached: z.array(idField<SiteId>()).max(MAX_COPIES) }),
-  z.object({ k: z.literal("found"), sizeBytes: countField(1, 4 * 1024 * 1024) }),
+  /** The shard is here; its bytes from the wanted range on follow. */
+  z.object({ k: z.literal("found"), sizeBytes: countField(1, SHARD_BYTES), roots }),
   /** The packed entries of the list follow. */
   z.object({
     k: z.literal("listed"),

@@ -21,6 +21,7 @@ import { idBytes, idOf, sha256, type SiteId, type StoreId } from "../../protocol
 import { packEntries } from "../../protocol/list.ts";
 import { signReceipt } from "../../protocol/receipt.ts";
 import { LEAF_BYTES, SHARD_BYTES } from "../../protocol/shard-id.ts";
+import { MAX_ROOTS_BYTES } from "../../protocol/shard-ranges.ts";
 import {
   encodeHolderMessage,
   encodeOpenerMessage,
@@ -143,10 +144,11 @@ export function auditTraffic(items: readonly AuditItem[]): AuditTraffic {
 /** What goes over the lines for each shard that a new holder fetches. */
 export function repairBytesOfShard(): number {
   const shard = idOf<never>(sha256("one"));
+  const roots = new Uint8Array(MAX_ROOTS_BYTES);
   return (
     framed(
-      encodeOpenerMessage({ k: "get", v: 1, owner: OWNER, set: SET, shard }),
-      encodeHolderMessage({ k: "found", sizeBytes: SHARD_BYTES }),
+      encodeOpenerMessage({ k: "get", v: 1, owner: OWNER, set: SET, shard, from: 0 }),
+      encodeHolderMessage({ k: "found", sizeBytes: SHARD_BYTES, roots }),
     ) +
     SHARD_BYTES +
     Math.ceil(SHARD_BYTES / RAW_FRAME_BYTES) * FRAME_HEAD_BYTES

@@ -21,7 +21,8 @@ import {
   type SignedList,
 } from "../../protocol/list.ts";
 import { openReceipt } from "../../protocol/receipt.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { RANGE_BYTES, shardIdOf } from "../../protocol/shard-id.ts";
+import { rangeRoots } from "../../protocol/shard-ranges.ts";
 import {
   decodeHolderMessage,
   encodeOpenerMessage,
@@ -150,32 +151,52 @@ async function filesOf({ directory }: SimulatedSite): Promise<string[]> {
   return all.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 
-test("bytes that are not the shard are named bad, and only the good ones are signed for", async (context) => {
+test("a range that is not the shard's ends the transfer; the good ones before it stay", async (context) => {
   const { made, holder, open } = await stage(context);
-  const { entries, bytes } = someShards([4096, 8192]);
-  const sorted = entries.toSorted((a, b) => (a.shard < b.shard ? -1 : 1));
-  const talk = new Talk(made, await open());
-  const want = await talk.offerWhole(listOf(undefined, entries));
-  assert.ok(want !== "cut" && want.k === "want");
-  assert.deepEqual(unpackBits(2, want.bits), [0, 1]);
-  const list = await talk.hear();
-  assert.ok(list !== "cut" && list.k === "receipt");
-  for (const [index, { shard, sizeBytes }] of sorted.entries()) {
-    await talk.say({ k: "shard", index, from: 0 });
-    const good = bytes.find((one) => shardIdOf(OWNER, SET, one) === shard);
-    await talk.raw(index === 0 ? new Uint8Array(sizeBytes) : (good ?? new Uint8Array()));
-  }
-  const heard: HolderMessage[] = [];
-  for (let count = 0; count < 2; count++) {
-    const message = await talk.hear();
-    assert.ok(message !== "cut");
-    heard.push(message);
-  }
-  assert.deepEqual(heard.map(({ k }) => k).toSorted(), ["bad", "receipt"]);
-  const receipt = heard.find((message) => message.k === "receipt")?.receipts[0];
-  assert.ok(receipt);
-  assert.equal(openReceipt(receipt).id, sorted[1]?.shard);
-  assert.deepEqual(await filesOf(holder), [sorted[1]?.shard]);
+  const { entries, bytes } = someShards([4096, 3 * RANGE_BYTES]);
+  const list = listOf(undefined, entries);
+  const sorted = unpackEntries(list.entries);
+  const [small, large] = bytes;
+  assert.ok(small !== undefined && large !== undefined);
+  const indexOf = (one: Uint8Array): number => {
+    return sorted.findIndex(({ shard }) => shard === shardIdOf(OWNER, SET, one));
+  };
+  const roots = rangeRoots(large);
+  const begin = async (): Promise<{ talk: Talk; partial: unknown }> => {
+    const talk = new Talk(made, await open());
+    const want = await talk.offerWhole(list);
+    assert.ok(want !== "cut" && want.k === "want");
+    const known = await talk.hear();
+    assert.ok(known !== "cut" && known.k === "receipt");
+    return { talk, partial: want.partial };
+  };
+  // Roots that are another shard's, before a byte is taken.
+  const first = await begin();
+  await first.talk.say({ k: "shard", index: indexOf(large), from: 0, roots: rangeRoots(small) });
+  assert.equal(await first.talk.hear(), "cut");
+  // Two good ranges, then one of another shard.
+  const second = await begin();
+  assert.deepEqual(second.partial, []);
+  await second.talk.say({ k: "shard", index: indexOf(small), from: 0, roots: rangeRoots(small) });
+  await second.talk.raw(small);
+  const receipt = await second.talk.hear();
+  assert.ok(receipt !== "cut" && receipt.k === "receipt" && receipt.receipts[0] !== undefined);
+  assert.equal(openReceipt(receipt.receipts[0]).id, shardIdOf(OWNER, SET, small));
+  await second.talk.say({ k: "shard", index: indexOf(large), from: 0, roots });
+  await second.talk.raw(large.subarray(0, RANGE_BYTES));
+  await second.talk.raw(large.subarray(RANGE_BYTES, 2 * RANGE_BYTES));
+  await second.talk.raw(random.bytes(RANGE_BYTES));
+  assert.equal(await second.talk.hear(), "cut");
+  assert.deepEqual(await filesOf(holder), [shardIdOf(OWNER, SET, small)]);
+  // An honest sender sends the last range alone, and the holder signs for the whole shard.
+  const third = await begin();
+  assert.deepEqual(third.partial, [{ index: indexOf(large), bytes: 2 * RANGE_BYTES }]);
+  const from = 2 * RANGE_BYTES;
+  await third.talk.say({ k: "shard", index: indexOf(large), from, roots });
+  await third.talk.raw(large.subarray(from));
+  const whole = await third.talk.hear();
+  assert.ok(whole !== "cut" && whole.k === "receipt" && whole.receipts[0] !== undefined);
+  assert.equal(openReceipt(whole.receipts[0]).id, shardIdOf(OWNER, SET, large));
 });
 
 test("a list of a stranger's key, of another mesh, or twice the same generation is refused", async (context) => {
@@ -212,6 +233,10 @@ test("whoever breaks the protocol is cut, and nothing of it is stored", async (c
   const { made, holder, open } = await stage(context);
   const { entries, bytes } = someShards([4096, 8192]);
   const list = listOf(undefined, entries);
+  const named = unpackEntries(list.entries)[0]?.shard;
+  const roots = rangeRoots(
+    bytes.find((one) => shardIdOf(OWNER, SET, one) === named) ?? new Uint8Array(),
+  );
   const after = async (act: (talk: Talk) => Promise<void>): Promise<void> => {
     const talk = new Talk(made, await open());
     await talk.offerWhole(list);
@@ -224,10 +249,10 @@ test("whoever breaks the protocol is cut, and nothing of it is stored", async (c
   await after((talk) => talk.say({ k: "entries", base: null, added: 0, removed: 0 }));
   await after((talk) => talk.offer(list));
   // A shard that was not asked for, twice the same one, more bytes than it has.
-  await after((talk) => talk.say({ k: "shard", index: 7, from: 0 }));
-  await after((talk) => talk.say({ k: "shard", index: 0, from: 4096 }));
+  await after((talk) => talk.say({ k: "shard", index: 7, from: 0, roots }));
+  await after((talk) => talk.say({ k: "shard", index: 0, from: 4096, roots }));
   await after(async (talk) => {
-    await talk.say({ k: "shard", index: 0, from: 0 });
+    await talk.say({ k: "shard", index: 0, from: 0, roots });
     await talk.raw(random.bytes(200_000));
   });
   assert.deepEqual(await filesOf(holder), []);
@@ -274,7 +299,7 @@ test("the last list that was filled is remembered while a newer one has gaps", a
     lists.load(OWNER, SET, 0, "complete").then((list) => list?.header.generation);
   const first = new Talk(made, await open());
   await first.offerWhole(listOf(key, entries));
-  await first.say({ k: "shard", index: 0, from: 0 });
+  await first.say({ k: "shard", index: 0, from: 0, roots: rangeRoots(shard) });
   await first.raw(shard);
   await first.say({ k: "done" });
   for (let turns = 0; turns < 100 && (await completeOne()) === undefined; turns++) {
@@ -306,7 +331,7 @@ async function sendAll(
   for (const index of unpackBits(entries.length, want.bits)) {
     const one = byName.get(entries[index]?.shard ?? ("" as never));
     assert.ok(one);
-    await talk.say({ k: "shard", index, from: 0 });
+    await talk.say({ k: "shard", index, from: 0, roots: rangeRoots(one) });
     await talk.raw(one);
     sent++;
   }

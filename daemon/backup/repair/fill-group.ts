@@ -1,14 +1,14 @@
 /**
  * Fetches the shards of a list that are not here, from several sites at once.
  *
- * Each shard is checked against its name before it is kept, so no copy is ever made of a damaged
- * one. A site that does not give what it says to have is left aside; what nobody gives is left
+ * Each range of a shard is checked against its name before it is kept, so no copy is ever made of a
+ * damaged one, and what was cut off goes on at another site. A site that does not give what it says to have is left aside; what nobody gives is left
  * for the next attempt.
  */
 import type { ListEntry } from "../../../protocol/list.ts";
 import type { ShardId, SiteId } from "../../../protocol/ids.ts";
 import { BackupError } from "../store/error.ts";
-import { fetchShard } from "../store/fetch.ts";
+import { fetchIntoStore } from "../store/fetch.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
 import type { LoadedList } from "../store/list-store.ts";
 import type { Sources } from "./sources.ts";
@@ -17,6 +17,9 @@ import type { Sources } from "./sources.ts";
 const FETCHES_OF_SITE = 2;
 /** A site that failed so often in a row is left aside. */
 const MAX_FAILURES = 3;
+
+/** Faults of the own disk, not of whoever gives. */
+const OWN_FAULTS: ReadonlySet<string> = new Set(["E-BACKUP-SPACE", "E-BACKUP-DISK"]);
 
 export interface FillPlan {
   readonly holder: Holder;
@@ -60,17 +63,15 @@ async function fetchAll(
     while (!plan.stopped() && failed.length === 0 && (failures.get(site) ?? 0) < MAX_FAILURES) {
       const entry = take(site);
       if (entry === undefined) return;
-      const bytes = await fetchFrom(plan, site, entry);
-      if (bytes === undefined) {
+      const outcome = await fetchFrom(plan, site, entry);
+      if (outcome === undefined) {
         failures.set(site, (failures.get(site) ?? 0) + 1);
         refusedBy.set(entry.shard, (refusedBy.get(entry.shard) ?? new Set()).add(site));
         queue.push(entry);
         continue;
       }
       failures.set(site, 0);
-      const { owner, set } = plan.list.header;
-      const outcome = await plan.holder.shards.put({ owner, set, shard: entry.shard }, bytes);
-      if (outcome === "stored") plan.onStored(bytes.length);
+      if (outcome === "stored") plan.onStored(entry.sizeBytes);
     }
   };
   const workers = sites.flatMap((site) => Array.from({ length: FETCHES_OF_SITE }, () => site));
@@ -79,17 +80,22 @@ async function fetchAll(
   if (failed.length > 0) throw failed[0];
 }
 
-/** Undefined when the site does not give that shard. */
+/**
+ * Undefined when the site does not give that shard.
+ *
+ * @throws BackupError when it cannot be kept.
+ */
 async function fetchFrom(
   { holder, list }: FillPlan,
   site: SiteId,
   { shard, sizeBytes }: ListEntry,
-): Promise<Uint8Array | undefined> {
+): Promise<"stored" | "there" | undefined> {
   const { owner, set } = list.header;
   try {
-    const bytes = await fetchShard(holder, site, { owner, set, shard });
-    return bytes?.length === sizeBytes ? bytes : undefined;
+    return await fetchIntoStore(holder, site, { owner, set, shard }, sizeBytes);
   } catch (error) {
+    const isOurs = error instanceof BackupError && OWN_FAULTS.has(error.code);
+    if (isOurs) throw error;
     const why = error instanceof BackupError ? error.code : String(error);
     holder.log.info("a holder did not give a shard", { site, shard, why });
     return undefined;

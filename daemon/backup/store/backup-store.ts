@@ -22,7 +22,8 @@ import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
 import { BackupError } from "./error.ts";
-import { fetchShard, serveList, serveShard } from "./fetch.ts";
+import { ShardFetcher } from "./fetch-any.ts";
+import { serveList, serveShard } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
 import { ListStore, type LoadedList } from "./list-store.ts";
@@ -91,8 +92,7 @@ export class BackupStore {
   /** Locks, trash and what a person is asked. */
   readonly keeper: Keeper;
   readonly #serial = new Serial();
-  /** Shards that are on their way here from each site, on request. */
-  readonly #fetching = new Map<SiteId, number>();
+  readonly #fetcher: ShardFetcher;
 
   private constructor(
     holder: Holder,
@@ -112,6 +112,7 @@ export class BackupStore {
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
     this.#holdings = new Holdings(holder, providers);
+    this.#fetcher = new ShardFetcher(holder);
     this.#recovery = new RecoverServer(holder, providers);
     this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
@@ -253,15 +254,8 @@ export class BackupStore {
       log.error("a stored shard is damaged; another holder has to give it", { shard });
       await shards.discardDamaged(name);
     }
-    for (const site of this.#holdersOf(owner, set)) {
-      this.#fetching.set(site, (this.#fetching.get(site) ?? 0) + 1);
-      const bytes = await fetchShard(this.#holder, site, name)
-        .catch((error: unknown) => {
-          log.info("a holder did not give a shard", { site, shard, error: String(error) });
-          return undefined;
-        })
-        .finally(() => this.#fetching.set(site, (this.#fetching.get(site) ?? 1) - 1));
-      if (bytes === undefined) continue;
+    const bytes = await this.#fetcher.fetch(name, this.#holdersOf(owner, set));
+    if (bytes !== undefined) {
       // A full disk is no reason not to answer.
       await shards.put(name, bytes).catch(() => {});
       return bytes;
@@ -341,10 +335,7 @@ export class BackupStore {
     return [first, ...more].find((owner) => shardIdOf(owner, set, bytes) === shard) ?? first;
   }
 
-  /**
-   * Linked sites that should have the set's shards. The one that gives the fewest just now comes
-   * first, so that a restore that asks for several at once draws on all lines.
-   */
+  /** Linked sites that should have the set's shards. */
   #holdersOf(owner: OwnerId, set: SetId): readonly SiteId[] {
     const { state, transport } = this.#holder;
     const links = transport.links();
@@ -354,9 +345,6 @@ export class BackupStore {
       .entries("hold")
       .filter(({ key }) => key === holdKey(owner, set))
       .map(({ author }) => author);
-    const fetching = (site: SiteId): number => this.#fetching.get(site) ?? 0;
-    return [...new Set([...targets, ...holding])]
-      .filter((site) => links.includes(site))
-      .toSorted((a, b) => fetching(a) - fetching(b));
+    return [...new Set([...targets, ...holding])].filter((site) => links.includes(site));
   }
 }

@@ -2,7 +2,7 @@
 import type { Channel } from "../../core/transport.ts";
 import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
 import { LIST_ENTRY_BYTES } from "../../../protocol/list.ts";
-import { shardIdOf } from "../../../protocol/shard-id.ts";
+import { isRangeStart, rangeRoots } from "../../../protocol/shard-ranges.ts";
 import {
   decodeHolderMessage,
   encodeHolderMessage,
@@ -15,6 +15,8 @@ import type { Holder } from "./holder.ts";
 import { mayFetch } from "./list-rights.ts";
 import { loadList, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
+import type { PartialShard } from "./partial-shards.ts";
+import { readRanges, type RangeSink } from "./read-ranges.ts";
 import { readRaw } from "./receive-list.ts";
 import { rawFrames } from "./send-list.ts";
 import type { ShardName } from "./shard-store.ts";
@@ -35,8 +37,10 @@ export async function serveShard(
   if (bytes === undefined) {
     await channel.send(encodeHolderMessage({ k: "missing" }));
   } else {
-    await channel.send(encodeHolderMessage({ k: "found", sizeBytes: bytes.length }));
-    for (const frame of rawFrames(bytes)) await channel.send(frame);
+    const from = isRangeStart(bytes.length, wanted.from) ? wanted.from : 0;
+    const roots = rangeRoots(bytes);
+    await channel.send(encodeHolderMessage({ k: "found", sizeBytes: bytes.length, roots }));
+    for (const frame of rawFrames(bytes.subarray(from))) await channel.send(frame);
   }
   await channel.end();
 }
@@ -89,25 +93,77 @@ export async function fetchList(
   }
 }
 
-/** A shard from one holder, verified. Undefined when it does not have it. */
-export async function fetchShard(
+/** Bytes of a shard that come range by range and are verified before they are kept. */
+export interface RangeTarget {
+  /** Where to go on from. */
+  startBytes(): number;
+  /** @throws BackupError (E-BACKUP-SHARD) when the roots are of another shard. */
+  begin(sizeBytes: number, roots: Uint8Array, from: number): Promise<RangeSink>;
+}
+
+export interface FetchOptions {
+  /** How long nothing may come. */
+  readonly silenceMs: number;
+  /** Told of each range; what it throws ends the fetch, and the ranges stay. */
+  readonly onRange?: (sizeBytes: number) => void;
+}
+
+/**
+ * Asks one holder for a shard, or for the rest of it. Whether it has it.
+ *
+ * @throws BackupError (E-BACKUP-SHARD) when it gives what is not the shard.
+ */
+export async function fetchRanges(
   holder: Holder,
   site: SiteId,
   name: ShardName,
-): Promise<Uint8Array | undefined> {
+  target: RangeTarget,
+  options: FetchOptions = { silenceMs: SILENCE_MS },
+): Promise<boolean> {
   const channel = await holder.transport.open(site, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
   try {
     const { owner, set, shard } = name;
-    await channel.send(encodeOpenerMessage({ k: "get", v: 1, owner, set, shard }));
-    const frame = await channel.receive(SILENCE_MS);
+    const wanted = target.startBytes();
+    await channel.send(encodeOpenerMessage({ k: "get", v: 1, owner, set, shard, from: wanted }));
+    const frame = await channel.receive(options.silenceMs);
     const message = frame === undefined ? undefined : decodeHolderMessage(frame);
-    if (message?.k !== "found") return undefined;
-    const bytes = await readRaw(channel, message.sizeBytes);
-    if (shardIdOf(owner, set, bytes) !== shard) {
-      throw new BackupError("E-BACKUP-SHARD", `${site} gave other bytes than the shard's.`);
-    }
-    return bytes;
+    if (message?.k !== "found") return false;
+    const { sizeBytes, roots } = message;
+    const from = isRangeStart(sizeBytes, wanted) ? wanted : 0;
+    await readRanges(channel, await target.begin(sizeBytes, roots, from), options);
+    return true;
   } finally {
     channel.abort("done");
+  }
+}
+
+/**
+ * Brings a shard into the store from one holder. What came of it stays when it is cut off.
+ *
+ * @returns undefined when the holder does not have it in this size.
+ * @throws BackupError when it gives what is not the shard, or it cannot be kept.
+ */
+export async function fetchIntoStore(
+  holder: Holder,
+  site: SiteId,
+  name: ShardName,
+  sizeBytes: number,
+): Promise<"stored" | "there" | undefined> {
+  const { shards, clock } = holder;
+  const open: { partial?: PartialShard } = {};
+  const target: RangeTarget = {
+    startBytes: () => shards.partials.bytesOf(name.shard),
+    begin: async (size, roots, from) => {
+      if (size !== sizeBytes) throw new BackupError("E-BACKUP-PEER", "The size is another one.");
+      const coming = { ...name, sizeBytes, roots };
+      open.partial = await shards.partials.begin(coming, from, clock.wallMs());
+      return open.partial;
+    },
+  };
+  try {
+    const isThere = await fetchRanges(holder, site, name, target);
+    return isThere && open.partial !== undefined ? await shards.adopt(open.partial) : undefined;
+  } finally {
+    await open.partial?.leave();
   }
 }

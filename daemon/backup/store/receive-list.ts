@@ -76,6 +76,7 @@ export class ListReceiver {
   /** Ends what is under way and waits until nothing is written any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    await this.#intake.stop();
     const all = [...this.#active.values()];
     for (const { end } of all) end("the node stops");
     await Promise.all(all.map(({ over }) => over));

@@ -19,6 +19,7 @@ import {
   type HolderMessage,
   type Refusal,
 } from "../../../protocol/shard-message.ts";
+import { areRootsOf, isRangeStart, rangeRoots } from "../../../protocol/shard-ranges.ts";
 import type { ArrivalWatch } from "./arrivals.ts";
 import { BackupError } from "./error.ts";
 import type { LoadedList } from "./list-store.ts";
@@ -40,7 +41,7 @@ export interface SendJob {
   onReceipts(receipts: readonly SignedReceipt[]): Promise<void>;
   /** Shard bytes handed to the transport. */
   onSent(bytes: number): void;
-  /** The next hop found our copy damaged. */
+  /** Our copy turned out to be damaged. */
   onDamaged(entry: ListEntry): Promise<void>;
   /** Ends the attempt: there is a newer list, or the daemon stops. */
   readonly signal: AbortSignal;
@@ -153,8 +154,8 @@ class Sending {
           if (entry === undefined || !pending.has(index)) continue;
           const isSent = await this.#job.slots.run(async () => {
             const bytes = await this.#job.read(entry);
-            if (bytes !== undefined) await this.#sendShard(index, bytes, partial.get(index) ?? 0);
-            return bytes !== undefined;
+            if (bytes === undefined) return false;
+            return this.#sendShard(index, entry, bytes, partial.get(index) ?? 0);
           });
           if (isSent) pending.delete(index);
         }
@@ -171,17 +172,30 @@ class Sending {
     }
   }
 
-  async #sendShard(index: number, bytes: Uint8Array, from: number): Promise<void> {
-    const start = from < bytes.length ? from : 0;
+  /** Whether it was sent: a damaged one is not. */
+  async #sendShard(
+    index: number,
+    entry: ListEntry,
+    bytes: Uint8Array,
+    partialBytes: number,
+  ): Promise<boolean> {
+    const { owner, set } = this.#job.list.header;
+    const roots = rangeRoots(bytes);
+    if (!areRootsOf({ owner, set, ...entry }, roots)) {
+      await this.#job.onDamaged(entry);
+      return false;
+    }
+    const from = isRangeStart(bytes.length, partialBytes) ? partialBytes : 0;
     // The frames of a shard follow one another: a sign of life must not come between.
     this.#outbox.quiet(true);
-    await this.#outbox.send(encodeOpenerMessage({ k: "shard", index, from: start }));
-    for (const frame of rawFrames(bytes.subarray(start))) {
-      if (this.#over) return;
+    await this.#outbox.send(encodeOpenerMessage({ k: "shard", index, from, roots }));
+    for (const frame of rawFrames(bytes.subarray(from))) {
+      if (this.#over) return true;
       this.#job.onSent(frame.length);
       await this.#outbox.send(frame);
     }
     this.#outbox.quiet(false);
+    return true;
   }
 
   async #listen(): Promise<SendOutcome> {
@@ -192,11 +206,6 @@ class Sending {
           case "receipt":
             await this.#job.onReceipts(message.receipts);
             break;
-          case "bad": {
-            const entry = this.#job.list.entries[message.index];
-            if (entry !== undefined) await this.#job.onDamaged(entry);
-            break;
-          }
           case "wait":
             break;
           case "end":
@@ -227,7 +236,7 @@ class Sending {
   }
 }
 
-/** Cuts raw bytes into frames. */
+/** Cuts raw bytes into frames, of which a range takes two: none reaches beyond its range. */
 export function rawFrames(bytes: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += RAW_FRAME_BYTES) {

@@ -1,49 +1,65 @@
 /**
  * Takes the shards of one list off a channel and makes them durable, several at a time.
  *
- * Bytes of a shard that was cut off are kept in memory, so that the next attempt goes on from
- * there; after a restart at most one shard of a sender is sent again.
+ * They come in ranges, each verified before it is written, so a shard that was cut off goes on at
+ * the range that was under way, after a restart as well.
  */
 import type { Channel } from "../../core/transport.ts";
-import type { ShardId } from "../../../protocol/ids.ts";
 import type { ListEntry } from "../../../protocol/list.ts";
-import {
-  decodeOpenerMessage,
-  encodeHolderMessage,
-  MAX_RAW_FRAME_BYTES,
-} from "../../../protocol/shard-message.ts";
+import { decodeOpenerMessage, encodeHolderMessage } from "../../../protocol/shard-message.ts";
+import { noRoom } from "./disk-error.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import { BackupError } from "./error.ts";
 import { groupName } from "./group-name.ts";
 import { receiptFor, type Holder } from "./holder.ts";
 import type { LoadedList } from "./list-store.ts";
 import { SILENCE_MS, type Outbox } from "./outbox.ts";
+import type { ComingShard, PartialShard } from "./partial-shards.ts";
 import type { Reservation } from "./quota.ts";
+import { readRanges } from "./read-ranges.ts";
 import { Slots } from "./slots.ts";
 
 /** Shards of one sender that are received but not yet durable. */
 const MAX_WRITING = 3;
-/** Shards of all senders that are received or written at once: 128 MiB of memory. */
+/** Shards of all senders that are received or written at once: 8 MiB of memory. */
 const MAX_TAKEN_IN = 32;
-/** Cut-off shards that are remembered: 16 MiB at most. */
-const MAX_PARTIAL = 4;
+/** How often what nobody goes on with is looked for. */
+const SWEEP_MS = 6 * 3_600_000;
+/** As many as `want` may tell of. */
+const MAX_PARTIAL_TOLD = 64;
 
 export class ShardIntake {
   readonly #holder: Holder;
-  readonly #partial = new Map<ShardId, Uint8Array>();
   readonly #slots = new Slots(MAX_TAKEN_IN);
+
+  readonly #sweeps: RepeatedWork;
 
   constructor(holder: Holder) {
     this.#holder = holder;
+    const { shards, clock, log } = holder;
+    this.#sweeps = new RepeatedWork(clock, async () => {
+      await shards.partials.sweep(clock.wallMs()).catch((error: unknown) => {
+        log.warn("what came of unfinished shards cannot be deleted", { error: String(error) });
+      });
+      return SWEEP_MS;
+    });
+    this.#sweeps.startIn(SWEEP_MS);
+  }
+
+  stop(): Promise<void> {
+    return this.#sweeps.stop();
   }
 
   /** How much of the wanted shards is here from an attempt before. */
   partial(list: LoadedList, wanted: ReadonlySet<number>): { index: number; bytes: number }[] {
-    if (this.#partial.size === 0) return [];
-    return [...wanted].flatMap((index) => {
-      const entry = list.entries[index];
-      const bytes = entry === undefined ? undefined : this.#partial.get(entry.shard)?.length;
-      return bytes === undefined ? [] : [{ index, bytes }];
-    });
+    const { partials } = this.#holder.shards;
+    return [...wanted]
+      .flatMap((index) => {
+        const entry = list.entries[index];
+        const bytes = entry === undefined ? 0 : partials.bytesOf(entry.shard);
+        return bytes === 0 || bytes >= (entry?.sizeBytes ?? 0) ? [] : [{ index, bytes }];
+      })
+      .slice(0, MAX_PARTIAL_TOLD);
   }
 
   /** Receives until the sender says `done`; resolves when all that came is durable. */
@@ -84,15 +100,16 @@ export class ShardIntake {
       if (message.k !== "shard" || entry === undefined || !pending.delete(message.index)) {
         throw new BackupError("E-BACKUP-PEER", "The sender sent a shard that was not wanted.");
       }
-      const { index, from } = message;
+      const { from, roots } = message;
+      const coming = { ...entry, roots, owner: list.header.owner, set: list.header.set };
       const received = Promise.withResolvers<void>();
       const work = this.#slots.run(async () => {
-        const bytes = await this.#readShard(channel, entry, from).catch((error: unknown) => {
+        const whole = await this.#readShard(channel, coming, from).catch((error: unknown) => {
           received.reject(error);
           throw error;
         });
         received.resolve();
-        await this.#keep(outbox, list, index, entry, bytes, reservation);
+        await this.#keep(outbox, list, entry, whole, reservation);
       });
       writing.add(work);
       work.then(
@@ -106,56 +123,30 @@ export class ShardIntake {
     }
   }
 
-  async #readShard(channel: Channel, entry: ListEntry, from: number): Promise<Uint8Array> {
-    const before = this.#partial.get(entry.shard);
-    this.#partial.delete(entry.shard);
-    if (from !== 0 && from !== before?.length) {
-      throw new BackupError("E-BACKUP-PEER", "The sender went on at another place.");
-    }
-    const bytes = new Uint8Array(entry.sizeBytes);
-    if (before !== undefined) bytes.set(before.subarray(0, from));
-    let at = from;
+  async #readShard(channel: Channel, coming: ComingShard, from: number): Promise<PartialShard> {
+    const { shards, clock } = this.#holder;
+    if ((await shards.freeBytes()) < coming.sizeBytes - from) throw noRoom();
+    const partial = await shards.partials.begin(coming, from, clock.wallMs());
     try {
-      while (at < bytes.length) {
-        const frame = await channel.receive(SILENCE_MS);
-        const size = frame?.length ?? 0;
-        if (frame === undefined || size === 0 || size > MAX_RAW_FRAME_BYTES) {
-          throw new BackupError("E-BACKUP-PEER", "The sender broke off in a shard.");
-        }
-        if (size > bytes.length - at) {
-          throw new BackupError("E-BACKUP-PEER", "The sender sent more than the shard has.");
-        }
-        bytes.set(frame, at);
-        at += size;
-      }
+      await readRanges(channel, partial, { silenceMs: SILENCE_MS });
+      return partial;
     } catch (error) {
-      if (at > 0 && this.#partial.size < MAX_PARTIAL) {
-        this.#partial.set(entry.shard, bytes.subarray(0, at));
-      }
+      await partial.leave();
       throw error;
     }
-    return bytes;
   }
 
   async #keep(
     outbox: Outbox,
     list: LoadedList,
-    index: number,
     entry: ListEntry,
-    bytes: Uint8Array,
+    whole: PartialShard,
     reservation: Reservation,
   ): Promise<void> {
-    const { owner, set } = list.header;
+    const { owner } = list.header;
     const { shards, quota, arrivals } = this.#holder;
-    try {
-      const outcome = await shards.put({ owner, set, shard: entry.shard }, bytes);
-      if (outcome === "stored") quota.stored(owner, bytes.length);
-      reservation.used(bytes.length);
-    } catch (error) {
-      if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SHARD") throw error;
-      await outbox.send(encodeHolderMessage({ k: "bad", index }));
-      return;
-    }
+    if ((await shards.adopt(whole)) === "stored") quota.stored(owner, entry.sizeBytes);
+    reservation.used(entry.sizeBytes);
     arrivals.arrived(groupName(list.header), entry.shard);
     const { bytes: signed, signature } = receiptFor(this.#holder, list, entry);
     await outbox.send(

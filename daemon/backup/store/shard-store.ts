@@ -2,8 +2,9 @@
  * Shards as files: whole, verified and durable under their final name, or not there.
  *
  * `shards/OWNER/SET/xx/SHARD`, written as `incoming/RANDOM.tmp`, verified, fsynced, renamed, the
- * directory fsynced. What a crash leaves in `incoming` is removed at the next start. The files are
- * the only truth about what is held; no index can contradict them.
+ * directory fsynced. What a crash leaves in `incoming` is removed at the next start. What comes over
+ * a line grows in `partial` instead, and stays there when it is cut off. The files are the only
+ * truth about what is held; no index can contradict them.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
@@ -17,6 +18,8 @@ import {
 } from "../../../protocol/ids.ts";
 import { isShardSize, shardIdOf, SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { DirectorySync } from "./directory-sync.ts";
+import { diskError, isAbsent, isNoSpace, noRoom } from "./disk-error.ts";
+import { PartialShards, type PartialShard } from "./partial-shards.ts";
 import { openStoreId, writeStoreId } from "./store-id.ts";
 import { BackupError } from "./error.ts";
 
@@ -31,13 +34,16 @@ export interface ShardName {
 }
 
 export class ShardStore {
+  /** What has come of shards that are not whole. */
+  readonly partials: PartialShards;
   #storeId: StoreId;
   readonly #directory: string;
   readonly #sync = new DirectorySync();
   readonly #madeDirectories = new Map<string, Promise<void>>();
   readonly #underWay = new Map<string, Promise<"stored" | "there">>();
 
-  private constructor(directory: string, storeId: StoreId) {
+  private constructor(directory: string, storeId: StoreId, partials: PartialShards) {
+    this.partials = partials;
     this.#directory = directory;
     this.#storeId = storeId;
   }
@@ -62,7 +68,8 @@ export class ShardStore {
       await mkdir(join(directory, "shards"), { recursive: true, mode: 0o700 });
       await rm(join(directory, "incoming"), { recursive: true, force: true });
       await mkdir(join(directory, "incoming"), { mode: 0o700 });
-      return new ShardStore(directory, await openStoreId(directory));
+      const partials = await PartialShards.open(join(directory, "partial"));
+      return new ShardStore(directory, await openStoreId(directory), partials);
     } catch (cause) {
       if (cause instanceof BackupError) throw cause;
       throw diskError(`The shard store ${directory} cannot be opened`, cause);
@@ -88,13 +95,44 @@ export class ShardStore {
       await before;
       return "there";
     }
-    const work = this.#putVerified(name, bytes);
-    this.#underWay.set(name.shard, work);
+    return this.#alone(name.shard, this.#putVerified(name, bytes));
+  }
+
+  /**
+   * Keeps a shard whose verified ranges have all come. Resolves only when it would survive a power
+   * cut.
+   *
+   * @throws BackupError when it cannot be moved to its name.
+   */
+  adopt(whole: PartialShard): Promise<"stored" | "there"> {
+    return whole.finish(async (path) => {
+      const { coming: name } = whole;
+      const before = this.#underWay.get(name.shard);
+      await before?.catch(() => {});
+      return this.#alone(name.shard, this.#move(name, name.sizeBytes, path));
+    });
+  }
+
+  async #alone(shard: ShardId, work: Promise<"stored" | "there">): Promise<"stored" | "there"> {
+    this.#underWay.set(shard, work);
     try {
       return await work;
     } finally {
-      this.#underWay.delete(name.shard);
+      this.#underWay.delete(shard);
     }
+  }
+
+  async #move(name: ShardName, sizeBytes: number, from: string): Promise<"stored" | "there"> {
+    await this.#makeDirectory(name);
+    if ((await this.sizeOf(name)) === sizeBytes) return "there";
+    const path = this.#pathOf(name);
+    try {
+      await rename(from, path);
+      await this.#sync.sync(join(path, ".."));
+    } catch (cause) {
+      throw isNoSpace(cause) ? noRoom(cause) : diskError("A shard cannot be written", cause);
+    }
+    return "stored";
   }
 
   async #putVerified(name: ShardName, bytes: Uint8Array): Promise<"stored" | "there"> {
@@ -291,30 +329,6 @@ async function countFiles(directory: string): Promise<{ bytes: number; shards: n
   return { bytes, shards };
 }
 
-function isAbsent(cause: unknown): boolean {
-  return errorCode(cause) === "ENOENT";
-}
-
-function isNoSpace(cause: unknown): boolean {
-  return ["ENOSPC", "EDQUOT"].includes(errorCode(cause) ?? "");
-}
-
-function errorCode(cause: unknown): string | undefined {
-  return cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
-}
-
-function noRoom(cause?: unknown): BackupError {
-  return new BackupError("E-BACKUP-SPACE", "The disk of the shard store is full.", {
-    hint: "Free some space, or move the data directory to a larger disk.",
-    cause,
-  });
-}
-
 function damaged({ shard }: ShardName): BackupError {
   return new BackupError("E-BACKUP-DISK", `The stored shard ${shard} is damaged.`);
-}
-
-function diskError(what: string, cause: unknown): BackupError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new BackupError("E-BACKUP-DISK", `${what} (${why}).`, { cause });
 }

@@ -1,0 +1,45 @@
+/** Takes the rest of a shard off a channel, range by range. */
+import type { Channel } from "../../core/transport.ts";
+import type { PeerKey } from "../../../protocol/ids.ts";
+import { RANGE_BYTES } from "../../../protocol/shard-id.ts";
+import { MAX_RAW_FRAME_BYTES } from "../../../protocol/shard-message.ts";
+import { BackupError } from "./error.ts";
+
+/** Where verified ranges go. */
+export interface RangeSink {
+  /** How long the next range is; 0 when the shard is whole. */
+  readonly nextBytes: number;
+  /** @throws BackupError (E-BACKUP-SHARD) when the bytes are not that range. */
+  add(range: Uint8Array): Promise<void>;
+}
+
+/**
+ * Resolves when the shard is whole. Holds one range in memory.
+ *
+ * @throws BackupError (E-BACKUP-PEER) when the sender breaks off, (E-BACKUP-SHARD) when it sends
+ * what is not the shard; the ranges before stay.
+ */
+export async function readRanges(
+  channel: Pick<Channel<PeerKey>, "receive">,
+  sink: RangeSink,
+  options: { readonly silenceMs: number; readonly onRange?: (sizeBytes: number) => void },
+): Promise<void> {
+  const buffer = new Uint8Array(RANGE_BYTES);
+  while (sink.nextBytes > 0) {
+    const range = buffer.subarray(0, sink.nextBytes);
+    for (let at = 0; at < range.length;) {
+      const frame = await channel.receive(options.silenceMs);
+      const size = frame?.length ?? 0;
+      if (frame === undefined || size === 0 || size > MAX_RAW_FRAME_BYTES) {
+        throw new BackupError("E-BACKUP-PEER", "The sender broke off in a shard.");
+      }
+      if (size > range.length - at) {
+        throw new BackupError("E-BACKUP-PEER", "The sender sent more than the range has.");
+      }
+      range.set(frame, at);
+      at += size;
+    }
+    await sink.add(range);
+    options.onRange?.(range.length);
+  }
+}
