@@ -47,6 +47,9 @@ export function unpackFrame(
   }
 }
 
+/** Less is not worth a call. */
+const LEAST_RELEASED_BYTES = 4096;
+
 /**
  * Gives the memory of a large buffer back at once. The buffer is empty afterwards.
  *
@@ -54,9 +57,9 @@ export function unpackFrame(
  * with one thread for each core that would be most of what a backup may use.
  */
 export function release(buffer: Uint8Array): void {
-  const { buffer: memory, byteOffset } = buffer;
-  // A small buffer may lie in the pool that others use.
-  if (memory instanceof ArrayBuffer && byteOffset === 0 && memory.byteLength > Buffer.poolSize) {
-    memory.transfer(0);
-  }
+  const { buffer: memory, byteOffset, byteLength } = buffer;
+  if (!(memory instanceof ArrayBuffer) || byteLength < LEAST_RELEASED_BYTES) return;
+  // A buffer that is a part of its memory may lie in the pool that others use.
+  const isPooled = byteLength !== memory.byteLength && memory.byteLength <= Buffer.poolSize;
+  if (byteOffset === 0 && !isPooled) memory.transfer(0);
 }

@@ -1,9 +1,9 @@
 /** Routes of backups: the client's door to the local store, to the lists, and to recovery. */
 import { Hono } from "hono";
 import type { z } from "zod";
-import { release } from "../../protocol/frame.ts";
 import { parseId, type OwnerId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { readJson, readOctets, RequestError } from "./body.ts";
+import { BodyMemory } from "./body-memory.ts";
 import {
   commitRequestShape,
   keptDecisionShape,
@@ -24,7 +24,7 @@ import {
 export interface BackupPort {
   sets(): Promise<z.infer<typeof setSummaryShape>[]>;
   set(set: SetId): Promise<z.infer<typeof setDetailShape>>;
-  /** @param bytes - Not to be used after the answer: their memory is given back. */
+  /** @param bytes - Not to be used after the answer: their memory is used again. */
   putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
@@ -58,6 +58,7 @@ const MAX_COMMIT_BYTES = 32 * 1024 * 1024;
 
 export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   const app = new Hono();
+  const memory = new BodyMemory(MAX_SHARD_BYTES);
   app.get("/backup/kept", (context) => context.json({ sets: port.kept() }));
   app.post("/backup/kept/:owner/:set", async (context) => {
     const owner = ownerIn(context.req.param("owner"));
@@ -78,12 +79,13 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   app.put("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));
     const shard = shardIn(context.req.param("shard"));
-    const bytes = await readOctets(context, MAX_SHARD_BYTES);
+    let bytes: Uint8Array | undefined;
     try {
+      bytes = await readOctets(context, MAX_SHARD_BYTES, (size) => (bytes = memory.take(size)));
       const outcome = await port.putShard(set, shard, bytes);
       return context.json({ shard, stored: outcome }, outcome === "stored" ? 201 : 200);
     } finally {
-      release(bytes);
+      if (bytes !== undefined) memory.giveBack(bytes);
     }
   });
   app.get("/backup/sets/:set/shards/:shard", async (context) => {

@@ -43,8 +43,16 @@ export async function readJson<T>(
   throw new RequestError("E-REQUEST", message, { exit: 2, cause: checked.error });
 }
 
-/** The bytes of a body. Content-Length is required and has to be true. */
-export async function readOctets(context: Context, maxBytes: number): Promise<Uint8Array> {
+/**
+ * The bytes of a body. Content-Length is required and has to be true.
+ *
+ * @param take - Gives the memory for it; {@link BodyMemory} has some that is used again.
+ */
+export async function readOctets(
+  context: Context,
+  maxBytes: number,
+  take = (sizeBytes: number): Uint8Array => new Uint8Array(sizeBytes),
+): Promise<Uint8Array> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
   if (!Number.isSafeInteger(declared) || declared < 0) {
     throw new RequestError("E-REQUEST-SIZE", "The request has no Content-Length.", { exit: 2 });
@@ -53,7 +61,7 @@ export async function readOctets(context: Context, maxBytes: number): Promise<Ui
     const message = `The body has ${declared} bytes, at most ${maxBytes} are taken.`;
     throw new RequestError("E-REQUEST-SIZE", message, { exit: 2 });
   }
-  const bytes = new Uint8Array(declared);
+  const bytes = take(declared);
   const size = await fill(bytes, (context.env as HttpBindings).incoming);
   if (size !== declared) {
     throw new RequestError("E-REQUEST-SIZE", "The body is not as long as declared.", { exit: 2 });
@@ -70,13 +78,14 @@ export async function readOctets(context: Context, maxBytes: number): Promise<Ui
 async function fill(bytes: Uint8Array, incoming: IncomingMessage): Promise<number> {
   let size = 0;
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-  incoming.on("data", (part: Uint8Array) => {
+  const keep = (part: Uint8Array): void => {
     const taken = part.subarray(0, bytes.length - size);
     bytes.set(taken, size);
     size += taken.length;
     // Dead parts of many shards would gather, and each collection of them costs milliseconds.
     release(part);
-  });
+  };
+  incoming.on("data", keep);
   incoming.once("end", resolve);
   incoming.once("error", reject);
   incoming.once("close", () => reject(new Error("closed")));
@@ -86,5 +95,8 @@ async function fill(bytes: Uint8Array, incoming: IncomingMessage): Promise<numbe
   } catch (cause) {
     // The client was ended in the middle; nobody is left to read this.
     throw new RequestError("E-REQUEST-SIZE", "The body broke off.", { exit: 2, cause });
+  } finally {
+    // The memory may belong to another body from now on.
+    incoming.off("data", keep);
   }
 }
