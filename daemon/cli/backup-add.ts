@@ -14,12 +14,15 @@ import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
 import { loadConfig } from "../config/load.ts";
 import { keysOf } from "./backup-run.ts";
-import { applyTimers } from "./backup-timers.ts";
+import { applyTimers, timedSets } from "./backup-timers.ts";
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
 
 interface AddOptions {
   readonly path: readonly string[];
+  readonly command?: readonly string[];
+  readonly stdin?: boolean;
+  readonly file?: string;
   readonly exclude: readonly string[];
   readonly oneFileSystem?: boolean;
   readonly images?: boolean;
@@ -30,6 +33,9 @@ export function addCommand(context: CliContext): Command {
   const add = new Command("add")
     .argument("<name>", "1 to 63 of a-z, 0-9 and -")
     .option("--path <dir>", "what to back up; may be repeated", collect, [])
+    .option("--command <words...>", "instead of paths: a program, whose output is backed up")
+    .option("--stdin", "instead of paths: what a run is given on standard input")
+    .option("--file <name>", "name of the file that the output or input becomes")
     .option("--exclude <pattern>", "what to leave out; may be repeated", collect, [])
     .option("--one-file-system", "leave out what is mounted below the paths")
     .option("--images", "images of disks: cut at each 4 MiB, not by content")
@@ -37,21 +43,23 @@ export function addCommand(context: CliContext): Command {
     .action(async (name: string, options: AddOptions) => {
       const file = writePart(context, name, options);
       const keys = keysOf(context.config.keys, name);
-      const all = loadConfig(context.configFile).backups.map((set) => set.name);
-      const timers = await applyTimers(all);
+      const timers = await applyTimers(timedSets(loadConfig(context.configFile)));
       context.out.result({ name, set: keys.set, file: file ?? null, timers }, () =>
         [
           file === undefined
             ? `${name} has its keys.`
             : `${name} is in ${file}, its keys are in ${context.config.keys}.`,
           "Tell the daemon:  systemctl reload pleach",
-          `First run:        pleach backup run ${name}`,
+          options.stdin === true
+            ? `Give it:          PROGRAM | pleach backup run ${name} --stdin`
+            : `First run:        pleach backup run ${name}`,
         ].join("\n"),
       );
     });
   return help(add, "Makes a data set: configuration, keys, timer.", [
     ["pleach backup add nextcloud --path /srv/nextcloud/data", "once a day"],
     ["pleach backup add mail --path /srv/mail --exclude '*.lock' --every 6h", "four times"],
+    ["pleach backup add crm --command /usr/bin/mysqldump crm", "what a program prints"],
     ["pleach backup add wiki", "keys for a [[backup]] that is configured already"],
   ]);
 }
@@ -59,22 +67,19 @@ export function addCommand(context: CliContext): Command {
 /** Writes `conf.d/backup-NAME.toml`. Undefined when the set is configured already. */
 function writePart(context: CliContext, name: string, options: AddOptions): string | undefined {
   const configured = context.config.backups.some((set) => set.name === name);
-  if (configured && options.path.length === 0) return undefined;
+  const sources = sourceLines(options);
+  if (configured && sources.length === 0) return undefined;
   if (configured) {
     throw new BackupError("E-BACKUP-EXISTS", `A [[backup]] has the name "${name}" already.`, {
       hint: `Change its paths in ${context.config.file} or conf.d beside it.`,
       exit: 2,
     });
   }
-  if (options.path.length === 0) {
+  if (sources.length === 0) {
     throw new UsageError("What shall be backed up?", `pleach backup add ${name} --path DIR`);
   }
-  const paths = options.path.map((path) => resolve(path));
-  const missing = paths.find((path) => !existsSync(path));
-  if (missing !== undefined) {
-    throw new BackupError("E-BACKUP-PATH", `${missing} is not there.`, { exit: 2 });
-  }
-  const lines = ["[[backup]]", `name = ${quote(name)}`, `paths = ${list(paths)}`];
+  const lines = ["[[backup]]", `name = ${quote(name)}`, ...sources];
+  if (options.file !== undefined) lines.push(`file = ${quote(options.file)}`);
   if (options.exclude.length > 0) lines.push(`exclude = ${list(options.exclude)}`);
   if (options.oneFileSystem === true) lines.push("one_file_system = true");
   if (options.images === true) lines.push(`cut = "fixed"`);
@@ -96,6 +101,20 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
     throw error;
   }
   return file;
+}
+
+/** What is backed up; the configuration refuses two of them. */
+function sourceLines({ path, command, stdin }: AddOptions): readonly string[] {
+  const paths = path.map((each) => resolve(each));
+  const missing = paths.find((each) => !existsSync(each));
+  if (missing !== undefined) {
+    throw new BackupError("E-BACKUP-PATH", `${missing} is not there.`, { exit: 2 });
+  }
+  return [
+    ...(paths.length === 0 ? [] : [`paths = ${list(paths)}`]),
+    ...(command === undefined ? [] : [`command = ${list(command)}`]),
+    ...(stdin === true ? ["stdin = true"] : []),
+  ];
 }
 
 /** Who may read one part of the configuration may read the other: the daemon reads both. */

@@ -1,6 +1,4 @@
 /** `pleach backup run`: one run of a data set, from its files to a head that the daemon stored. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { Command } from "commander";
 import { runBackup, type RunOutcome } from "../backup/client/backup-run.ts";
 import { BackupError } from "../backup/client/error.ts";
@@ -15,36 +13,41 @@ import type { BackupConfig } from "../config/config.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { headOf, setDetail, setStore } from "./backup-link.ts";
 import { cacheFolder, exclusion } from "./backup-paths.ts";
+import { preparation, streamOf } from "./backup-source.ts";
 import { help, type CliContext } from "./context.ts";
 import { formatBytes, formatDuration } from "./quantities.ts";
 import { reportRun } from "./report-run.ts";
 
 /** Three distinct other sites: fewer is not done. */
 const DEFAULT_COPIES = 3;
-const HOOK_TIMEOUT_MS = 6 * 60 * 60_000;
 /** Paths that are shown to a person; --json has all. */
 const SHOWN_PATHS = 20;
 
 interface RunOptions {
   readonly ifDue?: boolean;
   readonly copies?: string;
+  readonly stdin?: boolean;
 }
 
 export function runCommand(context: CliContext): Command {
   const run = new Command("run")
     .argument("<name>", "of a [[backup]] in the configuration")
     .option("--if-due", "do nothing when the last run is younger than its `every`")
+    .option("--stdin", "back up what comes on standard input")
     .option("--copies <number>", `remote sites wanted, 1 to 16 (default ${DEFAULT_COPIES})`)
     .action((name: string, options: RunOptions) => runSet(context, name, options));
   return help(run, "Backs a data set up: reads, seals, stores; the daemon spreads it.", [
     ["pleach backup run nextcloud", "now"],
     ["pleach backup run nextcloud --if-due", "for a timer"],
+    ["pg_dump wiki | pleach backup run wiki --stdin", "a set with stdin = true"],
   ]);
 }
 
 async function runSet(context: CliContext, name: string, options: RunOptions): Promise<void> {
   const configured = configuredSet(context, name);
   const copies = copiesOf(options.copies);
+  const stream = streamOf(configured, context.config, options.stdin === true);
+  const before = preparation(configured, context.config);
   const keys = keysOf(context.config.keys, name);
   const startedAtMs = Date.now();
   if (options.ifDue === true) {
@@ -56,10 +59,11 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
   }
   const report = { setId: keys.set as string, startedAtMs };
   try {
-    await runHook(configured);
     const started = performance.now();
     const outcome = await runBackup({
       keys,
+      ...(before === undefined ? {} : { before }),
+      ...(stream === undefined ? {} : { stream }),
       paths: configured.paths.map((path) => Buffer.from(path)),
       excluded: exclusion(configured, context.config),
       oneFileSystem: configured.oneFileSystem,
@@ -120,21 +124,6 @@ function copiesOf(text: string | undefined): number {
   throw new BackupError("E-BACKUP-UNKNOWN", `"${text}" is no number of copies (1 to 16).`, {
     exit: 2,
   });
-}
-
-/** Runs the program that makes the files ready, such as a database dump. */
-async function runHook({ name, before }: BackupConfig): Promise<void> {
-  if (before === undefined) return;
-  try {
-    await promisify(execFile)(before, [name], { timeout: HOOK_TIMEOUT_MS });
-  } catch (cause) {
-    const stderr = cause instanceof Error && "stderr" in cause ? String(cause.stderr) : "";
-    const reason = stderr.trim().split("\n").at(-1) || (cause as Error).message;
-    throw new BackupError("E-BACKUP-HOOK", `${before} failed: ${reason}`, {
-      hint: `Run it by hand:  ${before} ${name}`,
-      cause,
-    });
-  }
 }
 
 function show(context: CliContext, keys: SetKeyFile, outcome: RunOutcome, seconds: number): void {

@@ -7,6 +7,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
+import type { Config } from "../config/config.ts";
 import { PleachError } from "../../protocol/error.ts";
 
 export class TimerError extends PleachError<"E-TIMER-SYSTEMCTL"> {}
@@ -23,6 +24,14 @@ const TEMPLATE = `${UNIT_FOLDER}/pleach-backup@.timer`;
 const WANTS = `${UNIT_FOLDER}/timers.target.wants`;
 const TIMER = /^pleach-backup@([a-z0-9-]+)\.timer$/;
 const SYSTEMCTL_TIMEOUT_MS = 30_000;
+
+/** Names of the sets that a timer can run: for standard input somebody has to give it. */
+export function timedSets({ backups }: Config): readonly string[] {
+  const timed = backups.filter(
+    ({ stream }) => stream === undefined || stream.command !== undefined,
+  );
+  return timed.map(({ name }) => name);
+}
 
 /**
  * What has to change so that just the wanted sets have a timer.

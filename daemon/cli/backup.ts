@@ -8,7 +8,7 @@ import { forgetCommand } from "./backup-forget.ts";
 import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
 import { runCommand } from "./backup-run.ts";
 import { showCommand } from "./backup-show.ts";
-import { applyTimers } from "./backup-timers.ts";
+import { applyTimers, timedSets } from "./backup-timers.ts";
 import { help, type CliContext } from "./context.ts";
 import { table } from "./output.ts";
 import { formatBytes, formatTime } from "./quantities.ts";
@@ -62,7 +62,7 @@ function listCommand(context: CliContext): Command {
 
 function timersCommand(context: CliContext): Command {
   const timers = new Command("timers").action(async () => {
-    const changes = await applyTimers(context.config.backups.map(({ name }) => name));
+    const changes = await applyTimers(timedSets(context.config));
     context.out.result({ ...changes }, () =>
       changes.installed
         ? `${changes.enabled.length} timers enabled, ${changes.disabled.length} disabled.`

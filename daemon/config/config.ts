@@ -8,8 +8,10 @@ import type { FileContent } from "./schema.ts";
 export interface BackupConfig {
   /** A DNS label; also the name of its key file. */
   readonly name: string;
-  /** Absolute, one or more. */
+  /** Absolute, one or more; none with a stream. */
   readonly paths: readonly string[];
+  /** What is backed up instead of paths; undefined with paths. */
+  readonly stream: StreamConfig | undefined;
   /** Patterns of what is left out. */
   readonly exclude: readonly string[];
   /** Whether file systems that are mounted below the paths are left out. Default: no. */
@@ -18,8 +20,17 @@ export interface BackupConfig {
   readonly cut: "content" | "fixed";
   /** Absolute path of a program that runs before each backup; its failure fails the run. */
   readonly before: string | undefined;
+  /** How long `before`, and a stream, may take. Default: 6 h. */
+  readonly limitMs: number;
   /** How often it should run, and the age above which `status` warns of it. Default: 24 h. */
   readonly everyMs: number;
+}
+
+export interface StreamConfig {
+  /** Program, absolute, and its arguments: what it prints is backed up. Undefined: standard input. */
+  readonly command: readonly [string, ...string[]] | undefined;
+  /** Name of the file that it becomes. Default: the name of the set. */
+  readonly file: string;
 }
 
 export interface ServicePort {
@@ -82,6 +93,8 @@ export interface Config {
 const MESH_PORT = 7411;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
+/** A dump of a large database takes hours, one that hangs would take for ever. */
+const LIMIT_MS = 6 * HOUR_MS;
 
 /** One checked file. */
 export interface ConfigPart {
@@ -140,9 +153,15 @@ function auditOf(given: readonly NonNullable<FileContent["audit"]>[]): Config["a
 }
 
 function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConfig {
-  const { name, paths, exclude = [], before, every = DAY_MS, cut = "content" } = given;
+  const { name, paths = [], exclude = [], before, every = DAY_MS, cut = "content" } = given;
+  const { command, stdin = false, file = name, limit = LIMIT_MS } = given;
+  const stream = stdin || command !== undefined ? { command, file } : undefined;
   const oneFileSystem = given.one_file_system ?? false;
-  return { name, paths, exclude, oneFileSystem, cut, before, everyMs: every };
+  return {
+    ...{ name, paths, stream, exclude, oneFileSystem, cut, before },
+    limitMs: limit,
+    everyMs: every,
+  };
 }
 
 function serviceOf(given: NonNullable<FileContent["service"]>[number]): ServiceConfig {

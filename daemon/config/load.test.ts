@@ -51,6 +51,28 @@ test("sizes, times and addresses are read, files of conf.d are joined", async ()
   assert.deepEqual(config.services[0]?.addresses, ["192.0.2.14"]);
 });
 
+test("a data set is paths, the output of a program or standard input", async () => {
+  const { backups } = await load({
+    "pleach.toml": [
+      '[[backup]]\nname = "files"\npaths = ["/srv"]\nlimit = "10 min"',
+      '[[backup]]\nname = "dump"\ncommand = ["/usr/bin/pg_dump", "-Fc", "wiki"]\nfile = "wiki.dump"',
+      '[[backup]]\nname = "given"\nstdin = true',
+    ].join("\n"),
+  });
+  assert.deepEqual(
+    backups.map(({ paths, stream, limitMs }) => ({ paths, stream, limitMs })),
+    [
+      { paths: ["/srv"], stream: undefined, limitMs: 600_000 },
+      {
+        paths: [],
+        stream: { command: ["/usr/bin/pg_dump", "-Fc", "wiki"], file: "wiki.dump" },
+        limitMs: 6 * 3_600_000,
+      },
+      { paths: [], stream: { command: undefined, file: "given" }, limitMs: 6 * 3_600_000 },
+    ],
+  );
+});
+
 test("an unknown key is named with its line and the nearest name", async () => {
   assert.deepEqual(await refusal('site = "a"\n\n[give]\n# room\nspcae = "1 GiB"\n'), {
     code: "E-CONFIG-KEY",
@@ -94,7 +116,30 @@ test("wrong values say what they should be", async () => {
       '[dns]\nlisten = ["127.0.0.1:70000"]',
       'pleach.toml:2: dns.listen must be such as "0.0.0.0:7411" or "[::]:7411".',
     ],
-    ['[[backup]]\nname = "a"', "pleach.toml:1: backup.paths is missing."],
+    [
+      '[[backup]]\nname = "a"',
+      "pleach.toml:1: backup must have just one of paths, command and stdin = true.",
+    ],
+    [
+      '[[backup]]\nname = "a"\nstdin = true\npaths = ["/srv"]',
+      "pleach.toml:1: backup must have just one of paths, command and stdin = true.",
+    ],
+    [
+      '[[backup]]\nname = "a"\npaths = ["/srv"]\nfile = "a.sql"',
+      "pleach.toml:1: backup has file, which goes with command or stdin.",
+    ],
+    [
+      '[[backup]]\nname = "a"\nstdin = true\nexclude = ["*.tmp"]',
+      "pleach.toml:1: backup has exclude or one_file_system, which go with paths.",
+    ],
+    [
+      '[[backup]]\nname = "a"\nstdin = true\nfile = "../a"',
+      "pleach.toml:4: backup.file must be the name of a file.",
+    ],
+    [
+      '[[backup]]\nname = "a"\ncommand = ["pg_dump", "a"]',
+      "pleach.toml:3: backup.command must be an absolute path.",
+    ],
     ['site = "Quimper"', "pleach.toml:1: site must be 1 to 63 of a-z, 0-9 and -."],
     ["[mesh]\ndht = 1", "pleach.toml:2: mesh.dht is not right: expected boolean, received number."],
   ];

@@ -27,15 +27,35 @@ const domain = z
   .max(253)
   .regex(/^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]+$/, "must be a lower-case name");
 
-const backup = z.strictObject({
-  name: label,
-  paths: z.array(path).min(1, "must name one path or more"),
-  exclude: z.array(z.string().min(1)).optional(),
-  one_file_system: z.boolean().optional(),
-  cut: z.enum(["content", "fixed"]).optional(),
-  before: path.optional(),
-  every: duration.optional(),
-});
+/** A file directly below the root of a snapshot. */
+const fileName = z.string().regex(/^(?!\.{1,2}$)[^/\0]{1,200}$/, "must be the name of a file");
+const backup = z
+  .strictObject({
+    name: label,
+    paths: z.array(path).min(1, "must name one path or more").optional(),
+    command: z.tuple([path], z.string()).optional(),
+    stdin: z.boolean().optional(),
+    file: fileName.optional(),
+    exclude: z.array(z.string().min(1)).optional(),
+    one_file_system: z.boolean().optional(),
+    cut: z.enum(["content", "fixed"]).optional(),
+    before: path.optional(),
+    limit: pace.optional(),
+    every: duration.optional(),
+  })
+  .refine(
+    ({ paths, command, stdin }) =>
+      Number(paths !== undefined) + Number(command !== undefined) + Number(stdin === true) === 1,
+    { message: "must have just one of paths, command and stdin = true" },
+  )
+  .refine(({ paths, file }) => paths === undefined || file === undefined, {
+    message: "has file, which goes with command or stdin",
+  })
+  .refine(
+    ({ paths, exclude, one_file_system: one }) =>
+      paths !== undefined || (exclude === undefined && one === undefined),
+    { message: "has exclude or one_file_system, which go with paths" },
+  );
 
 const port = z.strictObject({
   name: label,

@@ -13,12 +13,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import nacl from "tweetnacl";
 import type { Head } from "../../../protocol/head.ts";
 import type { MeshId, OwnerId, ShardId } from "../../../protocol/ids.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import { verifyShard } from "../../../protocol/shard.ts";
 import { runBackup, type RunOutcome, type RunRequest } from "./backup-run.ts";
+import type { StreamSource } from "./gather-stream.ts";
 import type { CommitRequest, SetState, SetStore } from "./port.ts";
 import { runRestore } from "./restore-run.ts";
 import { createSetKeys, type SetKeyFile } from "./set-key-file.ts";
@@ -147,6 +149,32 @@ describe("a run", () => {
     }
     const third = await run();
     assert.equal(third.figures.readFiles, 0);
+  });
+
+  it("of a stream that broke off has no snapshot, and is not stored again", async () => {
+    const bytes = randomBytes(30 * MIB);
+    const stream = (length: number): StreamSource => ({
+      fileName: Buffer.from("dump"),
+      read: async function* () {
+        for (let at = 0; at < length; at += MIB)
+          yield Uint8Array.from(bytes.subarray(at, at + MIB));
+        if (length === bytes.length) return;
+        while (store.listed.size < 2) await sleep(5);
+        throw new Error("the program failed");
+      },
+    });
+    const portionBytes = SHARD_BYTES;
+    await assert.rejects(run("", { stream: stream(24 * MIB), portionBytes }), /program failed/);
+    assert.equal(store.head, null);
+    const kept = store.listed.size * SHARD_BYTES;
+    assert.ok(kept >= 8 * MIB, `${kept}`);
+    const { storedBytes, figures, record } = await run("", { stream: stream(bytes.length) });
+    assert.ok(storedBytes <= 31 * MIB - kept + 4 * MIB, `${storedBytes} after ${kept}`);
+    assert.deepEqual([figures.files, figures.bytes, record.bytes], [1, bytes.length, bytes.length]);
+    const { storedBytes: again } = await run("", { stream: stream(bytes.length) });
+    assert.ok(again < 64 * 1024, `${again}`);
+    const file = join(await restored(), "../../..", "dump");
+    assert.ok(readFileSync(file).equals(bytes));
   });
 
   it("stores anew what the lists no longer name", async () => {

@@ -1,5 +1,5 @@
 /**
- * One backup run: from the paths of a data set to a head that its daemon has stored.
+ * One backup run: from the paths, or the stream, of a data set to a head that its daemon has stored.
  *
  * The run counts when the daemon has taken the commit; whatever happens before, the last snapshot
  * stays the newest. Two runs of one data set never overlap.
@@ -11,11 +11,11 @@ import { join } from "node:path";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { Head } from "../../../protocol/head.ts";
 import { idOf, type ChainId, type ShardId } from "../../../protocol/ids.ts";
-import { chunkIdKey } from "../../../protocol/set-keys.ts";
 import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { readBefore } from "./before-run.ts";
 import { BackupError } from "./error.ts";
-import { FileQueue } from "./file-queue.ts";
+import { gatherFiles, type FilesParts, type Gathered } from "./gather-files.ts";
+import { gatherStream, type StreamSource } from "./gather-stream.ts";
 import { saveMemory } from "./memory-budget.ts";
 import { planPaths } from "./path-plan.ts";
 import { PORTION_BYTES, Portions } from "./portions.ts";
@@ -26,15 +26,18 @@ import type { SetKeyFile } from "./set-key-file.ts";
 import { lockFile } from "./system-calls.ts";
 import { writeTableCache } from "./table-cache.ts";
 import { TreeOutlet } from "./tree-outlet.ts";
-import { Walk, type WalkFigures } from "./walk.ts";
-import { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
+import { noFigures, type WalkFigures } from "./walk.ts";
 import type { Cut } from "./worker-message.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface RunRequest {
   readonly keys: SetKeyFile;
-  /** Absolute, as bytes. */
+  /** Runs first, while no other run of the set can: makes ready what is read. */
+  readonly before?: () => Promise<void>;
+  /** Absolute, as bytes; none with a stream. */
   readonly paths: readonly Uint8Array[];
+  /** Read instead of paths. */
+  readonly stream?: StreamSource;
   /** Whether a path (its bytes as characters) is left out. */
   readonly excluded: (path: string) => boolean;
   /** Whether file systems that are mounted below the paths are left out. Default: no. */
@@ -88,7 +91,12 @@ export async function runBackup(request: RunRequest): Promise<RunOutcome> {
 
 async function runLocked(request: RunRequest, folder: string): Promise<RunOutcome> {
   const { keys, store } = request;
-  const plan = planPaths(request.paths);
+  if (request.before !== undefined) {
+    // No dump of hours is made for paths that cannot be, or a daemon that is not there.
+    planPaths(request.paths);
+    await store.state();
+    await request.before();
+  }
   const state = await store.state();
   const journal = new RunJournal(join(folder, "journal"));
   const before = await readBefore(keys, store, folder, journal, state);
@@ -128,32 +136,19 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       onStored: (table) => portions.add(table),
     },
   );
-  const cacheWriter = new WalkCacheWriter(join(folder, "walk"));
-  const cache =
-    before.base === null ? undefined : WalkCache.open(join(folder, "walk"), before.base.root);
+  const figures = noFigures();
+  let gathered: Awaited<ReturnType<typeof gather>> | undefined;
   try {
     for (const id of before.ids()) pool.seen.add(id);
     const trees = new TreeOutlet(pool);
-    const queue = new FileQueue(pool);
-    const walk = new Walk({
-      queue,
-      known: (id) => pool.seen.has(id),
-      onTree: (chunk) => trees.add(chunk),
-      treeKey: chunkIdKey(keys.setKey, "tree"),
-      cache,
-      cacheWriter,
-      excluded: request.excluded,
-      oneFileSystem: request.oneFileSystem ?? false,
-    });
-    const ticking = setInterval(() => request.onProgress(walk.figures, pool.storedBytes), 250);
-    let tree: Uint8Array;
+    const ticking = setInterval(() => request.onProgress(figures, pool.storedBytes), 250);
+    const parts = { pool, trees, setKey: keys.setKey, figures };
     try {
-      tree = await walk.run(plan);
+      gathered = await gather(request, { ...parts, folder, base: before.base?.root });
     } finally {
       clearInterval(ticking);
     }
     trees.flush();
-    const { figures } = walk;
     const atMs = request.now();
     const next = nextHead(state, before.base);
     const open = {
@@ -161,8 +156,8 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       name: keys.name,
       ...next,
       atMs,
-      paths: request.paths,
-      tree,
+      paths: gathered.paths,
+      tree: gathered.tree,
       index: before.newIndex ? [] : before.index,
       files: figures.files,
       bytes: figures.bytes,
@@ -176,7 +171,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const head: Head = { ...next, root, atMs };
     const added = pool.tables;
     const total = await commit(head, await portions.rest(added));
-    cacheWriter.publish(root);
+    gathered.publish(root);
     writeTableCache(join(folder, "tables"), root, [
       ...before.tables,
       ...before.unfinished,
@@ -192,12 +187,25 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       record,
     };
   } catch (error) {
-    cacheWriter.abandon();
+    gathered?.abandon();
     throw error;
   } finally {
-    cache?.close();
     await pool.close();
   }
+}
+
+/** Of the files, or of the stream, of a run. */
+async function gather(
+  { stream, paths, excluded, oneFileSystem = false, cut = "content", now }: RunRequest,
+  parts: Omit<FilesParts, "plan" | "excluded" | "oneFileSystem">,
+): Promise<Gathered & { readonly paths: readonly Uint8Array[] }> {
+  if (stream === undefined) {
+    const plan = planPaths(paths);
+    return { ...(await gatherFiles({ ...parts, plan, excluded, oneFileSystem })), paths };
+  }
+  const tree = await gatherStream(stream, { ...parts, cut, now });
+  const path = Buffer.concat([Buffer.from("/"), stream.fileName]);
+  return { tree, paths: [path], publish: () => {}, abandon: () => {} };
 }
 
 /**

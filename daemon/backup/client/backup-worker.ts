@@ -10,6 +10,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { gearTable } from "../../../protocol/chunk-cut.ts";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { PleachError } from "../../../protocol/error.ts";
+import { release } from "../../../protocol/frame.ts";
 import { cutKey } from "../../../protocol/set-keys.ts";
 import { ChunkNamer } from "./chunk-namer.ts";
 import { FileReader } from "./file-reader.ts";
@@ -18,6 +19,7 @@ import { FrameCodec } from "./frame-codec.ts";
 import { SeenChunks } from "./seen-chunks.ts";
 import { FRAME_BYTES, ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import { ShardSealer, type SealedShard } from "./shard-sealer.ts";
+import type { Portion } from "./stream-cutter.ts";
 import type {
   BatchResult,
   FileBatch,
@@ -58,6 +60,9 @@ function handle(message: ToWorker): void {
   switch (message.type) {
     case "files":
       say({ type: "result", batch: message.batch, result: readBatch(message.files) });
+      break;
+    case "portion":
+      say({ type: "result", batch: message.batch, result: keepPortion(message.portion) });
       break;
     case "chunks":
       treePacker ??= new ShardPacker(sealFull, codec);
@@ -133,6 +138,14 @@ function readBatch({ names, facts }: FileBatch): BatchResult {
     extents,
     failures,
   };
+}
+
+function keepPortion({ bytes, lengths }: Portion): BatchResult {
+  const ids: Uint8Array[] = [];
+  let at = 0;
+  for (const length of lengths) ids.push(keep(bytes.subarray(at, (at += length))));
+  release(bytes);
+  return { ids: Buffer.concat(ids), facts: new Float64Array(0), extents: [], failures: [] };
 }
 
 /** Stores a chunk unless it is known. @returns Its id. */

@@ -9,6 +9,8 @@ export class BackupError extends PleachError<
   | "E-BACKUP-UNKNOWN" // no data set has this name
   | "E-BACKUP-BUSY" // another run of this data set is under way
   | "E-BACKUP-HOOK" // the program that runs before the backup failed
+  | "E-BACKUP-SOURCE" // standard input or a program gave nothing, too much, or not to its end
+  | "E-BACKUP-UNSAFE" // others can change a program that a backup would run
   | "E-BACKUP-SELF" // what was just sealed does not open to the same bytes
   | "E-BACKUP-STORE" // the daemon gave bytes that are not what was asked for
   | "E-RESTORE-TARGET" // the target is not an empty directory

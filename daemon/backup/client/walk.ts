@@ -49,6 +49,8 @@ export interface WalkPort {
   readonly excluded: (path: string) => boolean;
   /** Of a file system that is mounted below a path only the empty directory is kept. */
   readonly oneFileSystem: boolean;
+  /** Grow while it runs. */
+  readonly figures: WalkFigures;
 }
 
 export interface Unreadable {
@@ -72,16 +74,13 @@ export interface WalkFigures {
   readonly changed: string[];
 }
 
+/** Nothing yet. */
+export function noFigures(): WalkFigures {
+  const counts = { files: 0, bytes: 0, roomBytes: 0, readFiles: 0, readBytes: 0 };
+  return { ...counts, unreadable: [], changed: [] };
+}
+
 export class Walk {
-  readonly figures: WalkFigures = {
-    files: 0,
-    bytes: 0,
-    roomBytes: 0,
-    readFiles: 0,
-    readBytes: 0,
-    unreadable: [],
-    changed: [],
-  };
   readonly #port: WalkPort;
   readonly #links = new HardLinks();
   /** Device of the path that is walked now. */
@@ -175,10 +174,10 @@ export class Walk {
     name: Buffer,
     stat: BigIntStats,
   ): Promise<void> {
-    this.figures.files += 1;
-    this.figures.bytes += Number(stat.size);
+    this.#port.figures.files += 1;
+    this.#port.figures.bytes += Number(stat.size);
     const link = this.#links.groupOf(stat);
-    if (link?.isNew !== false) this.figures.roomBytes += Number(stat.blocks) * BLOCK_BYTES;
+    if (link?.isNew !== false) this.#port.figures.roomBytes += Number(stat.blocks) * BLOCK_BYTES;
     const cached = folder.cached?.entries.get(name.toString("latin1"));
     if (
       cached?.kind === "file" &&
@@ -194,8 +193,8 @@ export class Walk {
     const onOutcome = (outcome: ReadOutcome): void => this.#settle(folder, slot, entry, outcome);
     if (link !== undefined && !link.join(onOutcome)) return;
     const onRead = link === undefined ? onOutcome : link.tell.bind(link);
-    this.figures.readFiles += 1;
-    this.figures.readBytes += entry.sizeBytes;
+    this.#port.figures.readFiles += 1;
+    this.#port.figures.readBytes += entry.sizeBytes;
     if (entry.sizeBytes === 0) onRead(entry);
     else await this.#port.queue.add({ folderFd: folder.fd ?? -1, entry, onRead });
   }
@@ -207,14 +206,14 @@ export class Walk {
       const reason = "reason" in outcome ? outcome.reason : "EFBIG";
       // Of a file with several names only the one that was read may be gone.
       if (reason !== "ENOENT" || entry.link !== undefined) {
-        this.figures.unreadable.push({ path: shown(folder.childPath(name)), reason });
+        this.#port.figures.unreadable.push({ path: shown(folder.childPath(name)), reason });
       }
-      this.figures.files -= 1;
-      this.figures.bytes -= sizeBytes;
+      this.#port.figures.files -= 1;
+      this.#port.figures.bytes -= sizeBytes;
       folder.settle(slot, undefined);
       return;
     }
-    if (outcome.changed) this.figures.changed.push(shown(folder.childPath(name)));
+    if (outcome.changed) this.#port.figures.changed.push(shown(folder.childPath(name)));
     folder.settle(slot, { ...outcome, name });
   }
 
@@ -288,7 +287,10 @@ export class Walk {
   }
 
   #missing(path: string, error: unknown): void {
-    this.figures.unreadable.push({ path: shown(path), reason: codeOf(error) ?? String(error) });
+    this.#port.figures.unreadable.push({
+      path: shown(path),
+      reason: codeOf(error) ?? String(error),
+    });
   }
 
   async #pause(): Promise<void> {

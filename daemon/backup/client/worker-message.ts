@@ -8,6 +8,7 @@ import type { EndMessage } from "./end-worker.ts";
 import type { SealSubject, SealedShard, ShardSlots } from "./shard-sealer.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import type { SeenLevel } from "./seen-chunks.ts";
+import type { Portion } from "./stream-cutter.ts";
 
 /** Where files are cut: by their content, or at each 4 MiB. */
 export type Cut = "content" | "fixed";
@@ -30,7 +31,7 @@ export interface FileBatch {
   readonly facts: Float64Array;
 }
 
-/** The outcome for each file of a batch, in order. */
+/** The outcome for each file of a batch, in order; of a portion of a stream the ids alone. */
 export interface BatchResult {
   /** Chunk ids, one after another. */
   readonly ids: Uint8Array;
@@ -48,6 +49,7 @@ export type OpenRecord = Omit<SnapshotRecord, "index"> & {
 
 export type ToWorker =
   | { readonly type: "files"; readonly batch: number; readonly files: FileBatch }
+  | { readonly type: "portion"; readonly batch: number; readonly portion: Portion }
   | { readonly type: "chunks"; readonly chunks: readonly TaggedChunk[] }
   | { readonly type: "grow"; readonly level: SeenLevel }
   | { readonly type: "drain" }

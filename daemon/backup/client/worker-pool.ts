@@ -18,6 +18,7 @@ import {
   type ShardSlots,
 } from "./shard-sealer.ts";
 import { SeenChunks, type SeenLevel } from "./seen-chunks.ts";
+import type { Portion } from "./stream-cutter.ts";
 import type {
   BatchResult,
   FileBatch,
@@ -117,6 +118,19 @@ export class WorkerPool {
 
   /** Has a batch of files read. Await {@link room} before. */
   read(files: FileBatch): Promise<BatchResult> {
+    return this.#give((batch) => ({ type: "files", batch, files }));
+  }
+
+  /** Has chunks of a stream named, and stored where they are new. Await {@link room} before. */
+  async name(portion: Portion): Promise<Uint8Array> {
+    const give = (batch: number): ToWorker => ({ type: "portion", batch, portion });
+    return (await this.#give(give, [portion.bytes.buffer])).ids;
+  }
+
+  #give(
+    message: (batch: number) => ToWorker,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<BatchResult> {
     const level = this.#seen.nextLevel();
     if (level !== undefined) {
       this.#seen.grow(level);
@@ -130,7 +144,7 @@ export class WorkerPool {
     const result = new Promise<BatchResult>((resolve, reject) => {
       this.#results.set(batch, { resolve, reject });
     });
-    tell(member, { type: "files", batch, files });
+    tell(member, message(batch), transfer);
     return result;
   }
 
@@ -242,6 +256,6 @@ export class WorkerPool {
   }
 }
 
-function tell(member: Member, message: ToWorker): void {
-  member.worker.postMessage(message);
+function tell(member: Member, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+  member.worker.postMessage(message, transfer);
 }
