@@ -92,6 +92,8 @@ const openerMessage = z.discriminatedUnion("k", [
     set: idField<SetId>(16),
     shard: idField<ShardId>(),
     from,
+    /** A restore, which a person waits for, is answered at any hour. */
+    why: z.enum(["restore", "repair"]),
   }),
   /** Asks for the holder's newest list of a group. */
   z.object({
@@ -118,6 +120,7 @@ export const REFUSALS = [
   "newer", // it has a list of the same or a later generation
   "space", // what it lends is used up
   "intake", // enough of this owner came today; what is named is kept, the rest may come later
+  "hours", // its line carries no copies at this hour
   "busy", // another peer is sending the same group
   "mesh", // the list belongs to another mesh, or is malformed
 ] as const;
@@ -127,8 +130,8 @@ const holderMessage = z.discriminatedUnion("k", [
   z.object({
     k: z.literal("refuse"),
     why: z.enum(REFUSALS),
-    /** For "newer": the generation that it has. For "space": bytes that are left. For "intake":
-     * seconds until more may come. Else 0. */
+    /** For "newer": the generation that it has. For "space": bytes that are left. For "intake"
+     * and "hours": seconds until more may come. Else 0. */
     value: countField(0),
   }),
   /** It has this very list (`known`), or an older one to take differences against, or none. */
@@ -150,8 +153,13 @@ const holderMessage = z.discriminatedUnion("k", [
   }),
   /** Nothing new, but still at work. */
   z.object({ k: z.literal("wait") }),
-  /** All that could be done is done; these sites could not be reached from here. */
-  z.object({ k: z.literal("end"), unreached: z.array(idField<SiteId>()).max(MAX_COPIES) }),
+  /** All that could be done now is done; the unreached sites could not be reached from here. */
+  z.object({
+    k: z.literal("end"),
+    unreached: z.array(idField<SiteId>()).max(MAX_COPIES),
+    /** Sites whose lines carry no copies now, and for how long. They are passed on to then. */
+    later: z.array(z.object({ site: idField<SiteId>(), seconds: countField(0) })).max(MAX_COPIES),
+  }),
   /** The shard is here; its bytes from the wanted range on follow. */
   z.object({ k: z.literal("found"), sizeBytes: countField(1, SHARD_BYTES), roots }),
   /** The packed entries of the list follow. */

@@ -54,6 +54,7 @@ export async function startControl(
         sets: () => backups.store.sets(),
         kept: () => backups.store.keeper.report(),
         runs: () => runs.runs(),
+        lines: () => mesh.uplinks.report(),
         disk: () => disk.status(),
         waitingRequests: () => membership.applications().length,
         nowMs: () => clock.wallMs(),

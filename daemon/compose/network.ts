@@ -60,6 +60,7 @@ export async function startNetwork<Served>(
     listen: listen.map(socketMultiaddr),
     announce: announce.map(socketMultiaddr),
     dht,
+    uplinks: () => config().uplinks,
     membership: {
       isMember: (key) => state.mayLink(key),
       isRecoveryKey: (key) => state.authority().ownerOfRecovery(key) !== undefined,

@@ -30,6 +30,8 @@ export async function startNode(first: Config, surroundings: Surroundings): Prom
   return {
     reload: async (config) => {
       running.config = config;
+      network.mesh.uplinks.changed();
+      backups.store.linesChanged();
       await features.inventory.configure(servicesOf(config));
     },
   };

@@ -33,6 +33,22 @@ export interface StreamConfig {
   readonly file: string;
 }
 
+export interface UplinkConfig {
+  /** A DNS label. */
+  readonly name: string;
+  /** The network interface that it is; undefined: whatever no other uplink names. */
+  readonly interface: string | undefined;
+  /** Bytes per second; undefined for no limit. */
+  readonly upload: number | undefined;
+  readonly download: number | undefined;
+  /** In which copies are made, in minutes after midnight; undefined for always. */
+  readonly hours: { readonly from: number; readonly to: number } | undefined;
+  /** Bytes per second at other hours; undefined: no copies are made then. */
+  readonly outside: number | undefined;
+  /** Paid by volume: no copies are made over it. Default: no. */
+  readonly metered: boolean;
+}
+
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
@@ -76,6 +92,8 @@ export interface Config {
     /** What one owner may send in a day; undefined for a share of the space. */
     readonly dailyBytes: number | undefined;
   };
+  /** What is set for the lines of this site. Default: nothing, and bulk adapts by itself. */
+  readonly uplinks: readonly UplinkConfig[];
   /** How often copies are proven and how long sites are waited for; running time. */
   readonly audit: {
     readonly everyMs: number;
@@ -111,6 +129,10 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
   const from = new Map<string, string>();
   for (const part of parts) {
     for (const key of settings(part.content)) claim(from, key, part.file);
+    for (const { name, interface: port } of part.content.uplink ?? []) {
+      claim(from, `uplink "${name}"`, part.file);
+      claim(from, port === undefined ? "uplink without interface" : `uplink of ${port}`, part.file);
+    }
     for (const { name } of part.content.backup ?? []) claim(from, `backup "${name}"`, part.file);
     for (const { name } of part.content.service ?? []) claim(from, `service "${name}"`, part.file);
   }
@@ -134,6 +156,7 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
     },
     dns: { listen: one("dns")?.listen ?? [] },
     give: { spaceBytes: one("give")?.space ?? 0, dailyBytes: one("give")?.daily },
+    uplinks: parts.flatMap(({ content }) => content.uplink ?? []).map(uplinkOf),
     audit: auditOf(all("audit")),
     log: { level: one("log")?.level ?? "info" },
     backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),
@@ -150,6 +173,11 @@ function auditOf(given: readonly NonNullable<FileContent["audit"]>[]): Config["a
     patienceMs: audit.patience ?? 72 * HOUR_MS,
     takeoverMs: audit.takeover ?? DAY_MS,
   };
+}
+
+function uplinkOf(given: NonNullable<FileContent["uplink"]>[number]): UplinkConfig {
+  const { name, interface: port, upload, download, hours, outside, metered = false } = given;
+  return { name, interface: port, upload, download, hours, outside, metered };
 }
 
 function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConfig {

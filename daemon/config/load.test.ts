@@ -165,3 +165,45 @@ test("a file that is not there is told as such", () => {
     message: "The configuration /nowhere/pleach.toml is not there.",
   });
 });
+
+test("lines have rates, hours and interfaces", async () => {
+  const text = `
+    [[uplink]]
+    name = "adsl"
+    upload = "1 Mbit/s"
+    download = "1.5 MB/s"
+    hours = "22:00-07:00"
+    outside = "64 kbit/s"
+    [[uplink]]
+    name = "4g"
+    interface = "wwan0"
+    metered = true`;
+  const { uplinks } = await load({ "pleach.toml": text });
+  assert.deepEqual(uplinks, [
+    {
+      ...{ name: "adsl", interface: undefined, upload: 125_000, download: 1_500_000 },
+      ...{ hours: { from: 1320, to: 420 }, outside: 8000, metered: false },
+    },
+    {
+      ...{ name: "4g", interface: "wwan0", upload: undefined, download: undefined },
+      ...{ hours: undefined, outside: undefined, metered: true },
+    },
+  ]);
+});
+
+test("a line that cannot be meant is refused with its line", async () => {
+  const cases: [string, RegExp][] = [
+    ['name = "a"\nupload = "1 Mbit"', /^pleach.toml:3: uplink.upload must be a rate such as/],
+    ['name = "a"\nupload = "1 kbit/s"', /must be 32 kbit\/s or more/],
+    ['name = "a"\nhours = "22-7"', /^pleach.toml:3: uplink.hours must be hours such as/],
+    ['name = "a"\nhours = "22:00-22:00"', /must be hours such as "22:00-07:00"/],
+    ['name = "a"\nhours = "24:00-07:00"', /must be hours/],
+    ['name = "a"\nhours = "07:60-08:00"', /must be hours/],
+    ['name = "a"\noutside = "64 kbit/s"', /has outside, the rate at other hours, and no hours/],
+    ['name = "a"\n[[uplink]]\nname = "b"', /uplink without interface is set twice/],
+    ['name = "a"\n[[uplink]]\nname = "a"\ninterface = "eth1"', /uplink "a" is set twice/],
+  ];
+  for (const [text, wanted] of cases) {
+    assert.match((await refusal(`[[uplink]]\n${text}`)).message, wanted);
+  }
+});

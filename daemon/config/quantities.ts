@@ -1,4 +1,4 @@
-/** Sizes, times and addresses as people write them in a configuration. */
+/** Sizes, rates, times and addresses as people write them in a configuration. */
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   B: 1,
@@ -10,6 +10,12 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   MiB: 2 ** 20,
   GiB: 2 ** 30,
   TiB: 2 ** 40,
+};
+const BIT_UNITS: Readonly<Record<string, number>> = {
+  bit: 1 / 8,
+  kbit: 1e3 / 8,
+  Mbit: 1e6 / 8,
+  Gbit: 1e9 / 8,
 };
 const TIME_UNITS: Readonly<Record<string, number>> = {
   s: 1000,
@@ -27,6 +33,24 @@ export function parseSize(text: string): number | undefined {
 /** Milliseconds of `"24h"` or `"180 days"`; undefined when the text is no time. */
 export function parseDuration(text: string): number | undefined {
   return parseQuantity(text, TIME_UNITS);
+}
+
+/** Bytes per second of `"1 Mbit/s"`; undefined when the text is no rate. */
+export function parseRate(text: string): number | undefined {
+  const [, amount, unit] = /^(.{1,20}?) ?([kMG]?bit|[kM]B|[KM]iB)\/s$/.exec(text) ?? [];
+  if (amount === undefined || unit === undefined) return undefined;
+  return parseQuantity(`${amount} ${unit}`, { ...SIZE_UNITS, ...BIT_UNITS });
+}
+
+/** Minutes after midnight of `"22:00-07:00"`; undefined when the text names no hours. */
+export function parseHours(text: string): { from: number; to: number } | undefined {
+  const numbers = /^(\d\d):(\d\d)-(\d\d):(\d\d)$/.exec(text)?.slice(1).map(Number) ?? [];
+  const [fromHour = 24, fromMinute = 60, toHour = 25, toMinute = 60] = numbers;
+  if (fromMinute > 59 || toMinute > 59) return undefined;
+  const from = fromHour * 60 + fromMinute;
+  const to = toHour * 60 + toMinute;
+  const isDay = from < 24 * 60 && to <= 24 * 60 && from !== to;
+  return isDay ? { from, to: to === 0 ? 24 * 60 : to } : undefined;
 }
 
 /** Whole numbers and decimals, one unit, a blank between them if you like. */

@@ -8,7 +8,13 @@
 import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-import { parseDuration, parseSize, parseSocketAddress } from "./quantities.ts";
+import {
+  parseDuration,
+  parseHours,
+  parseRate,
+  parseSize,
+  parseSocketAddress,
+} from "./quantities.ts";
 
 /** A DNS label: names of sites, services and data sets are parts of host names or files. */
 const label = z
@@ -19,6 +25,13 @@ const size = parsed(parseSize, 'must be a size such as "500 GiB"');
 const duration = parsed(parseDuration, 'must be a time such as "24h" or "7 days"');
 /** Below a second, a site would do nothing else. */
 const pace = duration.refine((ms) => ms >= 1000, "must be 1 s or more");
+/** Below this, the signs of life of a few channels would be late. */
+const MIN_RATE = 4000;
+const rate = parsed(parseRate, 'must be a rate such as "1 Mbit/s"').refine(
+  (bytesPerSecond) => bytesPerSecond >= MIN_RATE,
+  "must be 32 kbit/s or more; for nothing at all, give hours or metered",
+);
+const hours = parsed(parseHours, 'must be hours such as "22:00-07:00"');
 const hostPort = parsed(parseSocketAddress, 'must be such as "0.0.0.0:7411" or "[::]:7411"');
 const ipPort = hostPort.refine(({ address }) => isIP(address) > 0, "must begin with an IP address");
 const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
@@ -76,6 +89,20 @@ const service = z
     message: "has both address and addresses; keep one",
   });
 
+const uplink = z
+  .strictObject({
+    name: label,
+    interface: z.string().min(1).max(15).optional(),
+    upload: rate.optional(),
+    download: rate.optional(),
+    hours: hours.optional(),
+    outside: rate.optional(),
+    metered: z.boolean().optional(),
+  })
+  .refine(({ hours: given, outside }) => outside === undefined || given !== undefined, {
+    message: "has outside, the rate at other hours, and no hours",
+  });
+
 export const fileShape = z.strictObject({
   site: label.optional(),
   data: path.optional(),
@@ -89,6 +116,7 @@ export const fileShape = z.strictObject({
     })
     .optional(),
   dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
+  uplink: z.array(uplink).max(8).optional(),
   give: z.strictObject({ space: size.optional(), daily: size.optional() }).optional(),
   audit: z
     .strictObject({

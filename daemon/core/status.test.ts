@@ -20,6 +20,7 @@ const well: StatusFacts = {
   services: { count: 1, sites: 1 },
   sets: [mail],
   proofs: { findings: [], repairs: [], ownLosses: 0 },
+  lines: [],
   disk: { full: false, freeBytes: 2 ** 34 },
   waitingRequests: 0,
   kept: [],

@@ -6,6 +6,7 @@
  */
 import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
 import { keptArea, type KeptFacts } from "./status-kept.ts";
+import { lineArea, type LineFacts } from "./status-lines.ts";
 import { proofArea, type ProofFacts } from "./status-proofs.ts";
 import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
@@ -53,6 +54,7 @@ export interface StatusFacts {
   readonly sets: readonly SetStatus[];
   readonly kept: readonly KeptFacts[];
   readonly proofs: ProofFacts;
+  readonly lines: readonly LineFacts[];
   readonly disk: { readonly full: boolean; readonly freeBytes: number };
   /** Requests to join that wait for an operator. */
   readonly waitingRequests: number;
@@ -95,6 +97,7 @@ export function statusReport(facts: StatusFacts): StatusReport {
     ...[serviceArea, dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
     keptArea(facts.kept),
     proofArea(facts.proofs),
+    ...lineArea(facts.lines),
     diskArea(facts),
   ];
   const states = findings.map(({ area }) => area.state);

@@ -5,12 +5,22 @@
  * The real thing is `daemon/mesh/`; the fake is `test-mesh/fakes/`; both pass one acceptance suite.
  */
 import type { PeerKey, SiteId } from "../../protocol/ids.ts";
+import type { Urgency } from "./uplink-rule.ts";
 
 /** A frame is checked against this before anything is allocated for it. */
 export const MAX_FRAME_BYTES = 320 * 1024;
 
 /** A protocol name, for example `/pleach/state/1`. */
 export type ProtocolName = `/pleach/${string}/${number}`;
+
+/** What the bytes of a channel are for: this decides their part of a line that several share. */
+export interface BulkFlow {
+  readonly urgency: Urgency;
+  /** Whose they are. */
+  readonly owner: string;
+  /** Which data set they are of. */
+  readonly set: string;
+}
 
 /** One stream of frames in both directions between two peers that proved their keys. */
 export interface Channel<Peer extends PeerKey = SiteId> {
@@ -30,6 +40,11 @@ export interface Channel<Peer extends PeerKey = SiteId> {
   end(): Promise<void>;
   /** Cuts both sides at once; what is under way is lost. */
   abort(reason: string): void;
+  /**
+   * Says what goes over the channel from now on, in both directions. When copies may not be made
+   * at this hour, the channel is cut. A transport without lines to share leaves it out.
+   */
+  carries?(flow: BulkFlow): void;
 }
 
 export type LinkListener = (peer: SiteId, up: boolean) => void;
@@ -47,4 +62,9 @@ export interface Transport {
   handle(protocol: ProtocolName, handler: ChannelHandler): void;
   /** Tells of links that come and go, from now on. Returns what ends the telling. */
   onLink(listener: LinkListener): () => void;
+  /**
+   * Milliseconds until bytes of this urgency may go to or come from a member over our line: 0 for
+   * now, Infinity for never. A transport without lines to share leaves it out.
+   */
+  opensInMs?(peer: SiteId, urgency: Urgency): number;
 }

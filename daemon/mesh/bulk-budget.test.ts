@@ -4,6 +4,8 @@ import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { BulkBudget } from "./bulk-budget.ts";
 import { MeshError } from "./error.ts";
 
+const FLOW = { urgency: "spread", owner: "owner", set: "set" } as const;
+
 /** A sender that always has bulk, on a line that passes pieces one after another. */
 async function run(options: {
   readonly bytesPerSecond: number;
@@ -21,7 +23,7 @@ async function run(options: {
   const sending = (async () => {
     while (running) {
       const sizeBytes = budget.pieceBytes;
-      await budget.take(sizeBytes);
+      await budget.take(sizeBytes, FLOW);
       const nowMs = clock.monotonicMs();
       freeAtMs = Math.max(freeAtMs, nowMs) + (sizeBytes / options.bytesPerSecond) * 1000;
       if (nowMs > settleMs) worstDelayMs = Math.max(worstDelayMs, freeAtMs - nowMs);
@@ -64,17 +66,45 @@ test("a fast line is not held back", async () => {
 test("a peer that acknowledges nothing ends the wait after 60 s", async () => {
   const time = new FakeTime();
   const budget = new BulkBudget(time.clock());
-  for (let under = 0; under < budget.capBytes; under += 16_384) await budget.take(16_384);
-  const ended = assert.rejects(budget.take(1), { code: "E-MESH-TIMEOUT" });
+  for (let under = 0; under < budget.capBytes; under += 16_384) await budget.take(16_384, FLOW);
+  const ended = assert.rejects(budget.take(1, FLOW), { code: "E-MESH-TIMEOUT" });
   await time.advance(61_000);
   await ended;
 });
 
 test("the end of the link ends every wait", async () => {
   const budget = new BulkBudget(new FakeTime().clock());
-  await budget.take(64 * 1024);
-  const waiting = assert.rejects(budget.take(1), { code: "E-MESH-GONE" });
+  await budget.take(64 * 1024, FLOW);
+  const waiting = assert.rejects(budget.take(1, FLOW), { code: "E-MESH-GONE" });
   budget.close(new MeshError("E-MESH-GONE", "gone"));
   await waiting;
-  await assert.rejects(budget.take(1), { code: "E-MESH-GONE" });
+  await assert.rejects(budget.take(1, FLOW), { code: "E-MESH-GONE" });
+});
+
+test("the cap stays under what the line is said to carry in half a second", async () => {
+  const budget = new BulkBudget(new FakeTime().clock());
+  budget.limitTo(40_000);
+  assert.equal(budget.capBytes, 40_000);
+  budget.limitTo(1000);
+  assert.equal(budget.capBytes, 32 * 1024, "less would be no transfer");
+});
+
+test("of two data sets on one link each gets half, however many channels it has", async () => {
+  const time = new FakeTime();
+  const budget = new BulkBudget(time.clock());
+  const had = new Map<string, number>();
+  let running = true;
+  const channels = ["many", "many", "many", "many", "one"].map(async (set) => {
+    while (running) {
+      await budget.take(16_384, { urgency: "spread", owner: set, set });
+      had.set(set, (had.get(set) ?? 0) + 16_384);
+      time.clock().after(100, () => budget.settled(16_384));
+    }
+  });
+  await time.advance(20_000);
+  running = false;
+  await time.advance(1000);
+  await Promise.all(channels);
+  const [many, one] = [had.get("many") ?? 0, had.get("one") ?? 0];
+  assert.ok(many / one < 1.1, `${many} ${one}`);
 });

@@ -4,14 +4,16 @@
  * A backup that fills the send buffers of an ADSL line makes every other word wait behind it for
  * many seconds. Bulk is therefore handed over in pieces, the receiver acknowledges them, and the
  * bytes that are not acknowledged stay under a cap that follows the line: about half a second of
- * what it carries. All bulk channels of a link share one budget, piece by piece in turn.
+ * what it carries. All bulk channels of a link share one budget, in fair parts.
  *
  * Measured at 1 Mbit/s: a cap of 64 KiB keeps the full rate and leaves other words 0.5 s of
  * delay; without a cap they waited for more than 15 s.
  */
 import type { Clock } from "../core/clock.ts";
-import { MAX_FRAME_BYTES } from "../core/transport.ts";
+import { FairShares } from "../core/fair-shares.ts";
+import { MAX_FRAME_BYTES, type BulkFlow } from "../core/transport.ts";
 import { MeshError } from "./error.ts";
+import { flowShares } from "./flow-shares.ts";
 
 /** A frame of bulk is handed over in pieces, so that others' words fit between; the smallest. */
 const MIN_PIECE_BYTES = 16 * 1024;
@@ -38,7 +40,8 @@ interface Waiter {
 
 export class BulkBudget {
   readonly #clock: Clock;
-  readonly #waiting: Waiter[] = [];
+  readonly #waiting = new FairShares<Waiter>();
+  #limitBytes = MAX_CAP_BYTES;
   #capBytes = START_CAP_BYTES;
   #underWayBytes = 0;
   #minRoundTripMs = Number.POSITIVE_INFINITY;
@@ -56,6 +59,12 @@ export class BulkBudget {
     return this.#capBytes;
   }
 
+  /** What the line is known to carry in half a second: the cap never passes it. */
+  limitTo(bytes: number): void {
+    this.#limitBytes = Math.min(MAX_CAP_BYTES, Math.max(MIN_CAP_BYTES, bytes));
+    this.#capBytes = Math.min(this.#capBytes, this.#limitBytes);
+  }
+
   /** The size to cut pieces to: an eighth of the cap, whole frames on a fast line. */
   get pieceBytes(): number {
     return Math.min(MAX_FRAME_BYTES, Math.max(MIN_PIECE_BYTES, Math.floor(this.#capBytes / 8)));
@@ -66,16 +75,16 @@ export class BulkBudget {
    *
    * @throws MeshError when the link is gone, or its peer acknowledges nothing for 60 s.
    */
-  async take(sizeBytes: number): Promise<void> {
+  async take(sizeBytes: number, flow: BulkFlow): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
-    if (this.#waiting.length === 0 && this.#fits(sizeBytes)) {
+    if (this.#waiting.size === 0 && this.#fits(sizeBytes)) {
       this.#admit(sizeBytes);
       return;
     }
     if (this.#timed !== undefined) this.#timed.limited = true;
     await new Promise<void>((go, fail) => {
-      if (this.#waiting.length === 0) this.#watchSilence();
-      this.#waiting.push({ sizeBytes, go, fail });
+      if (this.#waiting.size === 0) this.#watchSilence();
+      this.#waiting.add(flowShares(flow), sizeBytes, { sizeBytes, go, fail });
     });
   }
 
@@ -91,9 +100,9 @@ export class BulkBudget {
         this.#adapt(this.#clock.monotonicMs() - timed.sentAtMs, timed.limited);
       }
     }
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#fits(next.sizeBytes)) return;
-      this.#waiting.shift();
+      this.#waiting.take();
       this.#admit(next.sizeBytes);
       next.go();
     }
@@ -102,20 +111,20 @@ export class BulkBudget {
   /** Ends every wait: the link is gone. */
   close(error: MeshError): void {
     this.#closed = error;
-    for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+    for (const waiter of this.#waiting.drain()) waiter.fail(error);
   }
 
   #watchSilence(): void {
     this.#movedAtMs = this.#clock.monotonicMs();
     const look = (): void => {
-      if (this.#waiting.length === 0) return;
+      if (this.#waiting.size === 0) return;
       const leftMs = this.#movedAtMs + SILENT_MS - this.#clock.monotonicMs();
       if (leftMs > 0) {
         this.#clock.after(leftMs, look);
         return;
       }
       const error = new MeshError("E-MESH-TIMEOUT", "The peer acknowledged nothing for 60 s.");
-      for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+      for (const waiter of this.#waiting.drain()) waiter.fail(error);
     };
     this.#clock.after(SILENT_MS, look);
   }
@@ -133,7 +142,7 @@ export class BulkBudget {
     );
     const factor = Math.min(2, Math.max(0.5, targetMs / measuredMs));
     if (factor > 1 && !limited) return;
-    this.#capBytes = Math.min(MAX_CAP_BYTES, Math.max(MIN_CAP_BYTES, this.#capBytes * factor));
+    this.#capBytes = Math.min(this.#limitBytes, Math.max(MIN_CAP_BYTES, this.#capBytes * factor));
   }
 
   /** A piece that was cut before the cap fell may be larger than it, and still has to go. */
@@ -146,7 +155,7 @@ export class BulkBudget {
     this.#timed ??= {
       untilBytes: this.#underWayBytes,
       sentAtMs: this.#clock.monotonicMs(),
-      limited: this.#waiting.length > 0,
+      limited: this.#waiting.size > 0,
     };
   }
 }

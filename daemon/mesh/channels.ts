@@ -6,7 +6,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import type { PeerKey, SiteId } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
-import type { ProtocolName } from "../core/transport.ts";
+import type { BulkFlow, ProtocolName } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 import { BulkBudget } from "./bulk-budget.ts";
 import { withDeadline } from "./deadline.ts";
@@ -15,11 +15,13 @@ import { FrameChannel, type Tap } from "./frame-channel.ts";
 import type { Guard } from "./guard.ts";
 import type { MeshNode } from "./node.ts";
 import { peerKeyOf } from "./peer-id.ts";
+import type { Uplinks } from "./uplinks.ts";
 
-const BULK_PROTOCOLS: ReadonlySet<string> = new Set<ProtocolName>([
-  "/pleach/shard/1",
-  "/pleach/recover/1",
-  "/pleach/audit/1",
+/** Each with what it is for until its channel says more. */
+const BULK_PROTOCOLS: ReadonlyMap<string, BulkFlow> = new Map<ProtocolName, BulkFlow>([
+  ["/pleach/shard/1", { urgency: "proof", owner: "", set: "" }],
+  ["/pleach/recover/1", { urgency: "restore", owner: "", set: "" }],
+  ["/pleach/audit/1", { urgency: "proof", owner: "", set: "" }],
 ]);
 
 /** Streams of one protocol that one peer may have open here at once, and we there. */
@@ -38,6 +40,7 @@ export interface ChannelsOptions {
   readonly log: Logger;
   readonly guard: Guard;
   readonly tap: Tap | undefined;
+  readonly uplinks: Uplinks;
 }
 
 export class Channels {
@@ -117,9 +120,13 @@ export class Channels {
     connection: Connection | undefined,
     protocol: string,
   ): FrameChannel<Peer> {
-    const { clock, tap } = this.#options;
-    const budget = BULK_PROTOCOLS.has(protocol) ? this.#budgetOf(connection) : undefined;
-    return new FrameChannel(stream, peer, { clock, budget, tap });
+    const { clock, guard, tap, uplinks } = this.#options;
+    const flow = BULK_PROTOCOLS.get(protocol);
+    if (flow === undefined) return new FrameChannel(stream, peer, { clock, tap });
+    const wire = connection === undefined ? undefined : guard.wireOf(connection);
+    const line = uplinks.lineOf(wire?.localAddress);
+    const budget = this.#budgetOf(connection);
+    return new FrameChannel(stream, peer, { clock, budget, line, flow, tap });
   }
 
   #budgetOf(connection: Connection | undefined): BulkBudget {

@@ -15,6 +15,8 @@ export type MeshErrorCode =
   /** A frame or message is larger than allowed, or not what the protocol says. */
   | "E-MESH-FORM"
   /** The directory of providers (kad-dht) gave no answer. */
-  | "E-MESH-DIRECTORY";
+  | "E-MESH-DIRECTORY"
+  /** The line is configured to carry no copies at this hour, or never. */
+  | "E-MESH-HOURS";
 
 export class MeshError extends PleachError<MeshErrorCode> {}

@@ -9,10 +9,11 @@
 import type { Stream } from "@libp2p/interface";
 import type { PeerKey } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
-import { MAX_FRAME_BYTES, type Channel } from "../core/transport.ts";
+import { MAX_FRAME_BYTES, type BulkFlow, type Channel } from "../core/transport.ts";
 import { ACKNOWLEDGE_EVERY_BYTES, type BulkBudget } from "./bulk-budget.ts";
 import { MeshError } from "./error.ts";
 import { acknowledgeHead, END_HEAD, FrameReader, unit } from "./frame-reader.ts";
+import type { Line } from "./uplinks.ts";
 
 /** Reading pauses above this. One whole frame must fit in, or it would never be complete. */
 const PAUSE_ABOVE_BYTES = MAX_FRAME_BYTES + 64 * 1024;
@@ -27,8 +28,15 @@ export interface ChannelOptions {
   readonly clock: Clock;
   /** Set for bulk: frames go in pieces under this budget, and what comes is acknowledged. */
   readonly budget?: BulkBudget | undefined;
+  /** The line that bulk goes over, where its owner has set something for it. */
+  readonly line?: Line | undefined;
+  /** What bulk is for until `carries` says more. */
+  readonly flow?: BulkFlow | undefined;
   readonly tap?: Tap | undefined;
 }
+
+/** Of a channel that is no bulk, and asks for no part of anything. */
+const TALK: BulkFlow = { urgency: "proof", owner: "", set: "" };
 
 interface Receiver {
   readonly resolve: (frame: Uint8Array | undefined) => void;
@@ -53,7 +61,9 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   #unacknowledgedBytes = 0;
   /** Received and not acknowledged yet. */
   #owedBytes = 0;
-  #owesNow = false;
+  /** Received, and let through by the line to be acknowledged. */
+  #dueBytes = 0;
+  #flow: BulkFlow;
   #onClosed: (() => void) | undefined;
   #closed = false;
 
@@ -62,6 +72,7 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
     this.peer = peer;
     this.#stream = stream;
     this.#options = options;
+    this.#flow = options.flow ?? TALK;
     this.#reader = new FrameReader({
       onUnit: (sizeBytes, goesOn) => this.#owe(sizeBytes, goesOn),
       onAcknowledged: (sizeBytes) => this.#acknowledged(sizeBytes),
@@ -128,6 +139,10 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
     this.#closeWhenBothEnded();
   }
 
+  carries(flow: BulkFlow): void {
+    this.#flow = flow;
+  }
+
   abort(reason: string): void {
     this.#reader.clear();
     this.#fail(new MeshError("E-MESH-GONE", `The channel was cut here: ${reason}`));
@@ -144,13 +159,18 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   }
 
   async #write(frame: Uint8Array): Promise<void> {
-    const { budget } = this.#options;
+    const { budget, line } = this.#options;
     if (budget === undefined) return this.#handOver(unit(frame, false));
     for (let from = 0; ;) {
+      const halfSecondBytes = line?.send.halfSecondBytes;
+      if (halfSecondBytes !== undefined) budget.limitTo(halfSecondBytes);
       const piece = frame.subarray(from, from + budget.pieceBytes);
       from += piece.length;
       const goesOn = from < frame.length;
-      await budget.take(piece.length);
+      // The line first: what waits there is not under way, and is no measure of the round trip.
+      await line?.send.pass(this.#flow, piece.length);
+      if (this.#failure !== undefined) throw this.#failure;
+      await budget.take(piece.length, this.#flow);
       this.#unacknowledgedBytes += piece.length;
       if (this.#failure !== undefined) this.#settleAll();
       await this.#handOver(unit(piece, goesOn));
@@ -263,19 +283,36 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
 
   /** Small change waits for the next 16 KiB, or for a whole frame, whichever comes first. */
   #owe(sizeBytes: number, goesOn: boolean): void {
-    if (this.#options.budget === undefined) return;
+    const { budget, line } = this.#options;
+    if (budget === undefined) return;
     this.#owedBytes += sizeBytes;
-    this.#owesNow ||= !goesOn || this.#owedBytes >= ACKNOWLEDGE_EVERY_BYTES;
+    if (goesOn && this.#owedBytes < ACKNOWLEDGE_EVERY_BYTES) return;
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    if (line === undefined) {
+      this.#dueBytes += owed;
+      return;
+    }
+    // What is acknowledged later comes later: so the rate of what comes is kept as well.
+    line.receive.pass(this.#flow, owed).then(
+      () => {
+        this.#dueBytes += owed;
+        if (this.#failure === undefined) this.#acknowledge();
+      },
+      (error: unknown) => {
+        if (this.#failure === undefined) this.abort(String(error));
+      },
+    );
   }
 
   /** A peer that reads nothing gets no more of these into our memory: they wait, added up. */
   #acknowledge(): void {
     const stream = this.#stream;
-    if (!this.#owesNow || stream.writeStatus !== "writable" || stream.writableNeedsDrain) return;
-    const owed = acknowledgeHead(this.#owedBytes);
-    this.#owedBytes = 0;
-    this.#owesNow = false;
-    stream.send(owed);
+    if (this.#dueBytes === 0) return;
+    if (stream.writeStatus !== "writable" || stream.writableNeedsDrain) return;
+    const due = acknowledgeHead(this.#dueBytes);
+    this.#dueBytes = 0;
+    stream.send(due);
   }
 
   #acknowledged(sizeBytes: number): void {

@@ -9,6 +9,7 @@
  * The key is known after the Noise handshake and the muxer is made right after, so this file wraps
  * both. It also notes when a connection was last heard.
  */
+import { Socket } from "node:net";
 import { noise } from "@chainsafe/libp2p-noise";
 import type {
   Connection,
@@ -35,6 +36,8 @@ export type WireAdmission = Exclude<Admission, "refused"> | "dialled";
 export interface Wire {
   readonly key: PeerKey;
   readonly admission: WireAdmission;
+  /** The own end's IP address; undefined where the transport does not tell, as through a relay. */
+  readonly localAddress: string | undefined;
   /** Monotonic time of the last bytes of any kind. */
   heardAtMs: number;
   /** The latest measured round trip, undefined before the first. */
@@ -75,6 +78,7 @@ const MAX_STREAMS = { joiner: 2, recovery: 8, former: 2, dialled: 0 } as const;
 interface Proof {
   readonly key: PeerKey;
   readonly direction: "inbound" | "outbound";
+  readonly localAddress: string | undefined;
   readonly timeline: object;
 }
 
@@ -122,7 +126,8 @@ export class Guard {
   ): SecuredConnection {
     const key = peerKeyOf(secured.remotePeer);
     if (key === undefined) throw new MeshError("E-MESH-FORM", "The peer's key is not Ed25519.");
-    this.#proofs.set(secured.connection, { key, direction, timeline: raw.timeline });
+    const localAddress = localAddressOf(raw);
+    this.#proofs.set(secured.connection, { key, direction, localAddress, timeline: raw.timeline });
     return secured;
   }
 
@@ -136,6 +141,7 @@ export class Guard {
     const wire: Wire = {
       key: proof.key,
       admission,
+      localAddress: proof.localAddress,
       heardAtMs: this.#clock.monotonicMs(),
       roundTripMs: () => (muxer.getRTT() >= 0 ? muxer.getRTT() : undefined),
     };
@@ -183,6 +189,12 @@ export class Guard {
       stream.abort(error instanceof Error ? error : new Error("not negotiated"));
     }
   }
+}
+
+/** libp2p's connections over TCP carry their socket, though its types do not say so. */
+function localAddressOf(raw: MessageStream): string | undefined {
+  const socket: unknown = "socket" in raw ? raw.socket : undefined;
+  return socket instanceof Socket ? socket.localAddress : undefined;
 }
 
 function isOutsiderProtocol(protocol: string | undefined): protocol is OutsiderProtocol {

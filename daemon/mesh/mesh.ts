@@ -15,6 +15,7 @@ import type {
   ProtocolName,
   Transport,
 } from "../core/transport.ts";
+import type { UplinkRule, Urgency } from "../core/uplink-rule.ts";
 import type { Logger } from "../observe/log.ts";
 import { Channels, type MemberHandler } from "./channels.ts";
 import { withDeadline } from "./deadline.ts";
@@ -35,6 +36,7 @@ import {
 import { startNode, type MeshNode } from "./node.ts";
 import { Outsiders, type OutsiderHandler } from "./outsiders.ts";
 import { memberAddress } from "./peer-id.ts";
+import { Uplinks } from "./uplinks.ts";
 import { watchConnections } from "./watch.ts";
 
 const STOP_MS = 5_000;
@@ -55,6 +57,8 @@ export interface MeshOptions {
   readonly version?: string;
   /** Sees the bytes that go to libp2p before they are encrypted. Default: nobody does. */
   readonly tap?: Tap;
+  /** What is set for the lines of this site, as configured now. Default: nothing. */
+  readonly uplinks?: () => readonly UplinkRule[];
   /** Hears out a member that takes no hello of ours. Default: nobody does. */
   readonly hearFarewell?: (channel: Channel) => Promise<void>;
 }
@@ -71,6 +75,7 @@ export interface LinkDetail {
 
 export class Mesh implements Transport {
   readonly self: SiteId;
+  readonly uplinks: Uplinks;
   readonly #options: MeshOptions;
   readonly #log: Logger;
   readonly #doorkeeper: Doorkeeper;
@@ -96,7 +101,8 @@ export class Mesh implements Transport {
       serve: (wire, protocol, stream) => this.#outsiders.serve(wire, protocol, stream),
     });
     const doorkeeper = new Doorkeeper(clock, membership);
-    const channels = new Channels({ clock, log, guard, tap });
+    const uplinks = new Uplinks({ clock, rules: options.uplinks ?? ((): [] => []) });
+    const channels = new Channels({ clock, log, guard, tap, uplinks });
     this.self = idOf<SiteId>(options.siteKey.publicKey);
     const links = new LinkTable(this.self, clock);
     this.#options = options;
@@ -104,6 +110,7 @@ export class Mesh implements Transport {
     this.#guard = guard;
     this.#doorkeeper = doorkeeper;
     this.#channels = channels;
+    this.uplinks = uplinks;
     this.#links = links;
     this.#outsiders = new Outsiders({ clock, membership, guard, doorkeeper, channels });
     const { hearFarewell } = options;
@@ -172,6 +179,12 @@ export class Mesh implements Transport {
     const link = this.#links.get(peer);
     if (link === undefined) throw new MeshError("E-MESH-UNREACHABLE", `${peer} is not linked.`);
     return this.#channels.open(link.connection, peer, protocol, timeoutMs);
+  }
+
+  opensInMs(peer: SiteId, urgency: Urgency): number {
+    const connection = this.#links.get(peer)?.connection;
+    const wire = connection === undefined ? undefined : this.#guard.wireOf(connection);
+    return this.uplinks.opensInMs(wire?.localAddress, urgency);
   }
 
   handle(protocol: ProtocolName, handler: ChannelHandler): void {
@@ -272,6 +285,7 @@ export class Mesh implements Transport {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#dialer.stop();
+    this.uplinks.stop();
     this.#stopWatch();
     const node = this.#node;
     const { clock } = this.#options;

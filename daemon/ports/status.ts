@@ -4,6 +4,7 @@ import type { KeptSet } from "../backup/keep/keeper.ts";
 import type { Config } from "../config/config.ts";
 import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
+import type { LineFacts } from "../core/status-lines.ts";
 import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
 import type { KeptFacts } from "../core/status-kept.ts";
 import { proofFacts } from "./status-proofs.ts";
@@ -30,6 +31,7 @@ export interface StatusSources {
   readonly sets: () => Promise<readonly StoredSet[]>;
   readonly kept: () => readonly KeptSet[];
   readonly runs: () => ReadonlyMap<string, RunReport>;
+  readonly lines: () => readonly LineFacts[];
   readonly disk: () => { readonly full: boolean; readonly freeBytes: number };
   readonly waitingRequests: () => number;
   readonly nowMs: () => number;
@@ -83,6 +85,7 @@ async function statusFacts(
     services: { count: services.length, sites: new Set(services.map((each) => each.author)).size },
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
     proofs: proofFacts(state.view(), authority, state.siteId, sources.nowMs()),
+    lines: sources.lines(),
     disk: disk(),
     waitingRequests: waitingRequests(),
     kept: sources.kept().map(keptFacts),

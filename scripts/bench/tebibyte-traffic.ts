@@ -77,7 +77,7 @@ export function listTraffic(
         bits: packBits(list.entries.length, wanted),
         partial: [],
       }),
-      encodeHolderMessage({ k: "end", unreached: [] }),
+      encodeHolderMessage({ k: "end", unreached: [], later: [] }),
     );
     // The first hop signs for all it has at each visit, the later ones for what is new.
     const signed = list.entries.length + 1 + (HOLDERS - 1) * (added.length + 1);
@@ -147,7 +147,15 @@ export function repairBytesOfShard(): number {
   const roots = new Uint8Array(MAX_ROOTS_BYTES);
   return (
     framed(
-      encodeOpenerMessage({ k: "get", v: 1, owner: OWNER, set: SET, shard, from: 0 }),
+      encodeOpenerMessage({
+        k: "get",
+        v: 1,
+        owner: OWNER,
+        set: SET,
+        shard,
+        from: 0,
+        why: "repair",
+      }),
       encodeHolderMessage({ k: "found", sizeBytes: SHARD_BYTES, roots }),
     ) +
     SHARD_BYTES +

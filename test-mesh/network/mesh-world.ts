@@ -8,6 +8,7 @@ import { Mesh } from "../../daemon/mesh/mesh.ts";
 import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import type { Clock } from "../../daemon/core/clock.ts";
+import type { UplinkRule } from "../../daemon/core/uplink-rule.ts";
 
 const testMeshId = idOf<MeshId>(sha256("test mesh"));
 
@@ -55,6 +56,7 @@ export interface TestMeshOptions {
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly tap?: Tap;
+  readonly uplinks?: () => readonly UplinkRule[];
 }
 
 export function startTestMesh(name: string, options: TestMeshOptions = {}): Promise<Mesh> {
@@ -68,6 +70,7 @@ export function startTestMesh(name: string, options: TestMeshOptions = {}): Prom
     log: options.log ?? silentLogger,
     version: "test",
     ...(options.tap === undefined ? {} : { tap: options.tap }),
+    ...(options.uplinks === undefined ? {} : { uplinks: options.uplinks }),
   });
 }
 

@@ -88,6 +88,8 @@ export class SpreadMesh {
   readonly delegations: Delegation[] = [];
   /** Sites that say or hear something else where another one brings them a list. */
   readonly distorted = new Map<string, (channel: Channel) => Channel>();
+  /** Moments at which the lines of sites begin to carry copies; until then they carry none. */
+  readonly opensAtMs = new Map<string, number>();
   /** Sites that answer audits in another way than they should. */
   readonly answers = new Map<string, ChannelHandler>();
 
@@ -124,7 +126,11 @@ export class SpreadMesh {
     const proofs = pace === undefined ? undefined : serveProofs(served, store, () => pace);
     const backups = await BackupStore.open({
       ...{ directory, store, siteKey: key },
-      transport: distorting(transport, () => this.distorted.get(name)),
+      transport: distorting(
+        transport,
+        () => this.distorted.get(name),
+        () => Math.max(0, (this.opensAtMs.get(name) ?? 0) - this.time.nowMs),
+      ),
       giveBytes: () => giveBytes,
       ...this.#options,
       dailyBytes: () => this.#options.dailyBytes,
@@ -262,12 +268,14 @@ export class SpreadMesh {
 function distorting(
   transport: Transport,
   distortion: () => ((channel: Channel) => Channel) | undefined,
+  closedMs: () => number,
 ): Transport {
   return {
     self: transport.self,
     links: () => transport.links(),
     open: (peer, protocol, timeoutMs) => transport.open(peer, protocol, timeoutMs),
     onLink: (listener) => transport.onLink(listener),
+    opensInMs: (_peer, urgency) => (urgency === "restore" ? 0 : closedMs()),
     handle: (protocol, handler) => {
       transport.handle(protocol, (channel) => handler(distortion()?.(channel) ?? channel));
     },

@@ -459,3 +459,32 @@ test("a listed shard that is nowhere is told as lost, one that another site has 
   for (const [shard] of [kept, gone]) await rm(`${shards}/${shard.slice(0, 2)}/${shard}`);
   assert.deepEqual((await home.backups.set(SET)).lost, [gone[0]]);
 });
+
+test("nothing leaves over a line outside its hours, and all of it once they begin", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  made.opensAtMs.set("home", made.time.nowMs + 2 * 3_600_000);
+  await backUp(home, 1, SIZES);
+  await made.pass(60_000);
+  await made.time.advance(3_600_000);
+  assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, 0);
+  await made.time.advance(3_600_000);
+  await untilSafe(made, home, 10 * 60_000);
+  assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, BYTES);
+});
+
+test("a holder whose line sleeps gets its copy from another holder when it wakes", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  made.opensAtMs.set("c", made.time.nowMs + 8 * 3_600_000);
+  await backUp(home, 1, SIZES);
+  await made.pass(60_000);
+  assert.equal((await home.backups.copies(SET, false)).minReceipts, 2);
+  for (let hour = 0; hour < 7; hour++) {
+    await made.time.advance(3_600_000);
+    await made.pass(1000);
+  }
+  assert.equal((await home.backups.copies(SET, false)).minReceipts, 2);
+  await made.time.advance(3_600_000);
+  await untilSafe(made, home, 60 * 60_000);
+  // It was not gone round: the owner's line carried everything once.
+  assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, BYTES);
+});

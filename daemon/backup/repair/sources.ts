@@ -1,4 +1,5 @@
-/** Who can give a group: linked sites that say to hold it in full; the owner's site comes last. */
+/** Who can give a group: linked sites that say to hold it in full, over lines that
+ * carry copies at this hour; the owner's site comes last. */
 import type { GroupFacts } from "../../core/group-facts.ts";
 import { coHolders } from "../../core/holder-standing.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
@@ -12,7 +13,10 @@ export interface Sources {
 
 export function sourcesOf({ transport }: Holder, facts: GroupFacts): Sources {
   const links = transport.links();
-  const isThere = (site: SiteId): boolean => site !== transport.self && links.includes(site);
+  const isThere = (site: SiteId): boolean => {
+    if (site === transport.self || !links.includes(site)) return false;
+    return (transport.opensInMs?.(site, "repair") ?? 0) === 0;
+  };
   return {
     holders: coHolders(facts).filter((site) => isThere(site) && facts.holding.has(site)),
     last: [facts.by].filter(isThere),

@@ -212,6 +212,11 @@ export class BackupStore {
     await this.#running.stop();
   }
 
+  /** What is configured for the lines is something else now. */
+  linesChanged(): void {
+    this.#queue.wake();
+  }
+
   /** A list is held in full now, whichever way its shards came. */
   completed(list: LoadedList): void {
     this.#holdings.completed(list);

@@ -14,7 +14,8 @@ import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
 import type { LoadedList } from "./list-store.ts";
-import { sendList, type SendOutcome } from "./send-list.ts";
+import { waitSeconds, type Settled } from "./receive-list.ts";
+import { sendList, type Later, type SendOutcome } from "./send-list.ts";
 import type { Slots } from "./slots.ts";
 
 export interface ChainJob {
@@ -34,6 +35,9 @@ const OPEN_TIMEOUT_MS = 15_000;
 const STALL_PATIENCES = 2;
 /** For links that are just coming up. */
 const LINGER_MS = 10_000;
+/** A site that takes nothing at this hour is asked again at the latest after so long. */
+const LONGEST_LATER_MS = 24 * 3_600_000;
+const SHORTEST_LATER_MS = 1000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
@@ -49,7 +53,9 @@ export class ChainRun {
   readonly #fruitless = new Set<SiteId>();
   readonly #pauseMs = new Map<SiteId, number>();
   readonly #notBeforeMs = new Map<SiteId, number>();
-  readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
+  /** Until when the lines of sites carry no copies, as they say; monotonic. */
+  readonly #laterUntilMs = new Map<SiteId, number>();
+  readonly #waiting: ((settled: Settled) => void)[] = [];
   #progressAtMs: number;
   /** Receipts that came while we worked. */
   #gained = 0;
@@ -77,9 +83,12 @@ export class ChainRun {
     this.#wake();
   }
 
-  /** Resolves when all have signed, or those named could not be reached for the whole patience. */
-  settled(): Promise<readonly SiteId[]> {
-    if (this.#over) return Promise.resolve([]);
+  /**
+   * Resolves when all have signed, or those named could not be reached for the whole patience, or
+   * can take nothing at this hour.
+   */
+  settled(): Promise<Settled> {
+    if (this.#over) return Promise.resolve({ unreached: [], later: [] });
     this.#progressAtMs = this.#holder.clock.monotonicMs();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -126,12 +135,16 @@ export class ChainRun {
     const links = this.#holder.transport.links();
     const nowMs = this.#holder.clock.monotonicMs();
     const ready = this.job.sites.filter(
-      (site) => links.includes(site) && (this.#notBeforeMs.get(site) ?? 0) <= nowMs,
+      (site) =>
+        links.includes(site) &&
+        (this.#notBeforeMs.get(site) ?? 0) <= nowMs &&
+        this.#closedMs(site) === 0,
     );
     // Who says to hold all of it only has to sign, whatever others kept back: that costs nothing.
     const claims = ready.find((site) => open.includes(site) && this.#saysToHold(site));
     if (claims !== undefined) return { hop: claims, chain: [] };
-    const viaOthers = open.filter((site) => !this.#direct.has(site));
+    const awake = open.filter((site) => !this.#isLater(site));
+    const viaOthers = awake.filter((site) => !this.#direct.has(site));
     if (this.job.economical && viaOthers.length > 0) {
       const complete = this.job.sites.filter(
         (site) => links.includes(site) && !open.includes(site) && !this.#fruitless.has(site),
@@ -144,7 +157,26 @@ export class ChainRun {
     const hop = ready
       .filter((site) => open.includes(site))
       .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
-    return hop === undefined ? undefined : { hop, chain: open.filter((site) => site !== hop) };
+    return hop === undefined ? undefined : { hop, chain: awake.filter((site) => site !== hop) };
+  }
+
+  /** Whether the line of a site carries no copies at this hour, as it has said. */
+  #isLater(site: SiteId): boolean {
+    return (this.#laterUntilMs.get(site) ?? 0) > this.#holder.clock.monotonicMs();
+  }
+
+  /** How long our line to a site, or its own, carries no copies yet, in ms; 0 for now. */
+  #closedMs(site: SiteId): number {
+    const { clock, transport } = this.#holder;
+    const laterMs = (this.#laterUntilMs.get(site) ?? 0) - clock.monotonicMs();
+    return Math.max(0, laterMs, transport.opensInMs?.(site, "spread") ?? 0);
+  }
+
+  #noteLater({ site, seconds }: Later): void {
+    const waitMs = Math.min(LONGEST_LATER_MS, Math.max(SHORTEST_LATER_MS, seconds * 1000));
+    this.#laterUntilMs.set(site, this.#holder.clock.monotonicMs() + waitMs);
+    // It is there, and others can bring it what they have, when its line carries copies again.
+    this.#direct.delete(site);
   }
 
   #directHop(
@@ -198,12 +230,15 @@ export class ChainRun {
       this.job.onRefused?.(hop, outcome.why);
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
+      if (outcome.why === "hours") this.#noteLater({ site: hop, seconds: outcome.value });
       this.#rest(hop, before);
       return;
     }
     for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
+    for (const later of outcome.later) if (chain.includes(later.site)) this.#noteLater(later);
     // It says that all have signed, and gives no receipt: go round it.
-    if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);
+    const isDone = outcome.unreached.length === 0 && outcome.later.length === 0;
+    if (isDone && this.#gained === before) this.#fruitless.add(hop);
     // A site that took all we had and still lacks something waits for whoever has it.
     this.#rest(hop, before);
   }
@@ -241,11 +276,12 @@ export class ChainRun {
       ? this.#patienceMs
       : Math.min(LINGER_MS, this.#patienceMs);
     const leftMs = this.#progressAtMs + patienceMs - nowMs;
-    if (leftMs <= 0) this.#tellWaiting(open);
-    const pauses = [...this.#notBeforeMs.values()]
-      .map((notBeforeMs) => notBeforeMs - nowMs)
-      .filter((pauseMs) => pauseMs > 0);
-    const waitMs = Math.min(...pauses, leftMs > 0 ? leftMs : LONGEST_PAUSE_MS, LONGEST_PAUSE_MS);
+    const closed = open.map((site) => this.#closedMs(site));
+    // Who can take nothing for hours is not waited for either, and is no reason to go round anybody.
+    if (leftMs <= 0 || closed.every((closedMs) => closedMs > 0)) this.#tellWaiting(open);
+    const pauses = [...[...this.#notBeforeMs.values()].map((atMs) => atMs - nowMs), ...closed];
+    const soonest = pauses.filter((pauseMs) => pauseMs > 0);
+    const waitMs = Math.min(...soonest, leftMs > 0 ? leftMs : LONGEST_PAUSE_MS, LONGEST_PAUSE_MS);
     await new Promise<void>((resolve) => {
       const cancel = this.#holder.clock.after(waitMs, resolve);
       this.#wake = () => {
@@ -257,8 +293,12 @@ export class ChainRun {
     this.#wake = () => {};
   }
 
-  #tellWaiting(unreached: readonly SiteId[]): void {
-    for (const resolve of this.#waiting.splice(0)) resolve(unreached);
+  #tellWaiting(left: readonly SiteId[]): void {
+    const unreached = left.filter((site) => this.#closedMs(site) === 0);
+    const later = left
+      .filter((site) => !unreached.includes(site))
+      .map((site) => ({ site, seconds: waitSeconds(this.#closedMs(site)) }));
+    for (const resolve of this.#waiting.splice(0)) resolve({ unreached, later });
   }
 
   #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {

@@ -77,9 +77,14 @@ export class ShardFetcher {
       const sources = others.map((other) => this.#source(other));
       if (memory.nextBytes > 0 && isWorthChanging(this.#source(site), sources)) throw new Changed();
     };
+    const why = "restore";
     const silenceMs = others.length > 0 ? SHORT_SILENCE_MS : SILENCE_MS;
     try {
-      const isThere = await fetchRanges(this.#holder, site, name, memory, { silenceMs, onRange });
+      const isThere = await fetchRanges(this.#holder, site, name, memory, {
+        why,
+        silenceMs,
+        onRange,
+      });
       return isThere ? "whole" : "failed";
     } catch (error) {
       if (error instanceof Changed) return "left";

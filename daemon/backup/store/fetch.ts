@@ -17,7 +17,7 @@ import { loadList, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { PartialShard } from "./partial-shards.ts";
 import { readRanges, type RangeSink } from "./read-ranges.ts";
-import { readRaw } from "./receive-list.ts";
+import { readRaw, waitSeconds } from "./receive-list.ts";
 import { rawFrames } from "./send-list.ts";
 import type { ShardName } from "./shard-store.ts";
 
@@ -31,6 +31,14 @@ export async function serveShard(
 ): Promise<void> {
   const { state, lists, shards } = holder;
   const { owner, set } = wanted;
+  const waitMs = holder.transport.opensInMs?.(channel.peer, wanted.why) ?? 0;
+  if (waitMs > 0) {
+    const value = waitSeconds(waitMs);
+    await channel.send(encodeHolderMessage({ k: "refuse", why: "hours", value }));
+    await channel.end();
+    return;
+  }
+  channel.carries?.({ urgency: wanted.why, owner, set });
   const known = lists.all(owner, set);
   const allowed = mayFetch(channel.peer, owner, set, state.authority(), state.view(), known);
   const bytes = allowed ? await shards.read(wanted) : undefined;
@@ -102,6 +110,7 @@ export interface RangeTarget {
 }
 
 export interface FetchOptions {
+  readonly why: "restore" | "repair";
   /** How long nothing may come. */
   readonly silenceMs: number;
   /** Told of each range; what it throws ends the fetch, and the ranges stay. */
@@ -118,13 +127,16 @@ export async function fetchRanges(
   site: SiteId,
   name: ShardName,
   target: RangeTarget,
-  options: FetchOptions = { silenceMs: SILENCE_MS },
+  options: FetchOptions,
 ): Promise<boolean> {
   const channel = await holder.transport.open(site, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
   try {
     const { owner, set, shard } = name;
+    const { why } = options;
+    channel.carries?.({ urgency: why, owner, set });
     const wanted = target.startBytes();
-    await channel.send(encodeOpenerMessage({ k: "get", v: 1, owner, set, shard, from: wanted }));
+    const what = { owner, set, shard, from: wanted, why };
+    await channel.send(encodeOpenerMessage({ k: "get", v: 1, ...what }));
     const frame = await channel.receive(options.silenceMs);
     const message = frame === undefined ? undefined : decodeHolderMessage(frame);
     if (message?.k !== "found") return false;
@@ -161,7 +173,10 @@ export async function fetchIntoStore(
     },
   };
   try {
-    const isThere = await fetchRanges(holder, site, name, target);
+    const isThere = await fetchRanges(holder, site, name, target, {
+      why: "repair",
+      silenceMs: SILENCE_MS,
+    });
     return isThere && open.partial !== undefined ? await shards.adopt(open.partial) : undefined;
   } finally {
     await open.partial?.leave();

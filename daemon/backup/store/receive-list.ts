@@ -36,6 +36,7 @@ import { missingOf, receiptFor, receiptForList, type Holder } from "./holder.ts"
 import { refusalOf } from "./list-rights.ts";
 import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
+import type { Later } from "./send-list.ts";
 import { ShardIntake } from "./shard-intake.ts";
 
 /** Transfers taken in at once; most of them wait. The transport takes as many streams of a peer. */
@@ -46,8 +47,14 @@ type Offer = Extract<OpenerMessage, { k: "offer" }>;
 /** Passes lists on along the chain. */
 export interface PassOn {
   submit(list: LoadedList, chain: readonly SiteId[]): Promise<void>;
-  /** Resolves when the later hops have all signed, or those named could not be reached. */
-  settled(group: string): Promise<readonly SiteId[]>;
+  /** Resolves when the later hops have all signed, or those named cannot for now. */
+  settled(group: string): Promise<Settled>;
+}
+
+/** What is left to do for a list, and cannot be done now. */
+export interface Settled {
+  readonly unreached: readonly SiteId[];
+  readonly later: readonly Later[];
 }
 
 interface Active {
@@ -146,6 +153,9 @@ export class ListReceiver {
       same: known?.id === id,
     });
     if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
+    const waitMs = this.#holder.transport.opensInMs?.(channel.peer, "spread") ?? 0;
+    if (waitMs > 0) return refuse(channel, "hours", waitSeconds(waitMs));
+    channel.carries?.({ urgency: "spread", owner, set });
     const isNew = known?.id !== id;
     const limits = intakeLimits(this.#holder, header, id, channel.peer);
     if (isNew && limits.lists < 1) return refuse(channel, "intake", limits.waitSeconds);
@@ -183,8 +193,9 @@ export class ListReceiver {
       await this.#intake.run(channel, outbox, list, wanted, reservation);
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
-      const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
-      await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
+      const left = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
+      const [unreached, later] = [[...left.unreached], [...left.later]];
+      await outbox.send(encodeHolderMessage({ k: "end", unreached, later }));
       await channel.end();
     } catch (error) {
       // The disk filled up meanwhile: said, so that the owner takes another site at once.
@@ -285,6 +296,11 @@ function removedIn(raw: Uint8Array): Set<string> {
     removed.add(toHex(raw.subarray(at, at + REMOVED_ENTRY_BYTES)));
   }
   return removed;
+}
+
+/** At most a day: then it is asked again. A line that never opens says so each day. */
+export function waitSeconds(waitMs: number): number {
+  return Math.ceil(Math.min(waitMs, 86_400_000) / 1000);
 }
 
 async function refuse(

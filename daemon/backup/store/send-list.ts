@@ -34,7 +34,10 @@ export interface SendJob {
   read(entry: ListEntry): Promise<Uint8Array | undefined>;
   /** Tells of shards that arrive from now on. */
   watch(): ArrivalWatch;
-  /** Taken for each shard while it is in memory; never while waiting for anybody else's work. */
+  /**
+   * Taken for each shard while it is in memory, by owner and data set; never while waiting for
+   * anybody else's work.
+   */
   readonly slots: Slots;
   /** A list that was the newest before, to send differences against. */
   base(id: ListId): Promise<LoadedList | undefined>;
@@ -50,10 +53,22 @@ export interface SendJob {
 export type SendOutcome =
   | { readonly kind: "refused"; readonly why: Refusal; readonly value: number }
   /** The chain did what it could; these sites it did not reach. */
-  | { readonly kind: "ended"; readonly unreached: readonly SiteId[] };
+  | {
+      readonly kind: "ended";
+      readonly unreached: readonly SiteId[];
+      readonly later: readonly Later[];
+    };
+
+/** A site whose line carries no copies now. */
+export interface Later {
+  readonly site: SiteId;
+  readonly seconds: number;
+}
 
 /** @throws when the channel is gone, the peer breaks the protocol or falls silent. */
 export async function sendList(channel: Channel, job: SendJob, clock: Clock): Promise<SendOutcome> {
+  const { owner, set } = job.list.header;
+  channel.carries?.({ urgency: "spread", owner, set });
   const outbox = new Outbox(channel, clock, encodeOpenerMessage({ k: "wait" }));
   const abort = (): void => channel.abort("no longer wanted");
   job.signal.addEventListener("abort", abort, { once: true });
@@ -142,6 +157,8 @@ class Sending {
     const pending = new Set(unpackBits(list.entries.length, want.bits));
     const partial = new Map(want.partial.map(({ index, bytes }) => [index, bytes]));
     const indexOf = new Map(list.entries.map(({ shard }, index) => [shard, index]));
+    const { owner, set } = list.header;
+    const share = [owner, set].map((name) => ({ name, weight: 1 }));
     const watch = this.#job.watch();
     this.#stopWaiting = () => watch.close();
     try {
@@ -152,11 +169,15 @@ class Sending {
           if (signal.aborted || this.#over) return;
           const entry = list.entries[index];
           if (entry === undefined || !pending.has(index)) continue;
-          const isSent = await this.#job.slots.run(async () => {
-            const bytes = await this.#job.read(entry);
-            if (bytes === undefined) return false;
-            return this.#sendShard(index, entry, bytes, partial.get(index) ?? 0);
-          });
+          const isSent = await this.#job.slots.run(
+            async () => {
+              const bytes = await this.#job.read(entry);
+              if (bytes === undefined) return false;
+              return this.#sendShard(index, entry, bytes, partial.get(index) ?? 0);
+            },
+            share,
+            entry.sizeBytes,
+          );
           if (isSent) pending.delete(index);
         }
         if (pending.size === 0 || !more || this.#over || signal.aborted) break;
@@ -209,7 +230,7 @@ class Sending {
           case "wait":
             break;
           case "end":
-            return { kind: "ended", unreached: message.unreached };
+            return { kind: "ended", unreached: message.unreached, later: message.later };
           case "refuse":
             return { kind: "refused", why: message.why, value: message.value };
           case "need":
