@@ -54,6 +54,9 @@ export function sealCapsule(
   const ephemeral = nacl.box.keyPair.fromSecretKey(random.subarray(0, 32));
   const nonce = random.subarray(32);
   const box = nacl.box(plaintext, nonce, boxPublicKey, ephemeral.secretKey);
+  // Nobody can look into it again without the phrase: it is opened from this side before it counts.
+  const again = nacl.box.open(box, nonce, boxPublicKey, ephemeral.secretKey);
+  if (again === null || Buffer.compare(again, plaintext) !== 0) throw new RangeError("capsule");
   plaintext.fill(0);
   ephemeral.secretKey.fill(0);
   const capsule = new Uint8Array(CAPSULE_BYTES);

@@ -13,10 +13,10 @@ import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
 import { loadConfig } from "../config/load.ts";
-import { keysOf } from "./backup-run.ts";
 import { applyTimers, timedSets } from "./backup-timers.ts";
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
+import { keysOf } from "./set-keys.ts";
 
 interface AddOptions {
   readonly path: readonly string[];
@@ -27,6 +27,8 @@ interface AddOptions {
   readonly oneFileSystem?: boolean;
   readonly images?: boolean;
   readonly every?: string;
+  readonly history?: string;
+  readonly epoch?: string;
 }
 
 export function addCommand(context: CliContext): Command {
@@ -40,6 +42,8 @@ export function addCommand(context: CliContext): Command {
     .option("--one-file-system", "leave out what is mounted below the paths")
     .option("--images", "images of disks: cut at each 4 MiB, not by content")
     .option("--every <time>", "how often, such as 24h")
+    .option("--history <kind>", "box: this box can read its past; sealed: only the phrase can")
+    .option("--epoch <time>", "how long one key is used: run, or a time (default 30d)")
     .action(async (name: string, options: AddOptions) => {
       const file = writePart(context, name, options);
       const keys = keysOf(context.config.keys, name);
@@ -60,6 +64,10 @@ export function addCommand(context: CliContext): Command {
     ["pleach backup add nextcloud --path /srv/nextcloud/data", "once a day"],
     ["pleach backup add mail --path /srv/mail --exclude '*.lock' --every 6h", "four times"],
     ["pleach backup add crm --command /usr/bin/mysqldump crm", "what a program prints"],
+    [
+      "pleach backup add books --path /srv/books --history sealed",
+      "a past that a thief of the box cannot read",
+    ],
     ["pleach backup add wiki", "keys for a [[backup]] that is configured already"],
   ]);
 }
@@ -84,6 +92,8 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
   if (options.oneFileSystem === true) lines.push("one_file_system = true");
   if (options.images === true) lines.push(`cut = "fixed"`);
   if (options.every !== undefined) lines.push(`every = ${quote(options.every)}`);
+  if (options.history !== undefined) lines.push(`history = ${quote(options.history)}`);
+  if (options.epoch !== undefined) lines.push(`epoch = ${quote(options.epoch)}`);
   const folder = join(dirname(context.config.file), "conf.d");
   const file = join(folder, `backup-${name}.toml`);
   if (!existsSync(folder)) {

@@ -1,12 +1,19 @@
 /** The plaintext side's port to the daemon, over the control socket: only ciphertext passes. */
 import type { z } from "zod";
-import type { CommitRequest, SetState, SetStore, ShardSource } from "../backup/client/port.ts";
+import type {
+  CommitRequest,
+  KeyState,
+  KeyStore,
+  SetStore,
+  ShardSource,
+} from "../backup/client/port.ts";
 import type { ControlClient } from "../control/client.ts";
 import { DaemonError } from "../control/client.ts";
 import {
   commitAnswerShape,
   type headShape,
   headsShape,
+  receiptsShape,
   setDetailShape,
   type CommitRequest as CommitBody,
 } from "../control/shapes-backup.ts";
@@ -54,22 +61,27 @@ export function headOf(head: z.infer<typeof headShape> | null): Head | null {
   };
 }
 
+async function setState(client: ControlClient, set: SetId): Promise<KeyState | undefined> {
+  const detail = await setDetail(client, set);
+  if (detail === undefined) return undefined;
+  const lost = new Set(detail.lost);
+  const shards = detail.groups.flatMap(({ entries }) =>
+    entries.flatMap(([shard]) => (lost.has(shard) ? [] : [shardOf(shard)])),
+  );
+  return {
+    head: headOf(detail.head),
+    newestHead: headOf(detail.newestHead.head),
+    shards: new Set(shards),
+    keyEpoch: detail.keyEpoch,
+    copies: detail.copies.wanted,
+    folder: detail.folder,
+  };
+}
+
 export function setStore(client: ControlClient, set: SetId): SetStore {
   const path = `/v1/backup/sets/${set}`;
   return {
-    state: async (): Promise<SetState | undefined> => {
-      const detail = await setDetail(client, set);
-      if (detail === undefined) return undefined;
-      const lost = new Set(detail.lost);
-      const shards = detail.groups.flatMap(({ entries }) =>
-        entries.flatMap(([shard]) => (lost.has(shard) ? [] : [shardOf(shard)])),
-      );
-      return {
-        head: headOf(detail.head),
-        newestHead: headOf(detail.newestHead.head),
-        shards: new Set(shards),
-      };
-    },
+    state: () => setState(client, set),
     get: async (shard: ShardId) => fetchShard(client, `${path}/shards/${shard}`),
     put: async (shard: ShardId, bytes: Uint8Array) => {
       const options = { timeoutMs: STORE_TIMEOUT_MS };
@@ -87,6 +99,22 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
       };
       const options = { timeoutMs: STORE_TIMEOUT_MS };
       return client.post(`${path}/commit`, body, commitAnswerShape, options);
+    },
+  };
+}
+
+/** What the keys of a data set are looked after with. */
+export function keyStore(client: ControlClient, set: SetId): KeyStore {
+  const path = `/v1/backup/sets/${set}/shards`;
+  return {
+    state: () => setState(client, set),
+    get: async (shard: ShardId) => fetchShard(client, `${path}/${shard}`),
+    receipts: async (shard: ShardId) => {
+      const { receipts } = await client.get(`${path}/${shard}/receipts`, receiptsShape);
+      return receipts.map(({ bytes, signature }) => ({
+        bytes: Buffer.from(bytes, "base64"),
+        signature: Buffer.from(signature, "base64"),
+      }));
     },
   };
 }

@@ -14,12 +14,12 @@ export function cacheFolder({ keys }: Config): string {
 /**
  * Tells what is left out: a pattern with a slash is compared with the whole path, one without with
  * the name. The daemon's own data are always left out: a backup of sealed shards would grow with
- * each run.
+ * each run. So are the keys of key epochs: an older one must not be sealed with a newer one.
  *
  * @returns For a path whose bytes are characters.
  */
 export function exclusion(set: BackupConfig, config: Config): (path: string) => boolean {
-  const own = new Set([latin1(config.data), latin1(cacheFolder(config))]);
+  const own = new Set([config.data, cacheFolder(config), join(config.keys, "epochs")].map(latin1));
   const patterns = set.exclude.map((pattern) => ({ pattern, whole: pattern.includes("/") }));
   return (path) => {
     if (own.has(path)) return true;

@@ -2,13 +2,7 @@
 import { Command } from "commander";
 import { runBackup, type RunOutcome } from "../backup/client/backup-run.ts";
 import { BackupError } from "../backup/client/error.ts";
-import {
-  createSetKeys,
-  hasSetKeys,
-  readOwnerPin,
-  readSetKeys,
-  type SetKeyFile,
-} from "../backup/client/set-key-file.ts";
+import type { SetKeyFile } from "../backup/client/set-key-file.ts";
 import type { BackupConfig } from "../config/config.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { headOf, setDetail, setStore } from "./backup-link.ts";
@@ -17,6 +11,7 @@ import { preparation, streamOf } from "./backup-source.ts";
 import { help, type CliContext } from "./context.ts";
 import { formatBytes, formatDuration } from "./quantities.ts";
 import { reportRun } from "./report-run.ts";
+import { keysOf, tendBeside } from "./set-keys.ts";
 
 /** Three distinct other sites: fewer is not done. */
 const DEFAULT_COPIES = 3;
@@ -48,12 +43,14 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
   const copies = copiesOf(options.copies);
   const stream = streamOf(configured, context.config, options.stdin === true);
   const before = preparation(configured, context.config);
+  const erased = [...(await tendBeside(context, configured))];
   const keys = keysOf(context.config.keys, name);
   const startedAtMs = Date.now();
   if (options.ifDue === true) {
     const head = headOf((await setDetail(context.client, keys.set))?.head ?? null);
     if (head !== null && startedAtMs - head.atMs < configured.everyMs) {
-      context.out.result({ name, due: false, lastAtMs: head.atMs }, `${name} is not due yet.`);
+      const result = { name, due: false, lastAtMs: head.atMs, erasedEpochs: erased };
+      context.out.result(result, `${name} is not due yet.`);
       return;
     }
   }
@@ -85,7 +82,8 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
     const endedAtMs = Date.now();
     await reportRun(context, name, { ...report, result, endedAtMs, unreadable, error: null });
     if (unreadable > 0) context.exit = 3;
-    show(context, keys, outcome, (performance.now() - started) / 1000);
+    erased.push(...(await tendBeside(context, configured)));
+    show(context, keys, outcome, (performance.now() - started) / 1000, erased);
   } catch (error) {
     const code = error instanceof PleachError ? error.code : "E-BUG";
     const ended = { endedAtMs: Date.now(), unreadable: 0, error: code };
@@ -107,17 +105,6 @@ export function configuredSet(context: CliContext, name: string): BackupConfig {
   });
 }
 
-/** The keys of a set, made at its first use. */
-export function keysOf(keysFolder: string, name: string): SetKeyFile {
-  const pin = readOwnerPin(keysFolder);
-  if (!hasSetKeys(keysFolder, name)) return createSetKeys(keysFolder, name, pin);
-  const keys = readSetKeys(keysFolder, name);
-  if (keys.owner === pin.ownerId) return keys;
-  throw new BackupError("E-BACKUP-KEYS", `The keys of "${name}" belong to another owner.`, {
-    hint: "This site has a new owner since: give the data set another name.",
-  });
-}
-
 function copiesOf(text: string | undefined): number {
   const copies = text === undefined ? DEFAULT_COPIES : Number(text);
   if (Number.isInteger(copies) && copies >= 1 && copies <= 16) return copies;
@@ -126,7 +113,13 @@ function copiesOf(text: string | undefined): number {
   });
 }
 
-function show(context: CliContext, keys: SetKeyFile, outcome: RunOutcome, seconds: number): void {
+function show(
+  context: CliContext,
+  keys: SetKeyFile,
+  outcome: RunOutcome,
+  seconds: number,
+  erased: readonly number[],
+): void {
   const { head, figures, storedBytes, storedShards, total } = outcome;
   const { files, bytes, readFiles, readBytes, unreadable, changed } = figures;
   for (const { path, reason } of unreadable.slice(0, SHOWN_PATHS)) {
@@ -153,6 +146,8 @@ function show(context: CliContext, keys: SetKeyFile, outcome: RunOutcome, second
       shards: total.shards,
       unreadable,
       changed,
+      keyEpoch: keys.epochs.at(-1)?.epoch,
+      erasedEpochs: erased,
       seconds: Math.round(seconds * 1000) / 1000,
       peakMiB: Math.ceil(process.resourceUsage().maxRSS / 1024),
     },

@@ -10,6 +10,7 @@ import { parseId, type SetId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { headOf, setDetail, setStore } from "./backup-link.ts";
 import { help, type CliContext } from "./context.ts";
+import { epochText } from "./epoch-numbers.ts";
 import { table } from "./output.ts";
 import { formatBytes, formatTime } from "./quantities.ts";
 
@@ -30,11 +31,14 @@ export function showCommand(context: CliContext): Command {
           ? null
           : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
       const { head, shards, bytes, newestHead } = detail;
-      context.out.result({ name, set, head, shards, bytes, newestHead, copies, snapshots }, () =>
+      const keys = keyFacts(context, name);
+      const result = { name, set, head, shards, bytes, newestHead, copies, keys, snapshots };
+      context.out.result(result, () =>
         [
           `${name}: ${shards} shards, ${formatBytes(bytes)} sealed`,
           ...copiesText(copies),
           `newest snapshot confirmed by ${newestHead.confirmedBy} of ${newestHead.witnesses} members`,
+          ...(keys === null ? [] : [keyText(keys)]),
           "",
           snapshots === null
             ? "The snapshots can be listed by root only: their record is sealed."
@@ -53,6 +57,42 @@ export function showCommand(context: CliContext): Command {
   return help(show, "Shows the copies and the snapshots of a data set.", [
     ["pleach backup show nextcloud", "what is safe, what is at risk and why"],
   ]);
+}
+
+/** What this box can still read of a set; null for those who may not read the keys. */
+function keyFacts({ config }: CliContext, name: string) {
+  if (!mayRead(config.keys, name)) return null;
+  const configured = config.backups.find((set) => set.name === name);
+  const { epochs, erased } = readSetKeys(config.keys, name);
+  const current = epochs.at(-1);
+  return {
+    history: configured?.history ?? null,
+    /** Milliseconds, or "run". */
+    epoch: configured?.epoch ?? null,
+    current: current?.epoch ?? null,
+    sinceMs: current?.sinceMs ?? null,
+    here: epochs.map(({ epoch }) => epoch),
+    erased: erased.map(({ epoch }) => epoch),
+  };
+}
+
+function keyText({
+  history,
+  current,
+  sinceMs,
+  here,
+  erased,
+}: NonNullable<ReturnType<typeof keyFacts>>): string {
+  const past = here.slice(0, -1);
+  const waits = history === "sealed" && past.length > 0 ? ", until enough sites have signed" : "";
+  return [
+    `history ${history ?? "not configured"}: key epoch ${current ?? "none"}`,
+    ...(sinceMs === null ? [] : [`since ${formatTime(sinceMs)}`]),
+    ...(past.length === 0 ? [] : [`; keys of ${epochText(past)} are here${waits}`]),
+    ...(erased.length === 0 ? [] : [`; keys of ${epochText(erased)} are erased`]),
+  ]
+    .join(" ")
+    .replaceAll(" ;", ";");
 }
 
 function copiesText({ atRisk, safeCopies, reasons, concerns, holders }: Copies): string[] {
@@ -80,7 +120,7 @@ function copiesText({ atRisk, safeCopies, reasons, concerns, holders }: Copies):
 }
 
 /** By the key file, or, for those who may not read it, by the last run. */
-async function setNamed(context: CliContext, name: string): Promise<SetId> {
+export async function setNamed(context: CliContext, name: string): Promise<SetId> {
   const folder = context.config.keys;
   if (mayRead(folder, name)) return readSetKeys(folder, name).set;
   const { runs } = await context.client.get("/v1/backup/runs", runsShape);
@@ -121,7 +161,7 @@ function snapshotsOf(record: SnapshotRecord, head: { readonly root: string } | n
   return [...record.history, newest].toReversed();
 }
 
-function neverRan(name: string): BackupError {
+export function neverRan(name: string): BackupError {
   return new BackupError("E-BACKUP-UNKNOWN", `The data set "${name}" never ran.`, {
     hint: `Run it:  pleach backup run ${name}`,
   });

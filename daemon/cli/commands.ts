@@ -70,7 +70,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "keys",
-    summary: "recovery sheets",
+    summary: "recovery sheets, and keys of data sets: sheet, rotate, open",
     load: async () => (await import("./keys.ts")).keysCommand,
   },
   {

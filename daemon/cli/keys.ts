@@ -1,4 +1,4 @@
-/** `pleach keys sheet`: the recovery sheet with the members of today. */
+/** `pleach keys`: the recovery sheet with the members of today, and the keys of data sets. */
 import { Command } from "commander";
 import { idOf, type MeshId, type PeerKey } from "../../protocol/ids.ts";
 import { deriveOwnerKeys, meshRecoveryKey } from "../../protocol/owner-keys.ts";
@@ -8,6 +8,9 @@ import { membershipShape, type MembershipAnswer } from "../control/shapes-member
 import { help, type CliContext } from "./context.ts";
 import { CommandError } from "./exit.ts";
 import { today } from "./owner-ceremony.ts";
+import { capsulesCommand } from "./keys-capsules.ts";
+import { openCommand } from "./keys-open.ts";
+import { rotateCommand } from "./keys-rotate.ts";
 import { MadeFiles, readPhrase } from "./people-files.ts";
 import { rememberSheet } from "./sheet-files.ts";
 
@@ -20,8 +23,13 @@ interface SheetOptions {
 }
 
 export function keysCommand(context: CliContext): Command {
-  const keys = help(new Command("keys"), "The keys of an owner.", [
+  const keys = help(new Command("keys"), "The keys of an owner and of data sets.", [
     ["pleach keys sheet --out sheet.txt", "a recovery sheet with the members of today"],
+    ["pleach keys rotate nextcloud", "seals what comes next with a new key"],
+    [
+      "pleach keys open books --at 2026-11-20 --out job.keys",
+      "keys of an erased past, by the phrase",
+    ],
   ]);
   const sheet = new Command("sheet")
     .requiredOption("--out <file>", "where to write it; never over a file that is there")
@@ -42,6 +50,9 @@ export function keysCommand(context: CliContext): Command {
       ["pleach operators recovery --add FILE", "what an operator does with the line"],
     ]),
   );
+  keys.addCommand(rotateCommand(context));
+  keys.addCommand(capsulesCommand(context));
+  keys.addCommand(openCommand(context));
   return keys;
 }
 

@@ -3,16 +3,21 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
+import type { ChunkLocator } from "../backup/client/chunk-locator.ts";
+import { readJobKeys } from "../backup/client/job-keys.ts";
+import { missingEpochs } from "../backup/client/needed-epochs.ts";
 import { locate, planRestore, type RestorePlan } from "../backup/client/restore-plan.ts";
 import { runRestore, type RestoreFigures } from "../backup/client/restore-run.ts";
 import { freeBytesAt } from "../backup/client/restore-target.ts";
-import { readSetKeys } from "../backup/client/set-key-file.ts";
-import { ShardReader } from "../backup/client/shard-reader.ts";
+import { hasSetKeys, readSetKeys } from "../backup/client/set-key-file.ts";
+import { ShardReader, type ReaderKeys } from "../backup/client/shard-reader.ts";
 import type { Head } from "../../protocol/head.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { setDetail, setHeads, setStore } from "./backup-link.ts";
+import { neverRan } from "./backup-show.ts";
 import { help, type CliContext } from "./context.ts";
+import { epochText } from "./epoch-numbers.ts";
 import { chooseTip, readHeads, tipFreshness, type KnownTip } from "./choose-tip.ts";
 import { formatBytes, formatDuration, formatTime } from "./quantities.ts";
 
@@ -23,6 +28,7 @@ interface RestoreOptions {
   readonly path: readonly string[];
   readonly dryRun?: boolean;
   readonly privileged?: boolean;
+  readonly keys?: string;
 }
 
 /** Problems that are shown to a person; --json has all. */
@@ -34,6 +40,7 @@ export function restoreCommand(context: CliContext): Command {
     .requiredOption("--to <dir>", "an empty directory, or one that does not exist yet")
     .option("--at <when>", "number of a snapshot, or a day: the newest one before its end")
     .option("--path <path>", "only this and what is below it; may be repeated", collect, [])
+    .option("--keys <file>", "of pleach keys open: for a past whose keys this box has erased")
     .option("--dry-run", "say what would come back, and write nothing")
     .option("--head <root>", "the snapshot to start from where there are several newest ones")
     .option("--privileged", "as root: also device nodes and set-id bits")
@@ -42,6 +49,7 @@ export function restoreCommand(context: CliContext): Command {
     ["pleach restore nextcloud --to /srv/restored", "the newest snapshot"],
     ["pleach restore nextcloud --at 412 --to /srv/restored", "an older one"],
     ["pleach restore nextcloud --at 2026-11-20 --to /srv/restored", "as it was that evening"],
+    ["pleach restore books --keys job.keys --to /srv/restored", "with keys of pleach keys open"],
     ["pleach restore nextcloud --path /srv/nextcloud/anna --to /srv/restored", "one directory"],
   ]);
 }
@@ -51,15 +59,10 @@ async function restoreSet(
   name: string,
   options: RestoreOptions,
 ): Promise<void> {
-  const { owner, set, setKey, epochs } = readSetKeys(context.config.keys, name);
+  const keys = readerKeys(context.config.keys, name, options.keys);
+  const { set } = keys;
   const detail = await setDetail(context.client, set);
-  if (detail === undefined || detail.head === null) {
-    throw new BackupError("E-BACKUP-UNKNOWN", `The data set "${name}" never ran.`, {
-      hint: `Run it:  pleach backup run ${name}`,
-    });
-  }
-  const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
-  const keys = { owner, set, setKey, epochs: byNumber };
+  if (detail === undefined || detail.head === null) throw neverRan(name);
   const reader = new ShardReader(setStore(context.client, set), keys, detail.folder);
   const said = await setHeads(context.client, set);
   const known = await readHeads(reader, said.heads);
@@ -78,6 +81,25 @@ async function restoreSet(
   context.out.result({ name, set, ...restored.fields, newest: newest.fields }, restored.text);
 }
 
+/** Of the key files of this box, and of what a person opened with the phrase for this restore. */
+function readerKeys(keysFolder: string, name: string, file: string | undefined): ReaderKeys {
+  const job = file === undefined ? undefined : readJobKeys(resolve(file));
+  if (job !== undefined && !hasSetKeys(keysFolder, name)) {
+    if (job.name !== name) throw otherSet(file, job.name);
+    return { ...job, epochs: new Map(job.epochs) };
+  }
+  const { owner, set, setKey, epochs } = readSetKeys(keysFolder, name);
+  if (job !== undefined && job.set !== set) throw otherSet(file, job.name);
+  const here = epochs.map(({ epoch, key }): [number, Uint8Array] => [epoch, key]);
+  return { owner, set, setKey, epochs: new Map([...(job?.epochs ?? []), ...here]) };
+}
+
+function otherSet(file: string | undefined, name: string): BackupError {
+  return new BackupError("E-BACKUP-KEYS", `${file} has keys of another data set: ${name}.`, {
+    exit: 2,
+  });
+}
+
 export interface RestoreTask {
   readonly reader: ShardReader;
   readonly root: ShardId;
@@ -94,6 +116,7 @@ export async function restoreInto(context: CliContext, task: RestoreTask) {
   const { reader, root, record, into, privileged } = task;
   const only = task.only.map((path) => Buffer.from(path));
   const locator = await locate(reader, root, record);
+  await requireEpochs(task, locator, only);
   const plan = await planRestore(reader, record, locator, only, task.dryRun);
   context.out.note(planText(task, plan));
   if (task.dryRun) return dryRunResult(task, plan);
@@ -146,6 +169,31 @@ export async function restoreInto(context: CliContext, task: RestoreTask) {
   };
 }
 
+/** @throws BackupError E-BACKUP-EPOCH before anything is written. */
+async function requireEpochs(
+  { reader, record }: RestoreTask,
+  locator: ChunkLocator,
+  only: readonly Uint8Array[],
+): Promise<void> {
+  const { epochs, isExact } = await missingEpochs(reader, record, locator, only);
+  if (epochs.length === 0) return;
+  const { name, number } = record;
+  const what = isExact ? "needs" : "was built on";
+  throw new BackupError(
+    "E-BACKUP-EPOCH",
+    `Snapshot ${number} of ${name} ${what} key epochs whose keys are not here: ${epochText(epochs)}.`,
+    {
+      changed: "Nothing was written.",
+      hint: [
+        "Open them with the phrase, then restore with them:",
+        `  pleach keys open ${name} --at ${number} --out job.keys`,
+        `  pleach restore ${name} --at ${number} --keys job.keys --to DIR`,
+      ].join("\n"),
+      exit: 5,
+    },
+  );
+}
+
 /** What comes back, from where, and how much room and time that takes. */
 function planText({ record, into }: RestoreTask, plan: RestorePlan): string {
   const { files, bytes, roomBytes, localShards, remoteShards, seconds } = plan;
@@ -192,7 +240,7 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 /** The snapshot of a number or a day; the newest without one. */
-async function chooseSnapshot(
+export async function chooseSnapshot(
   reader: ShardReader,
   { head, record }: KnownTip,
   at: string | undefined,

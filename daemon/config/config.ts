@@ -24,6 +24,10 @@ export interface BackupConfig {
   readonly limitMs: number;
   /** How often it should run, and the age above which `status` warns of it. Default: 24 h. */
   readonly everyMs: number;
+  /** Whether this box keeps the keys of its past, or erases them. Default: it keeps them. */
+  readonly history: "box" | "sealed";
+  /** How long one key seals what is new: one run, or so many milliseconds. Default: 30 days. */
+  readonly epoch: "run" | number;
 }
 
 export interface StreamConfig {
@@ -185,10 +189,13 @@ function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConf
   const { command, stdin = false, file = name, limit = LIMIT_MS } = given;
   const stream = stdin || command !== undefined ? { command, file } : undefined;
   const oneFileSystem = given.one_file_system ?? false;
+  const { history = "box", epoch = 30 * DAY_MS } = given;
   return {
     ...{ name, paths, stream, exclude, oneFileSystem, cut, before },
     limitMs: limit,
     everyMs: every,
+    history,
+    epoch,
   };
 }
 

@@ -40,6 +40,15 @@ const domain = z
   .max(253)
   .regex(/^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]+$/, "must be a lower-case name");
 
+/** Shorter ones would only make more keys: a run seldom comes more often than each hour. */
+const MIN_EPOCH_MS = 3_600_000;
+const epochLength = z
+  .union([z.literal("run"), duration])
+  .refine(
+    (value) => value === "run" || value >= MIN_EPOCH_MS,
+    'must be "run" or a time of 1h or more',
+  );
+
 /** A file directly below the root of a snapshot. */
 const fileName = z.string().regex(/^(?!\.{1,2}$)[^/\0]{1,200}$/, "must be the name of a file");
 const backup = z
@@ -55,6 +64,8 @@ const backup = z
     before: path.optional(),
     limit: pace.optional(),
     every: duration.optional(),
+    history: z.enum(["box", "sealed"], 'must be "box" or "sealed"').optional(),
+    epoch: epochLength.optional(),
   })
   .refine(
     ({ paths, command, stdin }) =>

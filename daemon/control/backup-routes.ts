@@ -14,6 +14,7 @@ import {
   type copiesShape,
   type headsShape,
   type keptShape,
+  type receiptsShape,
   type recoverStatusShape,
   type RecoverRequest,
   type setDetailShape,
@@ -31,6 +32,7 @@ export interface BackupPort {
   /** Asks the members, so it takes as long as they take. */
   heads(set: SetId): Promise<z.infer<typeof headsShape>>;
   copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
+  receipts(set: SetId, shard: ShardId): Promise<z.infer<typeof receiptsShape>["receipts"]>;
   /** What this site and others do for one another. */
   accounts(): z.infer<typeof accountsShape>["accounts"];
   /** What is kept of data sets of other sites. */
@@ -91,6 +93,11 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   app.get("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));
     return octets(await port.getShard(set, shardIn(context.req.param("shard"))));
+  });
+  app.get("/backup/sets/:set/shards/:shard/receipts", async (context) => {
+    const set = setIn(context.req.param("set"));
+    const shard = shardIn(context.req.param("shard"));
+    return context.json({ receipts: await port.receipts(set, shard) });
   });
   app.post("/backup/sets/:set/commit", async (context) => {
     const set = setIn(context.req.param("set"));

@@ -156,6 +156,11 @@ export const copiesShape = z.object({
     .optional(),
 });
 
+/** `GET /v1/backup/sets/:set/shards/:shard/receipts`: what other sites have signed for a shard. */
+export const receiptsShape = z.object({
+  receipts: z.array(z.object({ bytes: base64, signature: base64 })),
+});
+
 /** Bytes now, and bytes times days of what the askers have seen. */
 const account = z.object({
   /** Placed there. */

@@ -29,6 +29,7 @@ export function backupPort(backups: BackupStore): BackupPort {
     commit: (set, request) => backups.commit(set, request),
     heads: (set) => backups.heads(set),
     copies: (set, detail) => backups.copies(set, detail),
+    receipts: (set, shard) => backups.receipts(set, shard),
     accounts: () => backups.accounts(),
     kept: () => [...backups.keeper.report()],
     decide: (owner, set, decision) => {

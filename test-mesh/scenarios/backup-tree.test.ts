@@ -16,8 +16,9 @@ import {
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { readEpochKeys } from "../../daemon/backup/client/epoch-key-files.ts";
 import { dataRanges, readXattrs } from "../../daemon/backup/client/system-calls.ts";
-import { idBytes, sha256 } from "../../protocol/ids.ts";
+import { idBytes, sha256, type SetId } from "../../protocol/ids.ts";
 import { compareTrees } from "../../scripts/trial/tree-compare.ts";
 import { needlesOf, searchTree } from "../canary/search.ts";
 import { tapSocket } from "../canary/socket-tap.ts";
@@ -127,14 +128,16 @@ describe("a data set with one of everything", { concurrency: false }, () => {
   it("shows nothing of itself on the socket", () => {
     const keys = JSON.parse(readFileSync(at("quimper", "keys", "sets", "rich.json"), "utf8")) as {
       readonly setKey: string;
-      readonly epochs: readonly { readonly key: string }[];
+      readonly set: string;
     };
+    const [epoch] = readEpochKeys(at("quimper", "keys"), keys.set as SetId).here;
+    assert.ok(epoch);
     const bytes = (text: string): Uint8Array => Buffer.from(text);
     const needles = needlesOf([
       ...Object.entries(CANARIES).map(([name, text]) => ({ name, bytes: bytes(text) })),
       { name: "hash", bytes: sha256(CANARIES.content) },
       { name: "set key", bytes: idBytes(keys.setKey as never) },
-      { name: "epoch key", bytes: idBytes((keys.epochs[0]?.key ?? "") as never) },
+      { name: "epoch key", bytes: epoch.key },
       { name: "large", bytes: readFileSync(at("source", "large")).subarray(5_000_000, 5_000_032) },
     ]);
     assert.deepEqual(searchTree(at("heard"), needles), []);

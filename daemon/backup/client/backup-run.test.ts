@@ -80,7 +80,7 @@ let onLeftOut = (): void => {};
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pleach-run-"));
   mkdirSync(join(folder, "source"));
-  keys = createSetKeys(join(folder, "keys"), "data", pin);
+  keys = createSetKeys(join(folder, "keys"), "data", pin, 1);
   store = new MemoryStore();
   onLeftOut = () => {};
 });

@@ -5,7 +5,6 @@
  * stays the newest. Two runs of one data set never overlap.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
@@ -23,7 +22,7 @@ import type { SetState, SetStore } from "./port.ts";
 import { RunJournal } from "./run-journal.ts";
 import { SeenChunks } from "./seen-chunks.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
-import { lockFile } from "./system-calls.ts";
+import { withSetLock } from "./set-lock.ts";
 import { writeTableCache } from "./table-cache.ts";
 import { TreeOutlet } from "./tree-outlet.ts";
 import { noFigures, type WalkFigures } from "./walk.ts";
@@ -70,23 +69,12 @@ export interface RunOutcome {
 /** @throws BackupError for what is wrong here; errors of the store as they come. */
 export async function runBackup(request: RunRequest): Promise<RunOutcome> {
   saveMemory();
-  const folder = join(request.cacheFolder, request.keys.set);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lock = openSync(join(folder, "lock"), "w", 0o600);
-  try {
-    if (!lockFile(lock)) {
-      throw new BackupError(
-        "E-BACKUP-BUSY",
-        `Another run of "${request.keys.name}" is under way.`,
-        {
-          hint: "Wait for it to end.",
-        },
-      );
-    }
-    return await runLocked(request, folder);
-  } finally {
-    closeSync(lock);
-  }
+  const { cacheFolder, keys } = request;
+  const outcome = await withSetLock(cacheFolder, keys.set, (folder) => runLocked(request, folder));
+  if (outcome !== "busy") return outcome;
+  throw new BackupError("E-BACKUP-BUSY", `Another run of "${keys.name}" is under way.`, {
+    hint: "Wait for it to end.",
+  });
 }
 
 async function runLocked(request: RunRequest, folder: string): Promise<RunOutcome> {
@@ -101,7 +89,11 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
   const journal = new RunJournal(join(folder, "journal"));
   const before = await readBefore(keys, store, folder, journal, state);
   const epoch = keys.epochs.at(-1);
-  if (epoch === undefined) throw new RangeError("checked when the keys were read");
+  if (epoch === undefined) {
+    throw new BackupError("E-BACKUP-EPOCH", `"${keys.name}" has no key to seal with.`, {
+      hint: `Begin a new key epoch:  pleach keys rotate ${keys.name}`,
+    });
+  }
   const levels = [SeenChunks.newLevel(before.chunks)];
   const subject = {
     owner: keys.owner,

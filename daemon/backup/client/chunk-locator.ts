@@ -28,11 +28,24 @@ const NONE = 0xffffffff;
 
 export class ChunkLocator {
   readonly #shards: ShardId[] = [];
+  readonly #epochs = new Map<ShardId, number>();
   #ids: Uint8Array = new Uint8Array(4096 * CHUNK_ID_BYTES);
   #columns = new Uint32Array(4096 * COLUMNS);
   #count = 0;
   /** First piece of each bucket; rebuilt when it gets too small. */
   #buckets = new Uint32Array(8192).fill(NONE);
+
+  /** Key epochs that there is something of. */
+  get epochs(): ReadonlySet<number> {
+    return new Set(this.#epochs.values());
+  }
+
+  /** The key epoch of a shard of which there is a table. */
+  epochOf(shard: ShardId): number {
+    const epoch = this.#epochs.get(shard);
+    if (epoch === undefined) throw new RangeError(`no table of shard ${shard}`);
+    return epoch;
+  }
 
   /** All shards of which there is a table. */
   get shards(): ReadonlySet<ShardId> {
@@ -40,8 +53,9 @@ export class ChunkLocator {
   }
 
   /** Takes the table of a shard; only pieces of these kinds are looked for later. */
-  add({ shard, table }: ShardTable, kinds: readonly ChunkKind[]): void {
+  add({ shard, keyEpoch, table }: ShardTable, kinds: readonly ChunkKind[]): void {
     if (shard === undefined) throw new RangeError("a table without its shard");
+    this.#epochs.set(shard, keyEpoch);
     const shardNumber = this.#shards.push(shard) - 1;
     decodeTable(table).forEach(({ kind, pieces }, frame) => {
       let frameOffset = 0;

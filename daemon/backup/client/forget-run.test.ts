@@ -55,7 +55,7 @@ function stage(context: TestContext) {
   mkdirSync(source);
   const box = nacl.box.keyPair.fromSecretKey(new Uint8Array(32).fill(9)).publicKey;
   const pin = { meshId: "00".repeat(32) as MeshId, ownerId: owner, box };
-  const keys = createSetKeys(join(folder, "keys"), "data", pin);
+  const keys = createSetKeys(join(folder, "keys"), "data", pin, 1);
   const store = new HardStore();
   const cacheFolder = join(folder, "cache");
   let day = 0;

@@ -6,24 +6,22 @@
  * snapshot whose record or index cannot be read ends the plan: it is never taken to need nothing.
  * Shards that no known snapshot names stay, too: they may be another chain's.
  */
-import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { forgotten, isTired, type KeepRule } from "../../core/forget.ts";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
-import { chunkIdKey } from "../../../protocol/set-keys.ts";
 import { decodeTable } from "../../../protocol/shard-table.ts";
 import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
-import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { ChunkLocator } from "./chunk-locator.ts";
 import { BackupError } from "./error.ts";
+import { liveChunks } from "./live-chunks.ts";
 import type { SetStore } from "./port.ts";
 import { RunJournal } from "./run-journal.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
+import { withSetLock } from "./set-lock.ts";
 import { ShardReader } from "./shard-reader.ts";
-import { lockFile } from "./system-calls.ts";
 import { writeTired } from "./tired-shards.ts";
-import { TreeReader } from "./tree-reader.ts";
+import { WalkCache } from "./walk-cache.ts";
 
 export interface ForgetRequest {
   readonly keys: SetKeyFile;
@@ -55,15 +53,7 @@ export async function runForget(
   request: ForgetRequest,
 ): Promise<{ readonly plan: ForgetPlan; readonly done: boolean }> {
   const { keys, store, copies } = request;
-  const folder = join(request.cacheFolder, keys.set);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lock = openSync(join(folder, "lock"), "w", 0o600);
-  try {
-    if (!lockFile(lock)) {
-      throw new BackupError("E-BACKUP-BUSY", `A run of "${keys.name}" is under way.`, {
-        hint: "Wait for it to end.",
-      });
-    }
+  const outcome = await withSetLock(request.cacheFolder, keys.set, async (folder) => {
     const plan = await planForget(request, folder);
     if (!(await request.confirm(plan))) return { plan, done: false };
     writeTired(folder, plan.tired);
@@ -74,9 +64,11 @@ export async function runForget(
       await store.commit({ owner, sealedName, keyEpoch, copies, head: null, add: [], remove });
     }
     return { plan, done: true };
-  } finally {
-    closeSync(lock);
-  }
+  });
+  if (outcome !== "busy") return outcome;
+  throw new BackupError("E-BACKUP-BUSY", `A run of "${keys.name}" is under way.`, {
+    hint: "Wait for it to end.",
+  });
 }
 
 async function planForget(
@@ -107,7 +99,7 @@ async function planForget(
   }
   const droppable = await shardsOf(reader, [...gone], indexes);
   const remove = [...droppable].filter((shard) => shards.has(shard) && !needed.has(shard));
-  const tired = await tiredShards(reader, newest, head.root);
+  const tired = await tiredShards(reader, newest, head.root, folder);
   return { kept, forgotten: [...gone], remove, tired };
 }
 
@@ -150,6 +142,7 @@ async function tiredShards(
   reader: ShardReader,
   newest: SnapshotRecord,
   root: ShardId,
+  folder: string,
 ): Promise<ShardId[]> {
   const tables: ShardTable[] = [];
   const locator = new ChunkLocator();
@@ -157,18 +150,11 @@ async function tiredShards(
     tables.push(table);
     locator.add(table, ["tree"]);
   }
-  const live = new Set<string>();
-  const trees = new TreeReader(reader, locator, chunkIdKey(reader.keys.setKey, "tree"));
-  const open: Uint8Array[] = [newest.tree];
-  for (let ids = open.pop(); ids !== undefined; ids = open.pop()) {
-    noteIds(live, ids);
-    for await (const entries of trees.directory(ids)) {
-      for (const entry of entries) {
-        if (entry.kind === "directory") open.push(entry.chunks);
-        else if (entry.kind === "file") noteIds(live, entry.chunks);
-      }
-    }
-  }
+  const live = await liveChunks(reader, newest, locator, () =>
+    WalkCache.open(join(folder, "walk"), root),
+  );
+  // Without either it cannot be told; the forgetting after the next run can.
+  if (live === undefined) return [];
   return tables.flatMap(({ shard, table }) => {
     let liveBytes = 0;
     let contentBytes = 0;
@@ -181,10 +167,4 @@ async function tiredShards(
     }
     return shard !== undefined && isTired(liveBytes, contentBytes) ? [shard] : [];
   });
-}
-
-function noteIds(live: Set<string>, ids: Uint8Array): void {
-  for (let at = 0; at < ids.length; at += CHUNK_ID_BYTES) {
-    live.add(Buffer.from(ids.subarray(at, at + CHUNK_ID_BYTES)).toString("latin1"));
-  }
 }

@@ -8,7 +8,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { ShardId } from "../../../protocol/ids.ts";
-import { isShardSize } from "../../../protocol/shard-id.ts";
+import { HEADER_BYTES } from "../../../protocol/shard.ts";
+import { SHARD_BYTES, isShardSize } from "../../../protocol/shard-id.ts";
 
 /** Waits for nothing that only looks like a file. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -26,6 +27,20 @@ export function readLocalShard(
   shard: ShardId,
   into: Uint8Array,
 ): Uint8Array | undefined {
+  return readLocal(folder, shard, into, into.length);
+}
+
+/** Like {@link readLocalShard} for the first bytes only: the header, which names the key epoch. */
+export function readLocalHeader(folder: string, shard: ShardId): Uint8Array | undefined {
+  return readLocal(folder, shard, new Uint8Array(HEADER_BYTES), SHARD_BYTES);
+}
+
+function readLocal(
+  folder: string,
+  shard: ShardId,
+  into: Uint8Array,
+  maxBytes: number,
+): Uint8Array | undefined {
   let fd: number;
   try {
     fd = openSync(join(folder, shard.slice(0, FOLDER_NAME_LENGTH), shard), READ_FLAGS);
@@ -34,10 +49,11 @@ export function readLocalShard(
   }
   try {
     const facts = fstatSync(fd);
-    if (!facts.isFile() || !isShardSize(facts.size) || facts.size > into.length) return undefined;
+    if (!facts.isFile() || !isShardSize(facts.size) || facts.size > maxBytes) return undefined;
+    const wanted = Math.min(facts.size, into.length);
     let done = 0;
-    while (done < facts.size) {
-      const read = readSync(fd, into, done, facts.size - done, done);
+    while (done < wanted) {
+      const read = readSync(fd, into, done, wanted - done, done);
       if (read === 0) return undefined;
       done += read;
     }

@@ -6,6 +6,7 @@
  */
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, ShardId } from "../../../protocol/ids.ts";
+import type { SignedReceipt } from "../../../protocol/receipt.ts";
 
 /** Where shards of one data set are read. */
 export interface ShardSource {
@@ -36,6 +37,16 @@ export interface SetState {
   readonly shards: ReadonlySet<ShardId>;
 }
 
+/** What has to be known before keys are changed. */
+export interface KeyState extends SetState {
+  /** Key epoch of the newest commit. */
+  readonly keyEpoch: number;
+  /** Remote sites wanted. */
+  readonly copies: number;
+  /** Where the daemon keeps the shards of the set. */
+  readonly folder: string;
+}
+
 /** One data set of this site. */
 export interface SetStore extends ShardSource {
   /** Undefined when the daemon has never heard of the data set. */
@@ -48,4 +59,11 @@ export interface SetStore extends ShardSource {
    * @returns Shards of the whole data set, and their bytes.
    */
   commit(request: CommitRequest): Promise<{ readonly shards: number; readonly bytes: number }>;
+}
+
+/** What is asked before the key of an epoch is erased. */
+export interface KeyStore extends ShardSource {
+  state(): Promise<KeyState | undefined>;
+  /** Receipts of other sites for a shard of the newest lists, as they count now. */
+  receipts(shard: ShardId): Promise<readonly SignedReceipt[]>;
 }

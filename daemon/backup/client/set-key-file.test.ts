@@ -20,10 +20,10 @@ afterEach(() => rmSync(keys, { recursive: true, force: true }));
 
 describe("the keys of a data set", () => {
   it("are read as they were made, and never made twice", () => {
-    const made = createSetKeys(keys, "home", PIN);
+    const made = createSetKeys(keys, "home", PIN, 1);
     assert.deepEqual(readSetKeys(keys, "home").set, made.set);
     assert.equal(statSync(join(keys, "sets", "home.json")).mode & 0o777, 0o600);
-    assert.throws(() => createSetKeys(keys, "home", PIN), { code: "E-BACKUP-EXISTS" });
+    assert.throws(() => createSetKeys(keys, "home", PIN, 1), { code: "E-BACKUP-EXISTS" });
     assert.deepEqual(readSetKeys(keys, "home").setKey, made.setKey);
     assert.deepEqual(readdirSync(join(keys, "sets")), ["home.json"]);
   });
@@ -35,13 +35,13 @@ describe("the keys of a data set", () => {
       script,
       `import { createSetKeys } from ${JSON.stringify(MODULE)};
        const pin = ${JSON.stringify({ ...PIN, box: null })};
-       createSetKeys(${JSON.stringify(keys)}, "home", { ...pin, box: new Uint8Array(32).fill(9) });`,
+       createSetKeys(${JSON.stringify(keys)}, "home", { ...pin, box: new Uint8Array(32).fill(9) }, 1);`,
     );
     const line = `ulimit -c 0 -f 0; exec ${process.execPath} ${script}`;
     const { status } = spawnSync("bash", ["-c", line], { timeout: 30_000 });
     assert.notEqual(status, 0);
     assert.equal(hasSetKeys(keys, "home"), false);
-    createSetKeys(keys, "home", PIN);
+    createSetKeys(keys, "home", PIN, 1);
     assert.equal(readSetKeys(keys, "home").name, "home");
     assert.deepEqual(readdirSync(join(keys, "sets")), ["home.json"]);
   });

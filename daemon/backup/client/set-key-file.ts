@@ -2,25 +2,14 @@
  * The keys of data sets, in files of root that the daemon cannot open.
  *
  * `KEYS/owner.json` pins the owner and its box key B; it has nothing secret. `KEYS/sets/NAME.json`
- * has the keys of one data set. Files are made 0600 and never over another, and refused when others
- * can read them.
+ * has K_set of one data set; the keys of its epochs stand in files of their own
+ * (epoch-key-files.ts). Files are made 0600 and never over another, and refused when others can
+ * read them.
  */
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { sealCapsule } from "../../../protocol/capsule.ts";
 import {
   fromHex,
   idOf,
@@ -33,11 +22,22 @@ import {
 } from "../../../protocol/ids.ts";
 import { sealSetName } from "../../../protocol/set-keys.ts";
 import { CIPHER_NONCE_BYTES } from "../../../protocol/xchacha.ts";
+import {
+  createEpochKey,
+  epochKeyFile,
+  readEpochKeys,
+  type EpochKey,
+  type ErasedEpoch,
+} from "./epoch-key-files.ts";
 import { BackupError } from "./error.ts";
-
-/** Access of group or others. */
-const OTHERS = 0o077;
-const MAX_FILE_BYTES = 64 * 1024;
+import {
+  cannotRead,
+  eraseFile,
+  isMissing,
+  readSecret,
+  syncFolder,
+  writeSecret,
+} from "./secret-file.ts";
 
 const hexKey = z.string().regex(/^[0-9a-f]{64}$/, "is not a key");
 
@@ -50,7 +50,6 @@ const setShape = z.object({
   owner: hexKey,
   setKey: hexKey,
   sealedName: z.base64(),
-  epochs: z.array(z.object({ epoch: z.int().min(0), key: hexKey, capsule: z.base64() })).min(1),
 });
 
 /** Whom backups of this machine are sealed to. */
@@ -61,13 +60,6 @@ export interface OwnerPin {
   readonly box: Uint8Array;
 }
 
-export interface EpochKey {
-  readonly epoch: number;
-  /** K_epoch, 32 bytes. */
-  readonly key: Uint8Array;
-  readonly capsule: Uint8Array;
-}
-
 export interface SetKeyFile {
   readonly name: string;
   readonly set: SetId;
@@ -75,8 +67,10 @@ export interface SetKeyFile {
   /** K_set, 32 bytes. */
   readonly setKey: Uint8Array;
   readonly sealedName: Uint8Array;
-  /** One or more, the newest last. */
+  /** Those whose keys are here, the newest last. */
   readonly epochs: readonly EpochKey[];
+  /** Those whose keys were erased: only the phrase opens what they sealed. */
+  readonly erased: readonly ErasedEpoch[];
 }
 
 /** @throws BackupError E-BACKUP-KEYS when the site has no owner yet or the file is malformed. */
@@ -113,17 +107,16 @@ export function readSetKeys(keysFolder: string, name: string): SetKeyFile {
     readSecret(file, `Create it:  pleach backup add ${name} --path DIR`),
     setShape,
   );
+  const set = idIn<SetId>(value.set, 16);
+  const { here, erased } = readEpochKeys(keysFolder, set);
   return {
     name: value.name,
-    set: idIn<SetId>(value.set, 16),
+    set,
     owner: idIn<OwnerId>(value.owner),
     setKey: fromHex(value.setKey),
     sealedName: Buffer.from(value.sealedName, "base64"),
-    epochs: value.epochs.map(({ epoch, key, capsule }) => ({
-      epoch,
-      key: fromHex(key),
-      capsule: Buffer.from(capsule, "base64"),
-    })),
+    epochs: here,
+    erased,
   };
 }
 
@@ -132,97 +125,45 @@ export function readSetKeys(keysFolder: string, name: string): SetKeyFile {
  *
  * @throws BackupError E-BACKUP-EXISTS when the name is taken: keys are never replaced.
  */
-export function createSetKeys(keysFolder: string, name: string, pin: OwnerPin): SetKeyFile {
+export function createSetKeys(
+  keysFolder: string,
+  name: string,
+  pin: OwnerPin,
+  nowMs: number,
+): SetKeyFile {
   const set = idOf<SetId>(randomBytes(16));
   const setKey = Uint8Array.from(randomBytes(32));
-  const epochKey = Uint8Array.from(randomBytes(32));
-  const keyEpoch = 1;
-  const subject = { owner: pin.ownerId, set, keyEpoch };
-  const capsule = sealCapsule(pin.box, subject, { setKey, epochKey }, randomBytes(56));
+  const owner = pin.ownerId;
   const sealedName = sealSetName(setKey, name, randomBytes(CIPHER_NONCE_BYTES));
   const text = JSON.stringify(
     {
       v: 1,
       name,
       set,
-      owner: pin.ownerId,
+      owner,
       setKey: toHex(setKey),
       sealedName: Buffer.from(sealedName).toString("base64"),
-      epochs: [
-        {
-          epoch: keyEpoch,
-          key: toHex(epochKey),
-          capsule: Buffer.from(capsule).toString("base64"),
-        },
-      ],
     } satisfies z.input<typeof setShape>,
     undefined,
     2,
   );
   const file = setFile(keysFolder, name);
+  if (hasSetKeys(keysFolder, name)) throw hasKeys(file);
+  const keys = { setKey, box: pin.box };
+  const epoch = createEpochKey(keysFolder, { owner, set, epoch: 1 }, keys, nowMs);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeNew(file, `${text}\n`);
-  const epochs = [{ epoch: keyEpoch, key: epochKey, capsule }];
-  return { name, set, owner: pin.ownerId, setKey, sealedName, epochs };
+  try {
+    writeSecret(file, `${text}\n`);
+  } catch (error) {
+    eraseFile(epochKeyFile(keysFolder, set, epoch));
+    throw error instanceof BackupError && error.code === "E-BACKUP-EXISTS" ? hasKeys(file) : error;
+  }
+  syncFolder(keysFolder);
+  return { name, set, owner, setKey, sealedName, epochs: [epoch], erased: [] };
 }
 
-/** Under its name the file is whole, whatever ends the process; one that is there stays. */
-function writeNew(file: string, text: string): void {
-  const unfinished = `${file}.${process.pid}.tmp`;
-  try {
-    const fd = openSync(unfinished, "wx", 0o600);
-    try {
-      writeFileSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    linkSync(unfinished, file);
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
-      throw new BackupError("E-BACKUP-EXISTS", `The data set has keys already: ${file}.`, {
-        cause,
-      });
-    }
-    throw new BackupError("E-BACKUP-KEYS", `${file} cannot be made (${String(cause)}).`, { cause });
-  } finally {
-    rmSync(unfinished, { force: true });
-  }
-  // The names have to survive a power cut, too: shards sealed with lost keys are lost.
-  for (const folder of [dirname(file), dirname(dirname(file))]) {
-    const fd = openSync(folder, "r");
-    fsyncSync(fd);
-    closeSync(fd);
-  }
-}
-
-function readSecret(file: string, hintIfMissing: string): string {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (cause) {
-    if (isMissing(cause)) {
-      throw new BackupError("E-BACKUP-KEYS", `There is no ${file}.`, {
-        hint: hintIfMissing,
-        cause,
-      });
-    }
-    throw cannotRead(file, cause);
-  }
-  try {
-    const stat = fstatSync(fd);
-    if ((stat.mode & OTHERS) !== 0) {
-      throw new BackupError("E-BACKUP-KEYS", `Others can read ${file}.`, {
-        hint: `Take their access away:  chmod 0600 ${file}`,
-      });
-    }
-    if (stat.size > MAX_FILE_BYTES) {
-      throw new BackupError("E-BACKUP-KEYS", `${file} is too long for a key file.`);
-    }
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
-  }
+function hasKeys(file: string): BackupError {
+  return new BackupError("E-BACKUP-EXISTS", `The data set has keys already: ${file}.`);
 }
 
 function parse<T>(file: string, text: string, shape: z.ZodType<T>): T {
@@ -250,16 +191,4 @@ function idIn<Id extends AnyId>(text: string, sizeBytes: 16 | 32 = 32): Id {
   const id = parseId<Id>(text, sizeBytes);
   if (id === undefined) throw new RangeError("checked by the shape");
   return id;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
-}
-
-function cannotRead(file: string, cause: unknown): BackupError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new BackupError("E-BACKUP-KEYS", `${file} cannot be read (${reason}).`, {
-    hint: "Backups run as root: the keys are for root alone.",
-    cause,
-  });
 }

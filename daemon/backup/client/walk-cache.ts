@@ -83,6 +83,14 @@ export class WalkCache {
     }
   }
 
+  /** All of them; one that cannot be read is left out. */
+  *directories(): Generator<CachedDirectory> {
+    for (const path of this.#places.keys()) {
+      const directory = this.directory(path);
+      if (directory !== undefined) yield directory;
+    }
+  }
+
   close(): void {
     closeSync(this.#fd);
   }

@@ -316,6 +316,10 @@ export class BackupStore {
     return this.#reports.copies(id, detail);
   }
 
+  receipts(id: SetId, shard: ShardId) {
+    return this.#reports.receipts(id, shard);
+  }
+
   accounts() {
     return pairAccounts(this.#holder);
   }

@@ -40,6 +40,24 @@ export async function piecesOf(holder: Holder, set: OwnSet): Promise<Map<string,
   return pieces;
 }
 
+/** What other members have signed for one shard of a set, as it counts now. */
+export async function receiptsFor(
+  holder: Holder,
+  { set }: OwnSet,
+  shard: ShardId,
+): Promise<SignedReceipt[]> {
+  const view = holder.state.view();
+  const receipts: SignedReceipt[] = [];
+  for (const site of holder.state.authority().sites.keys()) {
+    if (site === holder.transport.self) continue;
+    const store = offerOf(view, site)?.storeId;
+    const [found] = await holder.receipts.forPieces(set, site, [shard]);
+    if (found === undefined) continue;
+    if (store === undefined || found.receipt.store === store) receipts.push(found.signed);
+  }
+  return receipts;
+}
+
 /** Those shards of a set for which no other member has signed. */
 export async function unsigned(
   holder: Holder,

@@ -3,7 +3,7 @@ import { riskText } from "../../core/risk-text.ts";
 import { risksOf, safeCopies, vouchedAtMs, type HolderFacts } from "../../core/set-safety.ts";
 import type { SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
-import { piecesOf, unsigned } from "./copies.ts";
+import { piecesOf, receiptsFor, unsigned } from "./copies.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
@@ -111,6 +111,15 @@ export class SetReports {
       holders: this.#holders(groups),
       ...(detail ? { perShard } : {}),
     };
+  }
+
+  /** Receipts of other sites for a shard. */
+  async receipts(id: SetId, shard: ShardId) {
+    const found = await receiptsFor(this.#holder, this.#known(id), shard);
+    return found.map(({ bytes, signature }) => ({
+      bytes: Buffer.from(bytes).toString("base64"),
+      signature: Buffer.from(signature).toString("base64"),
+    }));
   }
 
   /** Each site that is to hold something of a set, with what it does for it. */
