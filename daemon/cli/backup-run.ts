@@ -68,6 +68,7 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
       copies,
       store: setStore(context.client, keys.set),
       cacheFolder: cacheFolder(context.config),
+      isSealed: configured.history === "sealed",
       now: Date.now,
       onProgress: ({ files, readBytes, bytes }, storedBytes) =>
         context.out.progress({

@@ -20,6 +20,7 @@ import { planPaths } from "./path-plan.ts";
 import { PORTION_BYTES, Portions } from "./portions.ts";
 import type { SetState, SetStore } from "./port.ts";
 import { RunJournal } from "./run-journal.ts";
+import { eraseFile } from "./secret-file.ts";
 import { SeenChunks } from "./seen-chunks.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
 import { withSetLock } from "./set-lock.ts";
@@ -48,6 +49,8 @@ export interface RunRequest {
   readonly store: SetStore;
   /** Folder of root's for caches. */
   readonly cacheFolder: string;
+  /** Whether what the run before has seen is overwritten, names and all. Default: no. */
+  readonly isSealed?: boolean;
   readonly now: () => number;
   /** Sealed bytes after which a portion is listed. Default: 256 MiB. */
   readonly portionBytes?: number;
@@ -163,6 +166,8 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const head: Head = { ...next, root, atMs };
     const added = pool.tables;
     const total = await commit(head, await portions.rest(added));
+    // Without a cache, should this end here, the next run reads every file once more.
+    if (request.isSealed === true) eraseFile(join(folder, "walk"));
     gathered.publish(root);
     writeTableCache(join(folder, "tables"), root, [
       ...before.tables,

@@ -19,13 +19,13 @@ import {
   openSync,
   readSync,
   renameSync,
-  rmSync,
   writeSync,
 } from "node:fs";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { idBytes, type ShardId } from "../../../protocol/ids.ts";
 import { decodeTree } from "../../../protocol/tree-decode.ts";
 import type { TreeEntry } from "../../../protocol/tree.ts";
+import { eraseFile } from "./secret-file.ts";
 
 const MAGIC = Buffer.from("PLEACHW1");
 const HEAD_BYTES = MAGIC.length + 32;
@@ -108,6 +108,8 @@ export class WalkCacheWriter {
 
   constructor(file: string) {
     this.#file = file;
+    // A run that was killed leaves names.
+    eraseFile(temporary(file));
     this.#fd = openSync(temporary(file), "w", 0o600);
     writeSync(this.#fd, Buffer.alloc(HEAD_BYTES));
   }
@@ -137,7 +139,7 @@ export class WalkCacheWriter {
 
   abandon(): void {
     closeSync(this.#fd);
-    rmSync(temporary(this.#file), { force: true });
+    eraseFile(temporary(this.#file));
   }
 
   #write(parts: readonly Uint8Array[]): void {
