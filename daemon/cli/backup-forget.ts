@@ -52,6 +52,7 @@ async function forgetIn(context: CliContext, name: string, options: ForgetOption
     cacheFolder: cacheFolder(context.config),
     nowMs: Date.now(),
     copies: detail.copies.wanted,
+    keyEpoch: detail.keyEpoch,
     confirm: async (shown) => {
       if (options.dryRun === true) return false;
       if (shown.forgotten.length > 0) {

@@ -71,7 +71,7 @@ function stage(context: TestContext) {
   };
   const forget = async (rules: readonly KeepRule[], confirm = true): Promise<ForgetPlan> => {
     const { plan, done } = await runForget({
-      ...{ keys, store, cacheFolder, rules, nowMs: day * DAY_MS + 1, copies: 3 },
+      ...{ keys, store, cacheFolder, rules, nowMs: day * DAY_MS + 1, copies: 3, keyEpoch: 1 },
       confirm: async () => confirm,
     });
     assert.equal(done, confirm);

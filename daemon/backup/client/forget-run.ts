@@ -30,8 +30,9 @@ export interface ForgetRequest {
   readonly cacheFolder: string;
   readonly rules: readonly KeepRule[];
   readonly nowMs: number;
-  /** Remote sites wanted, as they are now. */
+  /** Remote sites wanted, and the key epoch of the newest commit, as they are now. */
   readonly copies: number;
+  readonly keyEpoch: number;
   /** Shows the plan; nothing happens unless it resolves to true. */
   readonly confirm: (plan: ForgetPlan) => Promise<boolean>;
 }
@@ -52,14 +53,13 @@ export interface ForgetPlan {
 export async function runForget(
   request: ForgetRequest,
 ): Promise<{ readonly plan: ForgetPlan; readonly done: boolean }> {
-  const { keys, store, copies } = request;
+  const { keys, store, copies, keyEpoch } = request;
   const outcome = await withSetLock(request.cacheFolder, keys.set, async (folder) => {
     const plan = await planForget(request, folder);
     if (!(await request.confirm(plan))) return { plan, done: false };
     writeTired(folder, plan.tired);
     if (plan.remove.length > 0) {
-      const { owner, sealedName, epochs } = keys;
-      const keyEpoch = epochs.at(-1)?.epoch ?? 0;
+      const { owner, sealedName } = keys;
       const { remove } = plan;
       await store.commit({ owner, sealedName, keyEpoch, copies, head: null, add: [], remove });
     }

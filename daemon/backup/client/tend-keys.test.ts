@@ -221,7 +221,7 @@ describe("sealed history", () => {
     rmSync(join(folder, "source", "file-0"));
     await run();
     const { plan } = await runForget({
-      ...{ keys: read(), store, cacheFolder: join(folder, "cache"), copies: 3 },
+      ...{ keys: read(), store, cacheFolder: join(folder, "cache"), copies: 3, keyEpoch: 6 },
       ...{ rules: [{ withinMs: 0, everyDays: 0 }], nowMs: day * DAY_MS + 1 },
       confirm: async () => true,
     });
@@ -312,7 +312,7 @@ describe("key epochs", () => {
     await run();
     // As an older image of the box finds it.
     store.keyEpoch = 7;
-    assert.equal((await tend({ length: DAY_MS * 30 })).current, 8);
+    assert.equal((await tend({ length: DAY_MS * 30, rotate: true })).current, 8);
   });
 
   it("go when nothing was sealed with them", async () => {

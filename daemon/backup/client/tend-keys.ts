@@ -53,7 +53,7 @@ export interface Tended {
   readonly erased: readonly number[];
   /** Epochs that are over and whose keys are still here, because too few sites have signed. */
   readonly waiting: readonly { readonly epoch: number; readonly signed: number }[];
-  /** Sites that have to sign. */
+  /** Sites that have to sign; 0 where there was nothing to ask about. */
   readonly needed: number;
 }
 
@@ -66,6 +66,10 @@ export async function tendKeys(request: TendRequest): Promise<Tended | "busy"> {
   const { set } = readSetKeys(keysFolder, name);
   return withSetLock(cacheFolder, set, async (folder) => {
     const ended = endErasures(keysFolder, set);
+    const calm = whenCalm(request);
+    if (calm !== undefined) {
+      return { current: calm, hasRotated: false, erased: ended, waiting: [], needed: 0 };
+    }
     const state = await request.store.state();
     const rotated = rotateIfOver(request, state);
     const { keys, current } = rotated;
@@ -91,6 +95,21 @@ export async function tendKeys(request: TendRequest): Promise<Tended | "busy"> {
     }
     return { ...done, erased, waiting };
   });
+}
+
+/**
+ * The current epoch when there is nothing to do that the daemon has to be asked about: the state
+ * of a terabyte has 20 MB, and a timer looks each quarter of an hour.
+ */
+function whenCalm(request: TendRequest): number | undefined {
+  const { keysFolder, name, history, length, rotate, nowMs } = request;
+  const { epochs, erased } = readSetKeys(keysFolder, name);
+  const newest = epochs.at(-1);
+  if (newest === undefined || rotate === true || length === "run") return undefined;
+  if (history === "sealed" && epochs.length > 1) return undefined;
+  if (erased.some(({ epoch }) => epoch > newest.epoch)) return undefined;
+  const isOver = isEpochOver({ sinceMs: newest.sinceMs, isUsed: true }, length, nowMs);
+  return isOver ? undefined : newest.epoch;
 }
 
 function rotateIfOver(
