@@ -153,13 +153,8 @@ const holderMessage = z.discriminatedUnion("k", [
   }),
   /** Nothing new, but still at work. */
   z.object({ k: z.literal("wait") }),
-  /** All that could be done now is done; the unreached sites could not be reached from here. */
-  z.object({
-    k: z.literal("end"),
-    unreached: z.array(idField<SiteId>()).max(MAX_COPIES),
-    /** Sites whose lines carry no copies now, and for how long. They are passed on to then. */
-    later: z.array(z.object({ site: idField<SiteId>(), seconds: countField(0) })).max(MAX_COPIES),
-  }),
+  /** All that could be done now is done; these sites could not be reached, or take nothing now. */
+  z.object({ k: z.literal("end"), unreached: z.array(idField<SiteId>()).max(MAX_COPIES) }),
   /** The shard is here; its bytes from the wanted range on follow. */
   z.object({ k: z.literal("found"), sizeBytes: countField(1, SHARD_BYTES), roots }),
   /** The packed entries of the list follow. */

@@ -77,7 +77,7 @@ export function listTraffic(
         bits: packBits(list.entries.length, wanted),
         partial: [],
       }),
-      encodeHolderMessage({ k: "end", unreached: [], later: [] }),
+      encodeHolderMessage({ k: "end", unreached: [] }),
     );
     // The first hop signs for all it has at each visit, the later ones for what is new.
     const signed = list.entries.length + 1 + (HOLDERS - 1) * (added.length + 1);

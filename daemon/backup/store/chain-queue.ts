@@ -13,7 +13,7 @@ import { ChainRun, type ChainJob } from "./chain-run.ts";
 import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import type { LoadedList } from "./list-store.ts";
-import type { PassOn, Settled } from "./receive-list.ts";
+import type { PassOn } from "./receive-list.ts";
 import { Slots } from "./slots.ts";
 
 const PREFIX = "backup/pass/";
@@ -106,8 +106,8 @@ export class ChainQueue implements PassOn {
     await this.#forget(group);
   }
 
-  settled(group: string): Promise<Settled> {
-    return this.#runs.get(group)?.run.settled() ?? Promise.resolve({ unreached: [], later: [] });
+  settled(group: string): Promise<readonly SiteId[]> {
+    return this.#runs.get(group)?.run.settled() ?? Promise.resolve([]);
   }
 
   /** The lines carry other things now, or at other hours: all look again. */

@@ -14,8 +14,7 @@ import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
 import type { LoadedList } from "./list-store.ts";
-import { waitSeconds, type Settled } from "./receive-list.ts";
-import { sendList, type Later, type SendOutcome } from "./send-list.ts";
+import { sendList, type SendOutcome } from "./send-list.ts";
 import type { Slots } from "./slots.ts";
 
 export interface ChainJob {
@@ -55,7 +54,7 @@ export class ChainRun {
   readonly #notBeforeMs = new Map<SiteId, number>();
   /** Until when the lines of sites carry no copies, as they say; monotonic. */
   readonly #laterUntilMs = new Map<SiteId, number>();
-  readonly #waiting: ((settled: Settled) => void)[] = [];
+  readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
   #progressAtMs: number;
   /** Receipts that came while we worked. */
   #gained = 0;
@@ -87,8 +86,8 @@ export class ChainRun {
    * Resolves when all have signed, or those named could not be reached for the whole patience, or
    * can take nothing at this hour.
    */
-  settled(): Promise<Settled> {
-    if (this.#over) return Promise.resolve({ unreached: [], later: [] });
+  settled(): Promise<readonly SiteId[]> {
+    if (this.#over) return Promise.resolve([]);
     this.#progressAtMs = this.#holder.clock.monotonicMs();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -172,7 +171,8 @@ export class ChainRun {
     return Math.max(0, laterMs, transport.opensInMs?.(site, "spread") ?? 0);
   }
 
-  #noteLater({ site, seconds }: Later): void {
+  /** Its own word: of others it is believed only so far that the site itself is asked. */
+  #noteLater(site: SiteId, seconds: number): void {
     const waitMs = Math.min(LONGEST_LATER_MS, Math.max(SHORTEST_LATER_MS, seconds * 1000));
     this.#laterUntilMs.set(site, this.#holder.clock.monotonicMs() + waitMs);
     // It is there, and others can bring it what they have, when its line carries copies again.
@@ -230,15 +230,13 @@ export class ChainRun {
       this.job.onRefused?.(hop, outcome.why);
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
-      if (outcome.why === "hours") this.#noteLater({ site: hop, seconds: outcome.value });
+      if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
       this.#rest(hop, before);
       return;
     }
     for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
-    for (const later of outcome.later) if (chain.includes(later.site)) this.#noteLater(later);
     // It says that all have signed, and gives no receipt: go round it.
-    const isDone = outcome.unreached.length === 0 && outcome.later.length === 0;
-    if (isDone && this.#gained === before) this.#fruitless.add(hop);
+    if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);
     // A site that took all we had and still lacks something waits for whoever has it.
     this.#rest(hop, before);
   }
@@ -277,7 +275,7 @@ export class ChainRun {
       : Math.min(LINGER_MS, this.#patienceMs);
     const leftMs = this.#progressAtMs + patienceMs - nowMs;
     const closed = open.map((site) => this.#closedMs(site));
-    // Who can take nothing for hours is not waited for either, and is no reason to go round anybody.
+    // Who can take nothing for hours is not waited for either.
     if (leftMs <= 0 || closed.every((closedMs) => closedMs > 0)) this.#tellWaiting(open);
     const pauses = [...[...this.#notBeforeMs.values()].map((atMs) => atMs - nowMs), ...closed];
     const soonest = pauses.filter((pauseMs) => pauseMs > 0);
@@ -293,12 +291,8 @@ export class ChainRun {
     this.#wake = () => {};
   }
 
-  #tellWaiting(left: readonly SiteId[]): void {
-    const unreached = left.filter((site) => this.#closedMs(site) === 0);
-    const later = left
-      .filter((site) => !unreached.includes(site))
-      .map((site) => ({ site, seconds: waitSeconds(this.#closedMs(site)) }));
-    for (const resolve of this.#waiting.splice(0)) resolve({ unreached, later });
+  #tellWaiting(unreached: readonly SiteId[]): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(unreached);
   }
 
   #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {

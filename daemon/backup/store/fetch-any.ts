@@ -10,8 +10,7 @@ import { isWorthChanging, orderSources, type Source } from "../../core/source-ch
 import type { SiteId } from "../../../protocol/ids.ts";
 import { areRootsOf, isRange, rangeBytesAt } from "../../../protocol/shard-ranges.ts";
 import { BackupError } from "./error.ts";
-import { fetchRanges, type RangeTarget } from "./fetch.ts";
-import type { Holder } from "./holder.ts";
+import { fetchRanges, type FetchHolder, type RangeTarget } from "./fetch.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { RangeSink } from "./read-ranges.ts";
 import type { ShardName } from "./shard-store.ts";
@@ -31,10 +30,10 @@ interface Speed {
 class Changed extends Error {}
 
 export class ShardFetcher {
-  readonly #holder: Holder;
+  readonly #holder: FetchHolder;
   readonly #speeds = new Map<SiteId, Speed>();
 
-  constructor(holder: Holder) {
+  constructor(holder: FetchHolder) {
     this.#holder = holder;
   }
 

@@ -109,6 +109,11 @@ export interface RangeTarget {
   begin(sizeBytes: number, roots: Uint8Array, from: number): Promise<RangeSink>;
 }
 
+/** What of a holder fetching for a person needs. */
+export interface FetchHolder extends Pick<Holder, "clock" | "log"> {
+  readonly transport: Pick<Holder["transport"], "open">;
+}
+
 export interface FetchOptions {
   readonly why: "restore" | "repair";
   /** How long nothing may come. */
@@ -123,7 +128,7 @@ export interface FetchOptions {
  * @throws BackupError (E-BACKUP-SHARD) when it gives what is not the shard.
  */
 export async function fetchRanges(
-  holder: Holder,
+  holder: FetchHolder,
   site: SiteId,
   name: ShardName,
   target: RangeTarget,

@@ -36,7 +36,6 @@ import { missingOf, receiptFor, receiptForList, type Holder } from "./holder.ts"
 import { refusalOf } from "./list-rights.ts";
 import type { LoadedList } from "./list-store.ts";
 import { Outbox, SILENCE_MS } from "./outbox.ts";
-import type { Later } from "./send-list.ts";
 import { ShardIntake } from "./shard-intake.ts";
 
 /** Transfers taken in at once; most of them wait. The transport takes as many streams of a peer. */
@@ -48,13 +47,7 @@ type Offer = Extract<OpenerMessage, { k: "offer" }>;
 export interface PassOn {
   submit(list: LoadedList, chain: readonly SiteId[]): Promise<void>;
   /** Resolves when the later hops have all signed, or those named cannot for now. */
-  settled(group: string): Promise<Settled>;
-}
-
-/** What is left to do for a list, and cannot be done now. */
-export interface Settled {
-  readonly unreached: readonly SiteId[];
-  readonly later: readonly Later[];
+  settled(group: string): Promise<readonly SiteId[]>;
 }
 
 interface Active {
@@ -193,9 +186,8 @@ export class ListReceiver {
       await this.#intake.run(channel, outbox, list, wanted, reservation);
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
-      const left = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
-      const [unreached, later] = [[...left.unreached], [...left.later]];
-      await outbox.send(encodeHolderMessage({ k: "end", unreached, later }));
+      const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
+      await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
       await channel.end();
     } catch (error) {
       // The disk filled up meanwhile: said, so that the owner takes another site at once.

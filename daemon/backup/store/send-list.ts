@@ -53,17 +53,7 @@ export interface SendJob {
 export type SendOutcome =
   | { readonly kind: "refused"; readonly why: Refusal; readonly value: number }
   /** The chain did what it could; these sites it did not reach. */
-  | {
-      readonly kind: "ended";
-      readonly unreached: readonly SiteId[];
-      readonly later: readonly Later[];
-    };
-
-/** A site whose line carries no copies now. */
-export interface Later {
-  readonly site: SiteId;
-  readonly seconds: number;
-}
+  | { readonly kind: "ended"; readonly unreached: readonly SiteId[] };
 
 /** @throws when the channel is gone, the peer breaks the protocol or falls silent. */
 export async function sendList(channel: Channel, job: SendJob, clock: Clock): Promise<SendOutcome> {
@@ -230,7 +220,7 @@ class Sending {
           case "wait":
             break;
           case "end":
-            return { kind: "ended", unreached: message.unreached, later: message.later };
+            return { kind: "ended", unreached: message.unreached };
           case "refuse":
             return { kind: "refused", why: message.why, value: message.value };
           case "need":
