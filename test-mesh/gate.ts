@@ -14,6 +14,12 @@ export interface GateOptions {
   readonly target: { readonly address: string; readonly port: number };
   /** All processes that may call. */
   readonly callers: () => readonly number[];
+  /**
+   * Carries what one end sends to the other. Default: at once.
+   *
+   * @param sender - The process that called, when it is known, or the one that is called.
+   */
+  readonly carry?: (from: Socket, to: Socket, sender: number | "target" | undefined) => void;
 }
 
 interface Passage {
@@ -68,14 +74,15 @@ export class Gate {
     const target = connect(port, address);
     const passage: Passage = { caller, sockets: [socket, target] };
     this.#open.add(passage);
-    for (const [one, other] of [
-      [socket, target],
-      [target, socket],
+    const { carry = (from: Socket, to: Socket) => void from.pipe(to) } = this.#options;
+    for (const [one, other, sender] of [
+      [socket, target, caller],
+      [target, socket, "target"],
     ] as const) {
       one.setNoDelay(true);
       one.on("error", () => one.destroy());
       one.on("close", () => (other.destroy(), this.#open.delete(passage)));
-      one.pipe(other);
+      carry(one, other, sender);
     }
   }
 }
