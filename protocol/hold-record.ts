@@ -98,6 +98,13 @@ export const intakeRecord = z.object({
   refused: z.literal("space").nullable(),
 });
 
+/** Class `hold`, key `ask/OWNER/SETID`: the set has shrunk, and the author's people are asked. */
+export const askRecord = z.object({ fromBytes: count, toBytes: count });
+
+export function askKey(owner: OwnerId, set: SetId): string {
+  return `ask/${owner}/${set}`;
+}
+
 export type GroupRecordKind = "repair" | "intake";
 
 export function groupKey(kind: GroupRecordKind, owner: OwnerId, set: SetId, group: number): string {

@@ -17,6 +17,7 @@ import {
   type SiteId,
   type StoreId,
 } from "./ids.ts";
+import { COUNTRY_COUNT, isCountry } from "./country.ts";
 import { textField } from "./wire-field.ts";
 
 /** An identifier as it stands in JSON. */
@@ -53,13 +54,31 @@ export const serviceRecord = z.object({
 });
 export type ServiceRecord = z.output<typeof serviceRecord>;
 
-/** Class `offer`, key `offer`: what a site lends to others. */
+/** Owners that a site names in its offer. */
+export const MAX_NAMED_OWNERS = 64;
+
+/** Class `offer`, key `offer`: what a site lends to others. What it means: daemon/core/lending.ts. */
 export const offerRecord = z.object({
   spaceBytes: count,
   usedBytes: count,
   storeId: hexId<StoreId>(16),
-  /** To whom; every owner of the mesh. */
-  to: z.literal("all"),
+  /** To whom: every owner of the mesh, or these. */
+  to: z.union([z.literal("all"), z.array(hexId<OwnerId>()).max(MAX_NAMED_OWNERS)]),
+  /** The most that one owner may use. Without: all of the space. */
+  capBytes: count.optional(),
+  /** What one owner may send in a day. Without: a share of its cap. */
+  dailyBytes: count.optional(),
+  /** Other terms for some owners; of two for one owner the first counts. */
+  owners: z
+    .array(
+      z.object({
+        owner: hexId<OwnerId>(),
+        capBytes: count.optional(),
+        dailyBytes: count.optional(),
+      }),
+    )
+    .max(MAX_NAMED_OWNERS)
+    .optional(),
 });
 export type OfferRecord = z.output<typeof offerRecord>;
 
@@ -74,6 +93,22 @@ export const snapshotHead = z.object({
   atMs: count,
 });
 
+/** Sites that an owner names as holders of one set. */
+export const MAX_NAMED_HOLDERS = 64;
+const countries = z.array(z.string().refine(isCountry)).max(COUNTRY_COUNT);
+
+/** Where copies of a set may lie, by its owner's word. */
+export const placementRules = z.object({
+  /** Only in these countries; none named: in any. */
+  allow: countries,
+  /** In none of these. */
+  deny: countries,
+  /** Only at these sites; null: at any. */
+  holders: z.array(hexId<SiteId>()).max(MAX_NAMED_HOLDERS).nullable(),
+});
+export type PlacementRules = z.output<typeof placementRules>;
+export const NO_RULES: PlacementRules = { allow: [], deny: [], holders: null };
+
 /** Class `place`, key `SETID`: where the site wants the shards of a set of its owner. */
 export const placeRecord = z.object({
   owner: hexId<OwnerId>(),
@@ -83,6 +118,7 @@ export const placeRecord = z.object({
   /** Remote copies wanted. */
   copies: z.int().min(1).max(16),
   head: snapshotHead.nullable(),
+  rules: placementRules.default(NO_RULES),
   groups: z
     .array(
       z.object({
@@ -106,6 +142,14 @@ export function placeKey(set: SetId): string {
 export const holdRecord = z.object({
   storeId: hexId<StoreId>(16),
   groups: z.array(z.object({ group: count, generation: count, list: hexId<ListId>() })).max(128),
+  /**
+   * Groups that it has let go, of as many as there were: its receipts for their shards are void
+   * until it has the group in full again.
+   */
+  letGo: z
+    .array(z.object({ group: count, groups: z.int().min(1).max(128) }))
+    .max(128)
+    .default([]),
 });
 
 /** The key of a `hold` record. */

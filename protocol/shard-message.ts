@@ -119,6 +119,8 @@ export const REFUSALS = [
   "target", // this site is not among the targets
   "newer", // it has a list of the same or a later generation
   "space", // what it lends is used up
+  "cap", // what it lends to this owner is used up
+  "owner", // it lends nothing to this owner
   "intake", // enough of this owner came today; what is named is kept, the rest may come later
   "hours", // its line carries no copies at this hour
   "busy", // another peer is sending the same group
@@ -130,8 +132,8 @@ const holderMessage = z.discriminatedUnion("k", [
   z.object({
     k: z.literal("refuse"),
     why: z.enum(REFUSALS),
-    /** For "newer": the generation that it has. For "space": bytes that are left. For "intake"
-     * and "hours": seconds until more may come. Else 0. */
+    /** For "newer": the generation that it has. For "space" and "cap": bytes that are left. For
+     * "intake" and "hours": seconds until more may come. Else 0. */
     value: countField(0),
   }),
   /** It has this very list (`known`), or an older one to take differences against, or none. */

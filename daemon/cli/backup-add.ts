@@ -29,6 +29,11 @@ interface AddOptions {
   readonly every?: string;
   readonly history?: string;
   readonly epoch?: string;
+  readonly copies?: string;
+  readonly country: readonly string[];
+  readonly notCountry: readonly string[];
+  readonly holder: readonly string[];
+  readonly dropLocal?: boolean;
 }
 
 export function addCommand(context: CliContext): Command {
@@ -44,6 +49,11 @@ export function addCommand(context: CliContext): Command {
     .option("--every <time>", "how often, such as 24h")
     .option("--history <kind>", "box: this box can read its past; sealed: only the phrase can")
     .option("--epoch <time>", "how long one key is used: run, or a time (default 30d)")
+    .option("--copies <number>", "copies at other sites, 1 to 16 (default: 3)")
+    .option("--country <code>", "copies only there, such as FR; may be repeated", collect, [])
+    .option("--not-country <code>", "no copy there; may be repeated", collect, [])
+    .option("--holder <site>", "copies only at this site; may be repeated", collect, [])
+    .option("--drop-local", "keep no copy here once the other sites have signed for theirs")
     .action(async (name: string, options: AddOptions) => {
       const file = writePart(context, name, options);
       const keys = keysOf(context.config.keys, name);
@@ -68,6 +78,7 @@ export function addCommand(context: CliContext): Command {
       "pleach backup add books --path /srv/books --history sealed",
       "a past that a thief of the box cannot read",
     ],
+    ["pleach backup add crm --path /srv/crm --country FR --country DE", "copies only there"],
     ["pleach backup add wiki", "keys for a [[backup]] that is configured already"],
   ]);
 }
@@ -94,6 +105,11 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
   if (options.every !== undefined) lines.push(`every = ${quote(options.every)}`);
   if (options.history !== undefined) lines.push(`history = ${quote(options.history)}`);
   if (options.epoch !== undefined) lines.push(`epoch = ${quote(options.epoch)}`);
+  if (options.copies !== undefined) lines.push(`copies = ${Number(options.copies)}`);
+  if (options.country.length > 0) lines.push(`countries = ${list(options.country)}`);
+  if (options.notCountry.length > 0) lines.push(`not_countries = ${list(options.notCountry)}`);
+  if (options.holder.length > 0) lines.push(`holders = ${list(options.holder)}`);
+  if (options.dropLocal === true) lines.push(`local = "drop"`);
   const folder = join(dirname(context.config.file), "conf.d");
   const file = join(folder, `backup-${name}.toml`);
   if (!existsSync(folder)) {

@@ -9,11 +9,11 @@ import { formatBytes, formatDuration } from "./quantities.ts";
 
 export function keptCommand(context: CliContext): Command {
   const kept = new Command("kept").action(async () => {
-    const { sets } = await context.client.get("/v1/backup/kept", keptShape);
-    context.out.result({ sets }, () =>
-      sets.length === 0
+    const { sets, owners } = await context.client.get("/v1/backup/kept", keptShape);
+    context.out.result({ sets, owners }, () =>
+      sets.length + owners.length === 0
         ? "Nothing of other sites is kept here."
-        : table([
+        : `${table([
             ["DATA SET", "OWNER", "HELD", "LOCKED", "TRASH", "LOCK", ""],
             ...sets.map((one) => [
               one.set.slice(0, 8),
@@ -24,11 +24,35 @@ export function keptCommand(context: CliContext): Command {
               one.lockDays === null ? "-" : `${one.lockDays} d`,
               remarkOf(one),
             ]),
-          ]),
+          ])}\n\n${ownersTable(owners)}`,
     );
   });
   return help(kept, "Lists what is kept here of other sites, and what waits for a decision.", [
     ["pleach backup kept", "LOCKED and TRASH: no list names it any more"],
+  ]);
+}
+
+type OwnerHere = z.infer<typeof keptShape>["owners"][number];
+
+/** What of an owner's waits at its site, and why. */
+const WAITING: Record<NonNullable<OwnerHere["waitingFor"]>, string> = {
+  space: "waits: no room is left here",
+  cap: "waits: its cap is reached",
+  owner: "waits: nothing is lent to it",
+  intake: "waits: its intake of today is used up",
+};
+
+function ownersTable(owners: readonly OwnerHere[]): string {
+  return table([
+    ["OWNER", "USED", "LENT", "A DAY", "LEFT TODAY", ""],
+    ...owners.map((one) => [
+      one.name,
+      formatBytes(one.usedBytes),
+      one.capBytes === null ? "-" : formatBytes(one.capBytes),
+      formatBytes(one.dailyBytes),
+      one.isFirst ? "no limit yet" : formatBytes(one.todayBytes),
+      one.waitingFor === null ? "" : WAITING[one.waitingFor],
+    ]),
   ]);
 }
 
@@ -78,8 +102,16 @@ async function decide(context: CliContext, beginning: string, decision: string):
   return found.set;
 }
 
-function remarkOf({ asked, pending, trouble }: z.infer<typeof keptShape>["sets"][number]): string {
+function remarkOf({
+  asked,
+  pending,
+  letGo,
+  trouble,
+}: z.infer<typeof keptShape>["sets"][number]): string {
   const remarks = [
+    letGo === null
+      ? ""
+      : `${letGo.groups} groups are held by others: go in ${formatDuration(letGo.inMs)}`,
     asked === null
       ? ""
       : `shrank from ${formatBytes(asked.fromBytes)} to ${formatBytes(asked.toBytes)}: agree?`,

@@ -12,9 +12,8 @@ import { help, type CliContext } from "./context.ts";
 import { formatBytes, formatDuration } from "./quantities.ts";
 import { reportRun } from "./report-run.ts";
 import { keysOf, tendBeside } from "./set-keys.ts";
+import { tellRules } from "./tell-rules.ts";
 
-/** Three distinct other sites: fewer is not done. */
-const DEFAULT_COPIES = 3;
 /** Paths that are shown to a person; --json has all. */
 const SHOWN_PATHS = 20;
 
@@ -29,7 +28,7 @@ export function runCommand(context: CliContext): Command {
     .argument("<name>", "of a [[backup]] in the configuration")
     .option("--if-due", "do nothing when the last run is younger than its `every`")
     .option("--stdin", "back up what comes on standard input")
-    .option("--copies <number>", `remote sites wanted, 1 to 16 (default ${DEFAULT_COPIES})`)
+    .option("--copies <number>", "remote sites wanted, 1 to 16 (default: as configured, else 3)")
     .action((name: string, options: RunOptions) => runSet(context, name, options));
   return help(run, "Backs a data set up: reads, seals, stores; the daemon spreads it.", [
     ["pleach backup run nextcloud", "now"],
@@ -40,7 +39,7 @@ export function runCommand(context: CliContext): Command {
 
 async function runSet(context: CliContext, name: string, options: RunOptions): Promise<void> {
   const configured = configuredSet(context, name);
-  const copies = copiesOf(options.copies);
+  const copies = options.copies === undefined ? configured.copies : copiesOf(options.copies);
   const stream = streamOf(configured, context.config, options.stdin === true);
   const before = preparation(configured, context.config);
   const erased = [...(await tendBeside(context, configured))];
@@ -56,6 +55,7 @@ async function runSet(context: CliContext, name: string, options: RunOptions): P
   }
   const report = { setId: keys.set as string, startedAtMs };
   try {
+    await tellRules(context, keys.set, configured);
     const started = performance.now();
     const outcome = await runBackup({
       keys,
@@ -106,8 +106,8 @@ export function configuredSet(context: CliContext, name: string): BackupConfig {
   });
 }
 
-function copiesOf(text: string | undefined): number {
-  const copies = text === undefined ? DEFAULT_COPIES : Number(text);
+function copiesOf(text: string): number {
+  const copies = Number(text);
   if (Number.isInteger(copies) && copies >= 1 && copies <= 16) return copies;
   throw new BackupError("E-BACKUP-UNKNOWN", `"${text}" is no number of copies (1 to 16).`, {
     exit: 2,

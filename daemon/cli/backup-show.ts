@@ -95,9 +95,12 @@ function keyText({
     .replaceAll(" ;", ";");
 }
 
-function copiesText({ atRisk, safeCopies, reasons, concerns, holders }: Copies): string[] {
+function copiesText({ atRisk, safeCopies, reasons, concerns, local, holders }: Copies): string[] {
   return [
     atRisk === null ? `safe: everything on ${safeCopies} other sites` : `at risk, ${atRisk}`,
+    local === "keep"
+      ? "the copy here stays"
+      : "the copy here goes once the others have signed for everything",
     ...reasons.map((reason) => `  ${reason}`),
     ...concerns.map((concern) => `  note: ${concern}`),
     ...(holders.length === 0

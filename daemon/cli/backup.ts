@@ -6,6 +6,7 @@ import { addCommand } from "./backup-add.ts";
 import { accountsCommand } from "./backup-accounts.ts";
 import { forgetCommand } from "./backup-forget.ts";
 import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
+import { rulesCommand } from "./backup-rules.ts";
 import { runCommand } from "./backup-run.ts";
 import { showCommand } from "./backup-show.ts";
 import { applyTimers, timedSets } from "./backup-timers.ts";
@@ -24,6 +25,7 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(runCommand(context))
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
+    .addCommand(rulesCommand(context))
     .addCommand(accountsCommand(context))
     .addCommand(forgetCommand(context))
     .addCommand(keptCommand(context))

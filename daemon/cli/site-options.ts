@@ -1,5 +1,6 @@
 /** The options that describe a site, the same for `init` and `join`. */
 import type { Command } from "commander";
+import { isCountry } from "../../protocol/country.ts";
 import { siteNameField, textField } from "../../protocol/wire-field.ts";
 import { UsageError } from "./exit.ts";
 
@@ -50,7 +51,7 @@ export function siteWords(options: SiteOptions, configured: string | undefined):
     );
   }
   const country = (options.country ?? "").toUpperCase();
-  if (!/^(?:[A-Z]{2})?$/.test(country)) {
+  if (country !== "" && !isCountry(country)) {
     throw new UsageError(`--country takes two letters such as FR, not "${country}".`);
   }
   const text = (option: "org" | "place" | "building" | "power" | "uplink", most = 64): string => {

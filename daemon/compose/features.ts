@@ -17,6 +17,7 @@ import { Inventory } from "../inventory/inventory.ts";
 import { Runs } from "../inventory/runs.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import { backupState } from "../ports/backup.ts";
+import { lendingOf } from "../ports/lending.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
@@ -124,8 +125,7 @@ export async function startBackups(foundation: Foundation, mesh: Mesh): Promise<
     providers: mesh,
     onRecovery: (handler) => mesh.handleOutsider(RECOVER_PROTOCOL, handler),
     siteKey,
-    giveBytes: () => config().give.spaceBytes,
-    dailyBytes: () => config().give.dailyBytes,
+    lending: () => lendingOf(config().give, state.authority()),
     clock,
     log,
   });

@@ -22,6 +22,10 @@ export interface BackupConfig {
   readonly before: string | undefined;
   /** How long `before`, and a stream, may take. Default: 6 h. */
   readonly limitMs: number;
+  /** Copies at other sites, 1 to 16. Default: 3. */
+  readonly copies: number;
+  /** Where these may lie. Default: anywhere. */
+  readonly rules: BackupRules;
   /** How often it should run, and the age above which `status` warns of it. Default: 24 h. */
   readonly everyMs: number;
   /** Whether this box keeps the keys of its past, or erases them. Default: it keeps them. */
@@ -51,6 +55,34 @@ export interface UplinkConfig {
   readonly outside: number | undefined;
   /** Paid by volume: no copies are made over it. Default: no. */
   readonly metered: boolean;
+}
+
+/** Where the copies of a set may lie, and what becomes of the one here. */
+export interface BackupRules {
+  /** ISO 3166-1 alpha-2; empty: any. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** Names or identifiers of sites; null: any. */
+  readonly holders: readonly string[] | null;
+  /** Whether shards stay here, too, when the other sites have signed for them. Default: keep. */
+  readonly local: "keep" | "drop";
+}
+
+/** What is lent, and to whom. Owners by their names in the mesh or by identifier. */
+export interface GiveConfig {
+  readonly spaceBytes: number;
+  /** Default: all owners of the mesh. */
+  readonly to: "all" | readonly string[];
+  /** The most that one owner may use; undefined for all of the space. */
+  readonly capBytes: number | undefined;
+  /** What one owner may send in a day; undefined for a share of its cap. */
+  readonly dailyBytes: number | undefined;
+  /** Other terms for some owners. */
+  readonly owners: readonly {
+    readonly name: string;
+    readonly capBytes: number | undefined;
+    readonly dailyBytes: number | undefined;
+  }[];
 }
 
 export interface ServicePort {
@@ -91,11 +123,7 @@ export interface Config {
   /** Addresses that answer DNS over UDP and TCP. Default: none. */
   readonly dns: { readonly listen: readonly SocketAddress[] };
   /** What is lent to others. Default: 0 bytes. */
-  readonly give: {
-    readonly spaceBytes: number;
-    /** What one owner may send in a day; undefined for a share of the space. */
-    readonly dailyBytes: number | undefined;
-  };
+  readonly give: GiveConfig;
   /** What is set for the lines of this site. Default: nothing, and bulk adapts by itself. */
   readonly uplinks: readonly UplinkConfig[];
   /** How often copies are proven and how long sites are waited for; running time. */
@@ -159,12 +187,29 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
       dht: mesh.dht ?? true,
     },
     dns: { listen: one("dns")?.listen ?? [] },
-    give: { spaceBytes: one("give")?.space ?? 0, dailyBytes: one("give")?.daily },
+    give: giveOf(all("give")),
     uplinks: parts.flatMap(({ content }) => content.uplink ?? []).map(uplinkOf),
     audit: auditOf(all("audit")),
     log: { level: one("log")?.level ?? "info" },
     backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),
     services: parts.flatMap(({ content }) => content.service ?? []).map(serviceOf),
+  };
+}
+
+function giveOf(given: readonly NonNullable<FileContent["give"]>[]): GiveConfig {
+  const { space, to, cap, daily, owner } = Object.assign({}, ...given) as NonNullable<
+    FileContent["give"]
+  >;
+  return {
+    spaceBytes: space ?? 0,
+    to: to ?? "all",
+    capBytes: cap,
+    dailyBytes: daily,
+    owners: (owner ?? []).map((one) => ({
+      name: one.name,
+      capBytes: one.cap,
+      dailyBytes: one.daily,
+    })),
   };
 }
 
@@ -190,8 +235,11 @@ function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConf
   const stream = stdin || command !== undefined ? { command, file } : undefined;
   const oneFileSystem = given.one_file_system ?? false;
   const { history = "box", epoch = 30 * DAY_MS } = given;
+  const { copies = 3, countries = [], not_countries = [], holders, local = "keep" } = given;
+  const rules = { allow: countries, deny: not_countries, holders: holders ?? null, local };
   return {
     ...{ name, paths, stream, exclude, oneFileSystem, cut, before },
+    ...{ copies, rules },
     limitMs: limit,
     everyMs: every,
     history,

@@ -207,3 +207,24 @@ test("a line that cannot be meant is refused with its line", async () => {
     assert.match((await refusal(`[[uplink]]\n${text}`)).message, wanted);
   }
 });
+
+test("an offer may be for some, with terms of their own; copies may be bound to places", async () => {
+  const { give, backups } = await load({
+    "pleach.toml": [
+      '[give]\nspace = "10 GiB"\nto = ["farm", "mill"]\ncap = "2 GiB"',
+      '[[give.owner]]\nname = "mill"\ncap = "5 GiB"\ndaily = "1 GiB"',
+      '[[backup]]\nname = "web"\npaths = ["/srv"]\ncopies = 2\ncountries = ["FR"]',
+      'not_countries = ["US"]\nholders = ["brest"]\nlocal = "drop"',
+    ].join("\n"),
+  });
+  assert.deepEqual(give.to, ["farm", "mill"]);
+  assert.equal(give.capBytes, 2 * 2 ** 30);
+  assert.deepEqual(give.owners, [{ name: "mill", capBytes: 5 * 2 ** 30, dailyBytes: 2 ** 30 }]);
+  assert.equal(backups[0]?.copies, 2);
+  const rules = { allow: ["FR"], deny: ["US"], holders: ["brest"], local: "drop" };
+  assert.deepEqual(backups[0].rules, rules);
+  const set = '[[backup]]\nname = "web"\npaths = ["/srv"]\n';
+  assert.match((await refusal(`${set}countries = ["UK"]`)).message, /must be a country/);
+  assert.match((await refusal(`${set}copies = 17`)).message, /copies/);
+  assert.match((await refusal(`${set}holders = ["Brest!"]`)).message, /must name a site/);
+});

@@ -8,6 +8,9 @@
 import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
+import { MAX_COPIES } from "../../protocol/list.ts";
+import { MAX_NAMED_HOLDERS, MAX_NAMED_OWNERS } from "../../protocol/record.ts";
 import {
   parseDuration,
   parseHours,
@@ -48,6 +51,10 @@ const epochLength = z
     (value) => value === "run" || value >= MIN_EPOCH_MS,
     'must be "run" or a time of 1h or more',
   );
+const country = z.string().refine(isCountry, 'must be a country of ISO 3166-1, such as "FR"');
+/** As members show it, or an identifier. */
+const ownerName = z.string().min(1).max(80);
+const siteName = z.string().regex(/^(?:[a-z0-9-]{1,63}|[0-9a-f]{64})$/, "must name a site");
 
 /** A file directly below the root of a snapshot. */
 const fileName = z.string().regex(/^(?!\.{1,2}$)[^/\0]{1,200}$/, "must be the name of a file");
@@ -66,6 +73,11 @@ const backup = z
     every: duration.optional(),
     history: z.enum(["box", "sealed"], 'must be "box" or "sealed"').optional(),
     epoch: epochLength.optional(),
+    copies: z.int().min(1).max(MAX_COPIES).optional(),
+    countries: z.array(country).min(1).max(COUNTRY_COUNT).optional(),
+    not_countries: z.array(country).min(1).max(COUNTRY_COUNT).optional(),
+    holders: z.array(siteName).min(1).max(MAX_NAMED_HOLDERS).optional(),
+    local: z.enum(["keep", "drop"]).optional(),
   })
   .refine(
     ({ paths, command, stdin }) =>
@@ -80,6 +92,12 @@ const backup = z
       paths !== undefined || (exclude === undefined && one === undefined),
     { message: "has exclude or one_file_system, which go with paths" },
   );
+
+const ownerTerms = z.strictObject({
+  name: ownerName,
+  cap: size.optional(),
+  daily: size.optional(),
+});
 
 const port = z.strictObject({
   name: label,
@@ -128,7 +146,15 @@ export const fileShape = z.strictObject({
     .optional(),
   dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
   uplink: z.array(uplink).max(8).optional(),
-  give: z.strictObject({ space: size.optional(), daily: size.optional() }).optional(),
+  give: z
+    .strictObject({
+      space: size.optional(),
+      to: z.array(ownerName).max(MAX_NAMED_OWNERS).optional(),
+      cap: size.optional(),
+      daily: size.optional(),
+      owner: z.array(ownerTerms).max(MAX_NAMED_OWNERS).optional(),
+    })
+    .optional(),
   audit: z
     .strictObject({
       every: pace.optional(),

@@ -8,6 +8,7 @@ import {
   commitRequestShape,
   keptDecisionShape,
   recoverRequestShape,
+  setRulesShape,
   type accountsShape,
   type commitAnswerShape,
   type CommitRequest,
@@ -18,6 +19,7 @@ import {
   type recoverStatusShape,
   type RecoverRequest,
   type setDetailShape,
+  type SetRules,
   type setSummaryShape,
 } from "./shapes-backup.ts";
 
@@ -29,6 +31,8 @@ export interface BackupPort {
   putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
+  /** Resolves when the rules are durable. @returns named holders that are no members. */
+  setRules(set: SetId, rules: SetRules): Promise<readonly string[]>;
   /** Asks the members, so it takes as long as they take. */
   heads(set: SetId): Promise<z.infer<typeof headsShape>>;
   copies(set: SetId, detail: boolean): Promise<z.infer<typeof copiesShape>>;
@@ -36,7 +40,7 @@ export interface BackupPort {
   /** What this site and others do for one another. */
   accounts(): z.infer<typeof accountsShape>["accounts"];
   /** What is kept of data sets of other sites. */
-  kept(): z.infer<typeof keptShape>["sets"];
+  kept(): z.infer<typeof keptShape>;
   /** False when nothing of the set is kept here. */
   decide(
     owner: OwnerId,
@@ -61,7 +65,7 @@ const MAX_COMMIT_BYTES = 32 * 1024 * 1024;
 export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   const app = new Hono();
   const memory = new BodyMemory(MAX_SHARD_BYTES);
-  app.get("/backup/kept", (context) => context.json({ sets: port.kept() }));
+  app.get("/backup/kept", (context) => context.json(port.kept()));
   app.post("/backup/kept/:owner/:set", async (context) => {
     const owner = ownerIn(context.req.param("owner"));
     const set = setIn(context.req.param("set"));
@@ -103,6 +107,11 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
     const set = setIn(context.req.param("set"));
     const request = await readJson(context, commitRequestShape, MAX_COMMIT_BYTES);
     return context.json(await port.commit(set, request));
+  });
+  app.put("/backup/sets/:set/rules", async (context) => {
+    const set = setIn(context.req.param("set"));
+    const rules = await readJson(context, setRulesShape);
+    return context.json({ unknown: await port.setRules(set, rules) });
   });
   app.get("/backup/sets/:set/copies", async (context) => {
     const set = setIn(context.req.param("set"));

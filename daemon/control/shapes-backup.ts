@@ -4,8 +4,11 @@
  * Nothing here is plaintext; names of data sets are sealed by the client. Identifiers are text.
  */
 import { z } from "zod";
+import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
+import { MAX_NAMED_HOLDERS } from "../../protocol/record.ts";
 
 const count = z.int().min(0);
+const country = z.string().refine(isCountry, "is no country of ISO 3166-1");
 const shardId = z.string().regex(/^[0-9a-f]{64}$/, "is not a shard identifier");
 const base64 = z.base64();
 
@@ -57,6 +60,10 @@ const summary = {
     safe: z.boolean(),
     /** Copies for which there is no site yet. */
     missing: count,
+    /** What weakens them without putting them at risk, as sentences. */
+    concerns: z.array(z.string()),
+    /** Holders that wait for a person's word, as sentences. */
+    asks: z.array(z.string()),
   }),
   /** Whether this site writes the data set. */
   mine: z.boolean(),
@@ -124,6 +131,8 @@ export const copiesShape = z.object({
   reasons: z.array(z.string()),
   /** What weakens the copies without putting them at risk, as sentences. */
   concerns: z.array(z.string()),
+  /** Whether shards stay at this site, too, when the others have signed for them. */
+  local: z.enum(["keep", "drop"]),
   /** The sites that are to hold the set. */
   holders: z.array(
     z.object({
@@ -206,11 +215,46 @@ export const keptShape = z.object({
       /** The set has shrunk from and to so much: nothing goes until somebody agrees. */
       asked: z.object({ fromBytes: count, toBytes: count }).nullable(),
       isNeverAsked: z.boolean(),
+      /** Others hold so many groups in place of this site: they go then. */
+      letGo: z.object({ groups: count, inMs: count }).nullable(),
       /** Why nothing could be concluded at the last look. */
       trouble: z.string().nullable(),
     }),
   ),
+  /** What each owner uses and may use here. */
+  owners: z.array(
+    z.object({
+      owner: z.string(),
+      name: z.string(),
+      /** On the disk, lists and trash included. */
+      usedBytes: count,
+      /** What is lent to it; null: nothing. */
+      capBytes: count.nullable(),
+      /** What it may send in a day, and still today. */
+      dailyBytes: count,
+      todayBytes: count,
+      /** Its first upload is not over: it has no daily limit. */
+      isFirst: z.boolean(),
+      /** Why what it sent last waits at its site. */
+      waitingFor: z.enum(["space", "cap", "owner", "intake"]).nullable(),
+    }),
+  ),
 });
+
+/** Body of `PUT /v1/backup/sets/:set/rules`: where the copies of an own set may lie. */
+export const setRulesShape = z.strictObject({
+  /** ISO 3166-1 alpha-2; empty: any. */
+  allow: z.array(country).max(COUNTRY_COUNT),
+  deny: z.array(country).max(COUNTRY_COUNT),
+  /** Names or identifiers of sites; null: any. */
+  holders: z.array(z.string().min(1).max(64)).max(MAX_NAMED_HOLDERS).nullable(),
+  /** Whether shards stay here when all other sites have signed for them. */
+  local: z.enum(["keep", "drop"]),
+});
+export type SetRules = z.infer<typeof setRulesShape>;
+
+/** Answer: the named holders that are no members. */
+export const setRulesAnswerShape = z.object({ unknown: z.array(z.string()) });
 
 /** Body of `POST /v1/backup/kept/:owner/:set`. */
 export const keptDecisionShape = z.strictObject({

@@ -12,7 +12,14 @@ import {
   repairRecord,
   type AuditFinding,
 } from "../../protocol/hold-record.ts";
-import { holdKey, holdRecord, offerRecord, placeKey, placeRecord } from "../../protocol/record.ts";
+import {
+  holdKey,
+  holdRecord,
+  offerRecord,
+  placeKey,
+  placeRecord,
+  type PlacementRules,
+} from "../../protocol/record.ts";
 import type { View } from "./view.ts";
 
 export interface GroupName {
@@ -32,6 +39,8 @@ export interface HeldList {
 export interface GroupFacts extends GroupName {
   /** How many other sites the owner wants. */
   readonly copies: number;
+  /** Where the owner wants copies. */
+  readonly rules: PlacementRules;
   /** As the signing site published them. */
   readonly targets: readonly SiteId[];
   readonly list: ListId;
@@ -58,7 +67,8 @@ export function groupFacts(
   const at = placed?.groups[group];
   if (placed === undefined || at === undefined) return undefined;
   const { targets, list, generation, bytes } = at;
-  const own = { copies: placed.copies, targets, list, generation, bytes, members };
+  const { copies, rules } = placed;
+  const own = { copies, rules, targets, list, generation, bytes, members };
   return { ...name, ...own, ...saidOf(view, name) };
 }
 

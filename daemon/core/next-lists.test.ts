@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf, sha256, type ListId, type ShardId } from "../../protocol/ids.ts";
-import { groupOf, type ListEntry } from "../../protocol/list.ts";
+import type { MeshId, OwnerId, SetId, SiteId } from "../../protocol/ids.ts";
+import { groupOf, listId, openList, signList, type ListEntry } from "../../protocol/list.ts";
+import { NO_RULES } from "../../protocol/record.ts";
+import { signingKey } from "../../protocol/signature.ts";
+import { placeGroup, type Candidate } from "./placement.ts";
 import { nextLists, type GroupState } from "./next-lists.ts";
 
 const MIB = 1024 * 1024;
@@ -11,6 +15,8 @@ const entry = (name: string | number, sizeBytes = 4 * MIB): ListEntry => ({
   sizeBytes,
 });
 const LIST = idOf<ListId>(sha256("list"));
+const SET = "00112233445566778899aabbccddeeff" as SetId;
+const PLACE = { group: 0, groups: 1, generation: 1 };
 const nothing = { add: [], remove: new Set<ShardId>(), root: null };
 
 test("the first shards make the first list of the only group", () => {
@@ -52,6 +58,48 @@ test("a group above 16 GiB splits; both halves continue its chain and nothing is
     assert.ok(entries.every((one) => groupOf(one.shard, 2) === group));
   }
 });
+
+test("lists of halves are sound, name the one they came from, and the same sites hold them", () => {
+  const many = Array.from({ length: 4097 }, (_, index) => entry(index));
+  const key = signingKey(sha256("site"));
+  const fields = {
+    ...{ mesh: idOf<MeshId>(sha256("mesh")), owner: idOf<OwnerId>(sha256("owner")), set: SET },
+    ...{ sealedName: new Uint8Array(8), keyEpoch: 0, copies: 3, head: null },
+  };
+  const whole = signList(key, { ...fields, ...PLACE, previous: null }, many.slice(0, 4096));
+  const id = listId(whole.header);
+  const current: GroupState[] = [{ generation: 1, list: id, entries: openList(whole).entries }];
+  const halves = nextLists(current, { ...nothing, add: many.slice(4096) }).map((next) => {
+    const { entries, ...place } = next;
+    return openList(signList(key, { ...fields, ...place }, entries));
+  });
+  assert.deepEqual(
+    halves.map(({ header: { group, groups, previous } }) => [group, groups, previous]),
+    [
+      [0, 2, id],
+      [1, 2, id],
+    ],
+  );
+  const names = halves.flatMap(({ entries }) => entries.map((one) => one.shard));
+  assert.deepEqual(names.toSorted(), many.map((one) => one.shard).toSorted());
+  // Both halves are placed with the holders of the whole: nobody gets or loses a shard.
+  const sites = Array.from("abcdefgh", (name) => holder(name));
+  const asked = { set: SET, copies: 3, rules: NO_RULES, candidates: sites, from: holder("home") };
+  const before = placeGroup({ ...asked, group: 0, sizeBytes: 1, current: [] }).targets;
+  for (const { header } of halves) {
+    const request = { ...asked, group: header.group, sizeBytes: header.bytes, current: before };
+    assert.deepEqual(placeGroup(request).targets, before);
+  }
+});
+
+/** A site whose room is used up by what it holds. */
+function holder(name: string): Candidate {
+  return {
+    ...{ siteId: idOf<SiteId>(sha256(name)), spaceBytes: 1000, freeBytes: 10, lends: true },
+    domains: { building: "", power: "", uplink: "", country: "" },
+    ...{ org: name, operator: name },
+  };
+}
 
 test("a later change touches only the groups it concerns", () => {
   const current: GroupState[] = [0, 1].map((group) => ({

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { idOf, sha256, type SetId, type SiteId } from "../../protocol/ids.ts";
+import { NO_RULES } from "../../protocol/record.ts";
 import { lackText, sharedDomains } from "./placement-lack.ts";
 import { placeGroup, type Candidate, type PlacementRequest } from "./placement.ts";
 
 function site(name: string, domains: Partial<Candidate["domains"]>, freeBytes = 1000): Candidate {
   return {
-    ...{ siteId: idOf<SiteId>(sha256(name)), spaceBytes: 1000, freeBytes },
+    ...{ siteId: idOf<SiteId>(sha256(name)), spaceBytes: 1000, freeBytes, lends: true },
     domains: { building: "", power: "", uplink: "", country: "", ...domains },
     ...{ org: `org of ${name}`, operator: `operator of ${name}` },
   };
@@ -17,7 +18,7 @@ function request(candidates: readonly Candidate[], home: Partial<Candidate["doma
   const from = site("home", home);
   return {
     ...{ set: "00112233445566778899aabbccddeeff" as SetId, group: 0, sizeBytes: 100, copies: 3 },
-    ...{ from, current: [], candidates },
+    ...{ from, current: [], candidates, rules: NO_RULES },
   } satisfies PlacementRequest;
 }
 
@@ -30,14 +31,32 @@ test("says nothing when nothing is missing", () => {
 test("says how many sites, and where they must not be", () => {
   const mill = { building: "mill" };
   const two = [site("a", mill), site("b", mill), site("c", {})];
-  assert.equal(
-    textOf(request(two)),
-    'Needs 1 more site outside building "mill" that lends space elsewhere.',
-  );
+  assert.equal(textOf(request(two)), 'Needs 1 more site outside building "mill" that lends space.');
   const none = [site("a", mill), site("b", { power: "dam" }), site("c", { uplink: "one" }, 0)];
   assert.equal(
     textOf(request(none, { building: "mill", power: "dam" })),
-    'Needs 3 more sites outside building "mill" and power "dam" that lend space elsewhere (1 have no room left).',
+    'Needs 3 more sites outside building "mill" and power "dam" that lend space (1 has no room left).',
+  );
+});
+
+test("says where a further site would have to be, and what is wrong with those that there are", () => {
+  const at = (name: string, country: string): Candidate => site(name, { country });
+  const all = [at("a", "FR"), at("b", "US"), at("c", "US"), at("d", ""), at("e", "ZZ")];
+  const asked = request([...all, { ...at("f", "DE"), lends: false }]);
+  assert.equal(
+    textOf({ ...asked, rules: { allow: ["FR", "DE"], deny: [], holders: null } }),
+    "Needs 2 more sites in DE or FR that lend space (1 lends nothing to this owner, " +
+      "2 are in countries that are not wanted, 2 do not say their country).",
+  );
+  assert.equal(
+    textOf({ ...asked, rules: { allow: [], deny: ["US"], holders: null } }),
+    "Needs 2 more sites not in US that lend space (1 lends nothing to this owner, " +
+      "2 are in countries that are not wanted, 2 do not say their country).",
+  );
+  const named = all.slice(0, 2).map(({ siteId }) => siteId);
+  assert.equal(
+    textOf({ ...asked, rules: { allow: [], deny: [], holders: named } }),
+    "Needs 1 more site of those that its owner names that lends space.",
   );
 });
 

@@ -1,10 +1,13 @@
 /**
  * Which sites hold a placement group.
  *
- * Weighted rendezvous hashing: every site gets tickets by the size of its offer, each ticket is
- * scored by a hash of (set, group, site, ticket), and the best score of a site counts. So a site
- * that leaves moves only what it held. No two holders share a building, a power supply or an
- * uplink, nor share one with the owner's site. A holder that was chosen stays while it may.
+ * The rules of the owner and the conditions of the holders bar sites outright (placement-rules.ts).
+ * No two holders share a building, a power supply or an uplink, nor share one with the owner's site.
+ * Of what is left, in this order: as many holders as are wanted; as many as possible of those that
+ * have the group already, so that nothing moves without need; different organisations and enrolling
+ * operators, none of them the owner's; the best scores of weighted rendezvous hashing: every site
+ * gets tickets by the size of its offer, each ticket is scored by a hash of (set, group, site,
+ * ticket), and the best one counts. So a site that leaves moves only what it held.
  *
  * Too few sites is a state of the mesh, not an error: the caller reads it in `missing`.
  *
@@ -13,22 +16,28 @@
  */
 import { createHash } from "node:crypto";
 import type { SetId, SiteId } from "../../protocol/ids.ts";
+import type { PlacementRules } from "../../protocol/record.ts";
 import type { FailureDomains } from "../../protocol/site-statement.ts";
+import { barOf } from "./placement-rules.ts";
 
 /** Keeps this hash apart from every other one; a changed rule takes the next number. */
 const SCORE_DOMAIN = "pleach/placement/1";
 /** Tickets of a site with the median offer; four times the median is the most that counts. */
 const MEDIAN_TICKETS = 4;
 const MAX_TICKETS = 4 * MEDIAN_TICKETS;
-/** Steps of the search for distinct domains: all combinations of three among 100 sites. */
+/** Steps of one search for distinct domains: all combinations of three among 100 sites. */
 const MAX_STEPS = 200_000;
+/** Searches for one group. Holders that clash with one another are few: the first one serves. */
+const MAX_SEARCHES = 256;
 
 export interface Candidate {
   readonly siteId: SiteId;
-  /** The whole offer, in bytes: decides the weight. */
+  /** What it lends to this owner in all, in bytes: decides the weight. */
   readonly spaceBytes: number;
   /** What is left of it, in bytes. */
   readonly freeBytes: number;
+  /** Whether it lends anything to this owner. */
+  readonly lends: boolean;
   readonly domains: FailureDomains;
   readonly org: string;
   /** Who enrolled the site. */
@@ -41,13 +50,14 @@ export interface PlacementRequest {
   readonly sizeBytes: number;
   /** How many remote sites should hold the group: 1 or more. */
   readonly copies: number;
+  readonly rules: PlacementRules;
   /** Where the data comes from: never a holder, and its domains do not count. */
   readonly from: {
     readonly siteId: SiteId;
     readonly domains: FailureDomains;
     readonly org: string;
   };
-  /** Holders chosen before: they stay while they are candidates, whatever room they have left. */
+  /** Who has the group: they stay while no rule bars them, whatever room they have left. */
   readonly current: readonly SiteId[];
   readonly candidates: readonly Candidate[];
 }
@@ -61,8 +71,6 @@ export interface Placement {
   /** Copies that no site is left for; above 0 the group is at risk. */
   readonly missing: number;
   readonly concerns: readonly PlacementConcern[];
-  /** Candidates that only lack room. */
-  readonly withoutRoom: number;
 }
 
 /**
@@ -73,28 +81,62 @@ export interface Placement {
 export function placeGroup(request: PlacementRequest): Placement {
   const { copies, current, from } = request;
   if (!Number.isSafeInteger(copies) || copies < 1) throw new RangeError(`copies: ${copies}`);
-  const others = request.candidates.filter(({ siteId }) => siteId !== from.siteId);
-  const fits = others.filter(
-    ({ siteId, freeBytes }) => current.includes(siteId) || freeBytes >= request.sizeBytes,
-  );
-  const ranked = rank(request, fits);
-  let best: readonly Candidate[] = [];
-  // Fewer wishes each time; the first answer with the most holders is taken.
-  for (const clashes of [clashesFully, clashesInOrganisation, clashesInDomain]) {
-    const chosen = choose(ranked, copies, (site, chosenSoFar) => {
-      if (clashesInDomain(site, from)) return true;
-      if (clashes !== clashesInDomain && sameOrganisation(site.org, from.org)) return true;
-      return chosenSoFar.some((other) => clashes(site, other));
-    });
-    if (chosen.length > best.length) best = chosen;
-    if (best.length === copies) break;
-  }
+  const ranked = rank(request, fitting(request)).filter((site) => !clashesInDomain(site, from));
+  const most = choose([], ranked, copies, clashesInDomain).length;
+  const kept = ranked.filter(({ siteId }) => current.includes(siteId));
+  const chosen = bestOf(kept, ranked, most, from.org);
   return {
-    targets: best.map(({ siteId }) => siteId),
-    missing: copies - best.length,
-    concerns: concernsOf(best, from.org),
-    withoutRoom: others.length - fits.length,
+    targets: chosen.map(({ siteId }) => siteId),
+    missing: copies - chosen.length,
+    concerns: concernsOf(chosen, from.org),
   };
+}
+
+/** Candidates that no rule bars; who has the group needs no more room for it. */
+function fitting({ candidates, current, from, rules, sizeBytes }: PlacementRequest): Candidate[] {
+  return candidates.filter((site) => {
+    if (site.siteId === from.siteId) return false;
+    const bar = barOf(site, rules, sizeBytes);
+    return bar === undefined || (bar === "room" && current.includes(site.siteId));
+  });
+}
+
+/** So many sites, as few of them new as can be, with as many wishes fulfilled as can be. */
+function bestOf(
+  kept: readonly Candidate[],
+  ranked: readonly Candidate[],
+  count: number,
+  ownOrg: string,
+): readonly Candidate[] {
+  const others = ranked.filter((site) => !kept.includes(site));
+  let searches = 0;
+  for (let size = Math.min(kept.length, count); size >= 0; size--) {
+    for (const stay of subsets(kept, size)) {
+      if (stay.some((site, at) => stay.slice(0, at).some((one) => clashesInDomain(site, one)))) {
+        continue;
+      }
+      // Fewer wishes each time. What two who stay have in common moves nothing.
+      for (const clashes of [clashesFully, clashesInOrganisation, clashesInDomain]) {
+        if (++searches > MAX_SEARCHES) return choose([], ranked, count, clashesInDomain);
+        const isOwn = ({ org }: Candidate): boolean =>
+          clashes !== clashesInDomain && sameOrganisation(org, ownOrg);
+        const free = others.filter((site) => !isOwn(site));
+        const chosen = choose(stay, free, count, clashes);
+        if (chosen.length === count) return chosen;
+      }
+    }
+  }
+  return choose([], ranked, count, clashesInDomain);
+}
+
+/** All parts of a list with so many members, those with its first ones first. */
+function* subsets<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {
+  if (size === 0) yield [];
+  for (let at = 0; size > 0 && at + size <= items.length; at++) {
+    const [first] = items.slice(at, at + 1);
+    if (first === undefined) return;
+    for (const rest of subsets(items.slice(at + 1), size - 1)) yield [first, ...rest];
+  }
 }
 
 function rank(request: PlacementRequest, fits: readonly Candidate[]): readonly Candidate[] {
@@ -124,29 +166,31 @@ function bestScore(request: PlacementRequest, site: Candidate, medianBytes: numb
 }
 
 /**
- * The first set of `copies` sites, in ranked order, in which no two clash; else the largest one
- * found. Sites have several domains each, so a matching is not enough: this is a search, with a
- * bound that no mesh of ours reaches.
+ * The first set of `copies` sites in which `chosen` are and to which sites are added in ranked
+ * order without a clash; else the largest one found. Sites have several domains each, so a matching
+ * is not enough: this is a search, with a bound that no mesh of ours reaches.
  */
 function choose(
+  chosen: readonly Candidate[],
   ranked: readonly Candidate[],
   copies: number,
-  clashes: (site: Candidate, chosen: readonly Candidate[]) => boolean,
+  clashes: (a: Candidate, b: Candidate) => boolean,
 ): readonly Candidate[] {
   let best: readonly Candidate[] = [];
   let steps = 0;
-  const visit = (start: number, chosen: readonly Candidate[]): boolean => {
-    if (chosen.length > best.length) best = chosen;
-    if (best.length === copies) return true;
+  const visit = (start: number, soFar: readonly Candidate[]): boolean => {
+    if (soFar.length > best.length) best = soFar;
+    if (best.length >= copies) return true;
     for (let index = start; index < ranked.length; index++) {
       const site = ranked[index];
       if (site === undefined || ++steps > MAX_STEPS) return false;
-      if (chosen.length + ranked.length - index <= best.length) return false;
-      if (!clashes(site, chosen) && visit(index + 1, [...chosen, site])) return true;
+      if (soFar.length + ranked.length - index <= best.length) return false;
+      if (soFar.some((other) => clashes(site, other))) continue;
+      if (visit(index + 1, [...soFar, site])) return true;
     }
     return false;
   };
-  visit(0, []);
+  visit(0, chosen);
   return best;
 }
 

@@ -9,7 +9,7 @@ const mail: SetStatus = {
   name: "mail",
   ageMs: 5 * HOUR_MS,
   limitMs: 24 * HOUR_MS,
-  copies: { wanted: 3, least: 3, shards: 10 },
+  copies: { wanted: 3, least: 3, shards: 10, concerns: [], asks: [] },
   trouble: undefined,
 };
 const well: StatusFacts = {
@@ -69,7 +69,9 @@ test("a set that never ran, or is older than its limit, is warned of with the co
 });
 
 test("too few copies are at risk; none at all is critical", () => {
-  const withLeast = (least: number) => [{ ...mail, copies: { wanted: 3, least, shards: 10 } }];
+  const withLeast = (least: number) => [
+    { ...mail, copies: { wanted: 3, least, shards: 10, concerns: [], asks: [] } },
+  ];
   const { verdict, areas, conditions } = report({ sets: withLeast(2) });
   assert.equal(verdict, "WARNING");
   assert.match(areas.find(({ name }) => name === "Copies")?.text ?? "", /at risk: mail 2 of 3/);
@@ -105,4 +107,18 @@ test("without a mesh the first step is named", () => {
 
 test("a request to join waits for a person", () => {
   assert.match(report({ waitingRequests: 1 }).todo[0]?.command ?? "", /pleach approve/);
+});
+
+test("what weakens copies is noted and harms nothing; a holder that asks is something to do", () => {
+  const copies = { wanted: 3, least: 3, shards: 10, concerns: ["One operator."], asks: [] };
+  const noted = report({ sets: [{ ...mail, copies }] });
+  const area = noted.areas.find((one) => one.name === "Copies");
+  assert.match(area?.text ?? "", /note: One operator\./);
+  assert.equal(area?.state, "OK");
+  const asked = report({ sets: [{ ...mail, copies: { ...copies, asks: ["brest asks."] } }] });
+  assert.equal(asked.verdict, "WARNING");
+  assert.deepEqual(asked.todo.at(-1), {
+    text: "Data set mail: brest asks.",
+    command: "pleach backup show mail",
+  });
 });

@@ -36,6 +36,10 @@ export interface SetStatus {
         /** The fewest distinct other sites that signed for a shard. */
         readonly least: number;
         readonly shards: number;
+        /** What weakens them without putting them at risk, as sentences. */
+        readonly concerns: readonly string[];
+        /** Holders that wait for a person's word, as sentences. */
+        readonly asks: readonly string[];
       }
     | undefined;
   /** How the last run ended, if it did not end well. */
@@ -226,20 +230,30 @@ function copyArea({ sets }: StatusFacts): Finding {
   if (stored.length === 0) {
     return { area: { name, state: "NONE", text: "nothing stored yet" }, todo: [] };
   }
+  const asks = stored.flatMap(({ name: of, asks: some }): Todo[] =>
+    some.map((text) => ({
+      text: `Data set ${of ?? "(name not known here)"}: ${text}`,
+      command: `pleach backup show ${of ?? "NAME"}`,
+    })),
+  );
+  const concerns = [...new Set(stored.flatMap((set) => set.concerns))];
+  const noted = concerns.length === 0 ? "" : `; note: ${concerns.join(" ")}`;
   const short = stored.filter(({ least, wanted }) => least < wanted);
   const shards = stored.reduce((sum, set) => sum + set.shards, 0);
   if (short.length === 0) {
     const least = Math.min(...stored.map((set) => set.least));
     const text = `${shards} shards, each on ${plural(least, "other site")} or more`;
-    return { area: { name, state: "OK", text }, todo: [] };
+    const state = asks.length === 0 ? "OK" : "WARNING";
+    return { area: { name, state, text: text + noted }, todo: asks };
   }
   const none = short.some(({ least }) => least === 0);
   const text = `${plural(short.length, "set")} at risk: ${short
     .map(({ name: of, least, wanted }) => `${of ?? "one"} ${least} of ${wanted}`)
     .join(", ")}`;
   return {
-    area: { name, state: none ? "CRITICAL" : "WARNING", text },
+    area: { name, state: none ? "CRITICAL" : "WARNING", text: text + noted },
     todo: [
+      ...asks,
       {
         text: "Copies are made by themselves when sites with room are up.",
         command: "pleach peers",

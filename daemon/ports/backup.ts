@@ -31,7 +31,8 @@ export function backupPort(backups: BackupStore): BackupPort {
     copies: (set, detail) => backups.copies(set, detail),
     receipts: (set, shard) => backups.receipts(set, shard),
     accounts: () => backups.accounts(),
-    kept: () => [...backups.keeper.report()],
+    setRules: (set, rules) => backups.setRules(set, rules),
+    kept: () => ({ sets: [...backups.keeper.report()], owners: backups.lentToOwners() }),
     decide: (owner, set, decision) => {
       const of = { owner, set };
       if (decision === "object") return backups.keeper.object(of);

@@ -17,7 +17,12 @@ export interface StoredSet {
   readonly setId: string;
   readonly head: { readonly atMs: number } | null;
   readonly shards: number;
-  readonly copies: { readonly wanted: number; readonly min: number };
+  readonly copies: {
+    readonly wanted: number;
+    readonly min: number;
+    readonly concerns: readonly string[];
+    readonly asks: readonly string[];
+  };
   readonly mine: boolean;
 }
 
@@ -162,7 +167,8 @@ function ageOf(set: StoredSet | undefined, nowMs: number): number | undefined {
 
 function copiesOf(set: StoredSet | undefined): SetStatus["copies"] {
   if (set === undefined || set.shards === 0) return undefined;
-  return { wanted: set.copies.wanted, least: set.copies.min, shards: set.shards };
+  const { wanted, min, concerns, asks } = set.copies;
+  return { wanted, least: min, shards: set.shards, concerns, asks };
 }
 
 function troubleOf(run: RunReport | undefined): string | undefined {

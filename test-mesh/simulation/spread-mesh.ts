@@ -12,12 +12,14 @@ import type { BackupState, ProviderRecords } from "../../daemon/backup/store/por
 import { serveProofs, type Proofs } from "../../daemon/compose/proofs.ts";
 import type { AuditPace } from "../../daemon/core/audit-pace.ts";
 import type { Authority, Delegation, Owner, Site } from "../../daemon/core/authority.ts";
+import type { Lending } from "../../daemon/core/lending.ts";
 import type { Channel, ChannelHandler, Transport } from "../../daemon/core/transport.ts";
 import type { KeyRange, Store, StoreChange } from "../../daemon/core/store.ts";
 import type { ViewEntry } from "../../daemon/core/view.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { idOf, sha256, type LogId, type MeshId, type OperatorId } from "../../protocol/ids.ts";
 import type { OwnerId, PeerKey, SiteId, StatementId, VersionId } from "../../protocol/ids.ts";
+import type { FailureDomains } from "../../protocol/site-statement.ts";
 import { signingKey } from "../../protocol/signature.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { FakeNetwork, type FakeTransport } from "../fakes/transport.ts";
@@ -90,6 +92,10 @@ export class SpreadMesh {
   readonly distorted = new Map<string, (channel: Channel) => Channel>();
   /** Moments at which the lines of sites begin to carry copies; until then they carry none. */
   readonly opensAtMs = new Map<string, number>();
+  /** Where sites are, for those that say it. */
+  readonly domains = new Map<string, Partial<FailureDomains>>();
+  /** Conditions of sites that lend not simply to all. */
+  readonly lending = new Map<string, Partial<Lending>>();
   /** Sites that answer audits in another way than they should. */
   readonly answers = new Map<string, ChannelHandler>();
 
@@ -113,7 +119,7 @@ export class SpreadMesh {
     const key = signingKey(sha256(`site ${name}`));
     const id = idOf<SiteId>(key.publicKey);
     const before = this.sites.get(name);
-    this.#members.set(id, member(id, name));
+    this.#members.set(id, member(id, name, this.domains.get(name)));
     const transport = this.network.join(id);
     const store = before?.store ?? new MemoryStore();
     const directory = join(this.#root, name);
@@ -131,9 +137,11 @@ export class SpreadMesh {
         () => this.distorted.get(name),
         () => Math.max(0, (this.opensAtMs.get(name) ?? 0) - this.time.nowMs),
       ),
-      giveBytes: () => giveBytes,
       ...this.#options,
-      dailyBytes: () => this.#options.dailyBytes,
+      lending: () => ({
+        ...{ spaceBytes: giveBytes, to: "all", dailyBytes: this.#options.dailyBytes },
+        ...this.lending.get(name),
+      }),
       state: this.#stateOf(id),
       providers: noProviders,
       onRecovery: () => {},
@@ -284,10 +292,10 @@ function distorting(
 
 const noProviders: ProviderRecords = { provide: async () => {}, findProviders: async () => [] };
 
-function member(siteId: SiteId, name: string): Site {
+function member(siteId: SiteId, name: string, domains: Partial<FailureDomains> = {}): Site {
   return {
     ...{ siteId, name, org: `org of ${name}`, place: "", replaces: undefined },
-    domains: { building: "", power: "", uplink: "", country: "" },
+    domains: { building: "", power: "", uplink: "", country: "", ...domains },
     classes: new Set(["site", "offer", "place", "hold", "note"]),
     operator: idOf<OperatorId>(sha256(`operator of ${name}`)),
     statement: STATEMENT,

@@ -162,12 +162,12 @@ export class Scrub {
 
 /** Whether the shard was here once: what is still on its way is not missing. */
 async function wasComplete(
-  { lists, transport }: Holder,
+  { lists, transport, keepsLocal }: Holder,
   { header }: LoadedList,
   shard: ShardId,
 ): Promise<boolean> {
-  if (header.by === transport.self) return true;
   const { owner, set, group } = header;
+  if (header.by === transport.self) return keepsLocal(set);
   const complete = await lists.load(owner, set, group, "complete");
   return complete?.entries.some((entry) => entry.shard === shard) ?? false;
 }

@@ -1,6 +1,7 @@
 /** What each owner may still send to this holder today; the rule stands in core/intake.ts. */
 import { z } from "zod";
-import { accountAt, dailyBytes, roomFor, type IntakeAccount } from "../../core/intake.ts";
+import { accountAt, roomFor, type IntakeAccount } from "../../core/intake.ts";
+import type { Terms } from "../../core/lending.ts";
 import { DAY_MS } from "../../core/retention-lock.ts";
 import { prefixRange, type Store } from "../../core/store.ts";
 import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
@@ -29,10 +30,8 @@ export interface Sender {
 
 export interface IntakeLimits {
   readonly runningMs: () => number;
-  /** What is lent, in bytes. */
-  readonly spaceBytes: () => number;
-  /** As configured for one owner and day; undefined for the default. */
-  readonly dailyBytes: () => number | undefined;
+  /** What is lent to an owner now; undefined: nothing. */
+  readonly termsFor: (owner: OwnerId) => Terms | undefined;
 }
 
 export class IntakeBook {
@@ -64,16 +63,19 @@ export class IntakeBook {
     return { bytes: Math.floor(bytes), lists: Math.floor(lists), isFirst: !firstDone };
   }
 
-  /** How much of what is lent the owner may use under this delegation, in bytes. */
-  roomBytes(sender: Sender): number {
-    const { runningMs, spaceBytes } = this.#limits;
-    return roomFor(this.#now(sender), spaceBytes(), runningMs());
+  /** How much the owner may use under this delegation, in bytes; undefined: nothing is lent to it. */
+  roomBytes(sender: Sender): number | undefined {
+    const { runningMs, termsFor } = this.#limits;
+    const terms = termsFor(sender.owner);
+    return terms === undefined
+      ? undefined
+      : roomFor(this.#now(sender), terms.capBytes, runningMs());
   }
 
   /** How long until a full shard may come again, in seconds. */
   waitSeconds(sender: Sender): number {
     const lackingBytes = FULL_SHARD_BYTES - this.#now(sender).bytes;
-    return Math.max(1, Math.ceil(((lackingBytes / this.#perDay()) * DAY_MS) / 1000));
+    return Math.max(1, Math.ceil(((lackingBytes / this.#perDay(sender.owner)) * DAY_MS) / 1000));
   }
 
   /** Takes from what may come today; negative numbers give back what was not used. */
@@ -86,6 +88,14 @@ export class IntakeBook {
     });
   }
 
+  /** The owners that have sent anything, and what each may still send today, in bytes. */
+  report(): { readonly owner: OwnerId; readonly todayBytes: number; readonly isFirst: boolean }[] {
+    return [...this.#accounts].map(([owner, { delegation, firstDone }]) => {
+      const { bytes } = this.#now({ owner, delegation });
+      return { owner, todayBytes: Math.floor(bytes), isFirst: !firstDone };
+    });
+  }
+
   /** The owner's first upload is over. */
   async endFirst(owner: OwnerId): Promise<void> {
     const now = this.#accounts.get(owner);
@@ -94,11 +104,11 @@ export class IntakeBook {
 
   #now({ owner, delegation }: Sender): IntakeAccount {
     const nowMs = this.#limits.runningMs();
-    return accountAt(this.#accounts.get(owner), delegation, this.#perDay(), nowMs);
+    return accountAt(this.#accounts.get(owner), delegation, this.#perDay(owner), nowMs);
   }
 
-  #perDay(): number {
-    return Math.max(1, dailyBytes(this.#limits.spaceBytes(), this.#limits.dailyBytes()));
+  #perDay(owner: OwnerId): number {
+    return Math.max(1, this.#limits.termsFor(owner)?.dailyBytes ?? 0);
   }
 
   /** What a crash forgets of this is little, and in the owner's favour. */

@@ -36,6 +36,14 @@ class Stage {
   readonly directory: string;
   readonly #random = new SeededRandom(3);
   removedBytes = 0;
+  /** Groups that others hold in place of this holder. */
+  readonly released = new Set<number>();
+  /** Groups of which the mesh was told that they are gone. */
+  readonly told: number[] = [];
+  /** What the owner was told last: that somebody here is asked. */
+  asked = false;
+  /** Groups of the holder's own set that need not stay. */
+  readonly spare = new Set<number>();
   /** The members know of a published set of the holder itself. */
   isPublished = false;
   /** Whose lists these are: of "home", or of the holder itself. */
@@ -63,6 +71,12 @@ class Stage {
       ...{ store, shards: this.shards, lists: this.lists, gates: new SetGates(), authority },
       ...{ self: this.holder, runningMs, clock, log: silentLogger },
       isPublished: () => this.isPublished,
+      words: {
+        mayLetGo: ({ group }) => this.released.has(group),
+        letGo: async ({ group }) => void this.told.push(group),
+        tellAsked: async (_of, asked) => void (this.asked = asked !== null),
+      },
+      spareGroups: async () => this.spare,
       onRemoved: (_of, bytes) => (this.removedBytes += bytes),
     });
   }
@@ -255,6 +269,80 @@ test("what is remembered of lists is forgotten again", async (context) => {
   await made.kill();
   await made.up();
   assert.equal(made.lists.storedBytes(made.owner), counted);
+});
+
+test("a group that others hold goes after lock and trash; the other one stays, and nobody is asked", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(40);
+  await made.take(entries, entries[0]?.shard, 2);
+  await made.pass(3);
+  made.released.add(1);
+  await made.pass(43);
+  assert.equal(await made.here(entries), 40);
+  assert.equal(made.keeper.report()[0]?.letGo?.groups, 1);
+  // Not for a while: it begins anew.
+  made.released.delete(1);
+  await made.pass(1);
+  assert.equal(made.keeper.report()[0]?.letGo, null);
+  made.released.add(1);
+  await made.pass(44);
+  assert.equal(await made.here(entries), 40);
+  assert.deepEqual(made.told, []);
+  await made.pass(2);
+  const stays = entries.filter(({ shard }) => groupOf(shard, 2) === 0);
+  assert.equal(await made.here(entries), stays.length);
+  assert.equal(await made.here(stays), stays.length);
+  assert.deepEqual(made.told, [1]);
+  assert.equal(made.removedBytes, (40 - stays.length) * 4096);
+  await made.pass(100);
+  assert.equal(made.keeper.report()[0]?.asked, null);
+  assert.equal(await made.here(stays), stays.length);
+});
+
+test("a set that was let go as a whole is gone, with its lists, also after a restart", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(10);
+  await made.take(entries);
+  await made.take(entries.slice(1));
+  made.released.add(0);
+  await made.pass(45);
+  made.disk.catchUp();
+  await made.kill();
+  await made.up();
+  await made.pass(2);
+  assert.equal(made.lists.all().length, 0);
+  assert.equal(made.lists.storedBytes(made.owner), 0);
+  await made.pass(45);
+  assert.equal(await made.here(entries), 0);
+  assert.deepEqual(made.keeper.report(), []);
+});
+
+test("an own set may lie with others alone", async (context) => {
+  const made = await stage(context);
+  made.signer = "holder";
+  made.founding.delegate("people", made.holder);
+  made.isPublished = true;
+  const entries = await made.store(6);
+  await made.take(entries);
+  await made.pass(1);
+  assert.equal(await made.here(entries), 6);
+  made.spare.add(0);
+  await made.pass(1);
+  assert.equal(await made.here(entries), 0);
+  assert.equal(made.lists.all().length, 1);
+});
+
+test("the owner is told that a person here is asked, and when nobody is any more", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(20);
+  await made.take(entries);
+  await made.pass(1);
+  assert.equal(made.asked, false);
+  await made.take(entries.slice(10));
+  await made.pass(2);
+  assert.equal(made.asked, true);
+  await made.keeper.agree({ owner: made.owner, set: SET }, false);
+  assert.equal(made.asked, false);
 });
 
 test("a set that splits loses nothing and asks nobody", async (context) => {

@@ -17,7 +17,8 @@ import type { Store, StoreChange } from "../../core/store.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { RepeatedWork } from "../repeated-work.ts";
-import type { KeptLists, KeptShards, SetGate, SetName } from "./ports.ts";
+import type { KeptLists, KeptShards, KeptWords, SetGate, SetName } from "./ports.ts";
+import { Releases } from "./releases.ts";
 import {
   keyOf,
   nameIn,
@@ -44,6 +45,7 @@ export interface KeeperParts {
   readonly shards: KeptShards;
   readonly lists: KeptLists;
   readonly gates: SetGate;
+  readonly words: KeptWords;
   readonly authority: () => Authority;
   /** This site. */
   readonly self: SiteId;
@@ -52,6 +54,8 @@ export interface KeeperParts {
   readonly log: Logger;
   /** Whether the members know the set as one that this site has published. */
   readonly isPublished: (of: SetName) => boolean;
+  /** Groups of an own set whose shards need not stay here: enough others keep them safe. */
+  readonly spareGroups: (of: SetName) => Promise<ReadonlySet<number>>;
   /** So much of an owner's is on the disk no longer. */
   readonly onRemoved: (of: SetName, bytes: number) => void;
 }
@@ -71,6 +75,8 @@ export interface KeptSet {
   readonly trashBytes: number;
   readonly asked: { readonly fromBytes: number; readonly toBytes: number } | null;
   readonly isNeverAsked: boolean;
+  /** Others hold so many of its groups in place of this site: they go after lock and trash. */
+  readonly letGo: { readonly groups: number; readonly inMs: number } | null;
   /** Why nothing was concluded at the last look. */
   readonly trouble: string | null;
 }
@@ -81,17 +87,19 @@ const NO_FIGURES: Figures = { heldBytes: 0, lockedBytes: 0, trashBytes: 0, troub
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #records: Map<string, SetRecord>;
+  readonly #releases: Releases;
   readonly #figures = new Map<string, Figures>();
   readonly #looks: RepeatedWork;
 
-  private constructor(parts: KeeperParts, records: Map<string, SetRecord>) {
+  private constructor(parts: KeeperParts, records: Map<string, SetRecord>, releases: Releases) {
     this.#parts = parts;
+    this.#releases = releases;
     this.#records = records;
     this.#looks = new RepeatedWork(parts.clock, () => this.look().then(() => LOOK_MS));
   }
 
   static async open(parts: KeeperParts): Promise<Keeper> {
-    return new Keeper(parts, await readSetRecords(parts.store));
+    return new Keeper(parts, await readSetRecords(parts.store), await Releases.open(parts));
   }
 
   start(): void {
@@ -133,7 +141,8 @@ export class Keeper {
     const nowMs = this.#parts.runningMs();
     return [...this.#records].flatMap(([key, record]) => {
       const of = nameIn(key);
-      if (of === undefined) return [];
+      // All of it was let go.
+      if (of === undefined || this.#parts.lists.all(of.owner, of.set).length === 0) return [];
       const { term, asked, isNeverAsked } = record;
       const pending = term?.pending ?? null;
       const leftMs = pending === null ? 0 : pending.sinceMs + SHORTENING_MS - nowMs;
@@ -144,6 +153,7 @@ export class Keeper {
         ...(this.#figures.get(key) ?? NO_FIGURES),
         asked: asked === null ? null : { fromBytes: asked.fromBytes, toBytes: asked.toBytes },
         isNeverAsked,
+        letGo: this.#releases.report(of, term?.days ?? UNKNOWN_LOCK_DAYS, nowMs),
       };
     });
   }
@@ -154,14 +164,16 @@ export class Keeper {
    * @param always - Nobody is to be asked about this set any more.
    * @returns whether anything of the set is kept here.
    */
-  agree(of: SetName, always: boolean): Promise<boolean> {
-    return this.#change(of, (record) => ({
+  async agree(of: SetName, always: boolean): Promise<boolean> {
+    const isKnown = await this.#change(of, (record) => ({
       ...record,
       asked: null,
       peaks: [],
       agreedMs: this.#parts.runningMs(),
       isNeverAsked: always,
     }));
+    if (isKnown) await this.#parts.words.tellAsked(of, null);
+    return isKnown;
   }
 
   /** A person objects to the shorter lock that is pending; the longer one stays. */
@@ -206,8 +218,13 @@ export class Keeper {
   async #collectUnlisted(of: SetName, seen: Survey): Promise<void> {
     const { authority, self, isPublished } = this.#parts;
     const isOwn = authority().delegationFor(of.owner, of.set, self) !== undefined;
-    if (!isOwn || isPublished(of)) return;
-    await this.#delete(of, seen, await this.#dueStrays(of, seen, 0));
+    if (isOwn && isPublished(of)) return;
+    // Of others' sets only what was let go, with all of their lists.
+    const lockDays = this.#records.get(keyOf(of))?.term?.days ?? UNKNOWN_LOCK_DAYS;
+    const due = isOwn
+      ? await this.#dueStrays(of, seen, 0)
+      : await this.#releases.dueStrays(of, seen.strays, lockDays);
+    await this.#delete(of, seen, due);
   }
 
   /** What own lists no longer name has its lock at the holders. */
@@ -216,8 +233,22 @@ export class Keeper {
     const due = [...seen.departed]
       .filter(([, departure]) => mayGo(departure, 0, 0, false, nowMs))
       .map(([shard]) => shard);
-    await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, 0))]);
+    const spare = await this.#spareShards(of);
+    await this.#delete(of, seen, [...due, ...spare, ...(await this.#dueStrays(of, seen, 0))]);
     await this.#forget(of, seen, TRASH_MS);
+  }
+
+  /** What the newest own lists name, is here, and need not be. */
+  async #spareShards(of: SetName): Promise<ShardId[]> {
+    const { lists, shards, spareGroups } = this.#parts;
+    const named: ShardId[] = [];
+    for (const group of await spareGroups(of)) {
+      const list = await lists.load(of.owner, of.set, group);
+      for (const { shard } of list?.entries ?? []) {
+        if ((await shards.sizeOf({ ...of, shard })) !== undefined) named.push(shard);
+      }
+    }
+    return named;
   }
 
   async #collectKept(of: SetName, seen: Survey): Promise<void> {
@@ -236,9 +267,24 @@ export class Keeper {
       else trashBytes += departure.sizeBytes;
     }
     const { heldBytes } = seen;
+    await this.#parts.words.tellAsked(of, record.asked);
     this.#figures.set(keyOf(of), { heldBytes, lockedBytes, trashBytes, trouble: null });
     await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, lockDays))]);
     await this.#forget(of, seen, lockDays * DAY_MS + TRASH_MS);
+    // What a person is asked about may be nowhere else.
+    if (!isHeld) {
+      await this.#releases.look(of, seen, lockDays, (bytes) => this.#lower(of, bytes));
+    }
+  }
+
+  /** What went elsewhere has not shrunk. Inside the gate of the set. */
+  async #lower(of: SetName, goneBytes: number): Promise<void> {
+    const record = this.#records.get(keyOf(of));
+    if (record === undefined) return;
+    const peaks = record.peaks.map(({ atMs, bytes }) => {
+      return { atMs, bytes: Math.max(0, bytes - goneBytes) };
+    });
+    await this.#keep(of, { ...record, peaks });
   }
 
   /** Brings what is remembered of a set up to now, durably, before anything is concluded from it. */

@@ -1,5 +1,6 @@
 /** What the keeper needs of the shard store and of the list store. */
 import type { Taken } from "../../core/departures.ts";
+import type { StoreChange } from "../../core/store.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import type { ListEntry, ListHeader } from "../../../protocol/list.ts";
 import type { PastList } from "./past-lists.ts";
@@ -30,6 +31,26 @@ export interface KeptLists {
   taken(owner: OwnerId, set: SetId, group: number): Taken | undefined;
   past(owner: OwnerId, set: SetId, group: number): Promise<readonly PastList[]>;
   forget(owner: OwnerId, set: SetId, group: number, past: readonly PastList[]): Promise<void>;
+  /** Forgets all lists of a group, together with other changes. */
+  letGo(
+    owner: OwnerId,
+    set: SetId,
+    group: number,
+    alongside: readonly StoreChange[],
+  ): Promise<void>;
+}
+
+/** What the mesh says about the groups that are kept here, and is told of them. */
+export interface KeptWords {
+  /** Whether others hold the group in full in place of this site; see core/release.ts. */
+  mayLetGo(header: ListHeader): boolean;
+  /** Says that what this site has signed for of the group counts no more. Durable. */
+  letGo(header: ListHeader): Promise<void>;
+  /** Tells the owner that a person here is asked; null: not any more. */
+  tellAsked(
+    of: SetName,
+    asked: { readonly fromBytes: number; readonly toBytes: number } | null,
+  ): Promise<void>;
 }
 
 /** Runs work on one data set while no other work on it runs. */

@@ -100,6 +100,8 @@ export class Mender {
     if (list === undefined) return true;
     // One that never was complete here is on its way still.
     const isGuest = list.header.by !== transport.self;
+    // Others have it, and its owner wants none here.
+    if (!isGuest && !holder.keepsLocal(at.set)) return true;
     if (isGuest && (await lists.load(at.owner, at.set, at.group, "complete")) === undefined) {
       return true;
     }

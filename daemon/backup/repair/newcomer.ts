@@ -9,6 +9,7 @@
 import { settleMs, tickMs, type AuditPace } from "../../core/audit-pace.ts";
 import { groupFacts, type GroupFacts } from "../../core/group-facts.ts";
 import { effectiveTargets } from "../../core/holder-standing.ts";
+import { termsFor } from "../../core/lending.ts";
 import { groupKey, parseGroupKey, repairRecord } from "../../../protocol/hold-record.ts";
 import type { SetId } from "../../../protocol/ids.ts";
 import type { JsonValue } from "../../../protocol/json-value.ts";
@@ -131,7 +132,8 @@ export class Newcomer {
       // No daily limit: the group came in under that of the holders that have it.
       const { quota, shards } = holder;
       const fits = wanted <= (await shards.freeBytes());
-      const room = fits ? quota.reserve(owner, wanted, quota.spaceBytes) : undefined;
+      const terms = termsFor(holder.lending(), owner);
+      const room = fits ? quota.reserve(owner, wanted, terms?.capBytes ?? 0) : undefined;
       if (room !== undefined) await holder.lists.put([list]);
       return { wantedBytes: wanted, reservation: room };
     });

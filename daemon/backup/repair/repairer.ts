@@ -5,6 +5,7 @@
  * repair-duty.ts, where to in placement.ts. What this site decides stands in its `hold` log; the
  * site that is named there does the work.
  */
+import { candidateOf, placedBytes } from "../../core/candidate.ts";
 import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
 import { settleMs, tickMs, type AuditPace } from "../../core/audit-pace.ts";
 import { groupFacts, type GroupFacts } from "../../core/group-facts.ts";
@@ -159,6 +160,7 @@ export class Repairer {
     const { targets } = placeGroup({
       ...{ set, group, copies, sizeBytes: list.header.bytes, current },
       from: { siteId: by, domains: from?.domains ?? NOWHERE, org: from?.org ?? "" },
+      rules: facts.rules,
       candidates: this.#candidates(facts, current, need.tried),
     });
     const added = targets.filter((site) => !current.includes(site));
@@ -187,17 +189,16 @@ export class Repairer {
     const { state, transport } = this.#options.holder;
     const links = transport.links();
     const lost = lostSites(facts, this.#options.silentSites());
+    const placed = placedBytes(state.view(), state.authority(), facts.owner);
     return [...state.authority().sites.values()].flatMap((site): Candidate[] => {
-      const { siteId, domains, org, operator } = site;
+      const { siteId } = site;
       const offer = offerOf(state.view(), siteId);
-      const spaceBytes = offer?.spaceBytes ?? 0;
-      const freeBytes = Math.max(0, spaceBytes - (offer?.usedBytes ?? 0));
-      const known = { siteId, spaceBytes, freeBytes, domains, org, operator };
+      const known = candidateOf(site, offer, facts.owner, placed);
       if (current.includes(siteId)) return [known];
       // Who was a holder and failed is none to begin with.
       const wasHolder = facts.targets.includes(siteId) || lost.has(siteId);
       const isThere = links.includes(siteId) && siteId !== transport.self;
-      return spaceBytes > 0 && isThere && !wasHolder && !tried.has(siteId) ? [known] : [];
+      return offer !== undefined && isThere && !wasHolder && !tried.has(siteId) ? [known] : [];
     });
   }
 

@@ -1,4 +1,5 @@
-/** The account with each other site, as both sides see it; reckoned in daemon/core/pair-accounts.ts. */
+/** What owners use here, and the account with each other site, as both sides see it; reckoned in daemon/core/pair-accounts.ts. */
+import { termsFor } from "../../core/lending.ts";
 import { accountOf, isNothing } from "../../core/pair-accounts.ts";
 import type { Holder } from "./holder.ts";
 
@@ -18,4 +19,22 @@ export function pairAccounts({ state, transport }: Holder) {
     }))
     .filter(({ keepsForUs, weKeep }) => !isNothing(keepsForUs) || !isNothing(weKeep))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What each owner that has sent anything uses of what is lent, and why more of it waits. */
+export function lentToOwners({ state, intake, quota, waiting, lending }: Holder) {
+  const { owners } = state.authority();
+  return intake.report().map(({ owner, todayBytes, isFirst }) => {
+    const terms = termsFor(lending(), owner);
+    return {
+      owner: owner as string,
+      name: owners.get(owner)?.name ?? owner.slice(0, 8),
+      usedBytes: quota.usedBy(owner),
+      capBytes: terms?.capBytes ?? null,
+      dailyBytes: terms?.dailyBytes ?? 0,
+      todayBytes: terms === undefined ? 0 : Math.min(todayBytes, terms.dailyBytes),
+      isFirst,
+      waitingFor: waiting.of(owner) ?? null,
+    };
+  });
 }

@@ -4,6 +4,7 @@
  * Key-free: everything here is ciphertext, signed lists and receipts.
  */
 import type { Clock } from "../../core/clock.ts";
+import { termsFor, type Lending } from "../../core/lending.ts";
 import type { Store } from "../../core/store.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
@@ -17,7 +18,7 @@ import { IntakeBook } from "../keep/intake-book.ts";
 import { Keeper } from "../keep/keeper.ts";
 import { RunningTime } from "../keep/running-time.ts";
 import { SetGates } from "../keep/set-gate.ts";
-import { pairAccounts } from "./accounts.ts";
+import { lentToOwners, pairAccounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
@@ -26,19 +27,24 @@ import { ShardFetcher } from "./fetch-any.ts";
 import { serveList, serveShard } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
+import { keptWords } from "./kept-words.ts";
 import { ListStore, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
+import { OwnRules, type OwnRulesRecord } from "./own-rules.ts";
 import { OwnSets } from "./own-sets.ts";
 import type { BackupState, ProviderRecords } from "./ports.ts";
 import { Quota } from "./quota.ts";
 import { ListReceiver } from "./receive-list.ts";
 import { RecoverServer } from "./recover-server.ts";
 import { ReceiptStore } from "./receipt-store.ts";
+import { SafetyFacts } from "./safety-facts.ts";
 import { SetReports, unknownSet } from "./set-reports.ts";
 import { Serial } from "./serial.ts";
 import { ShardStore, type ShardName } from "./shard-store.ts";
+import { spareGroups } from "./spare-groups.ts";
 import { Spreader } from "./spreader.ts";
 import type { SpreadTimes } from "./targets.ts";
+import { WaitingOwners } from "./waiting-owners.ts";
 import { askWitnesses, serveHeads } from "./witnesses.ts";
 
 export interface BackupStoreOptions extends Partial<SpreadTimes> {
@@ -51,10 +57,8 @@ export interface BackupStoreOptions extends Partial<SpreadTimes> {
   /** Serves the recovery protocol to recovery keys; see recover-message.ts. */
   readonly onRecovery: (handler: (channel: Channel<PeerKey>) => Promise<void>) => void;
   readonly siteKey: SigningKey;
-  /** What is lent to others now, in bytes; 0 for nothing. */
-  readonly giveBytes: () => number;
-  /** What one owner may send in a day, in bytes; undefined for the default share of what is lent. */
-  readonly dailyBytes?: () => number | undefined;
+  /** What is lent to others now, and to whom; a reload of the configuration may change it. */
+  readonly lending: () => Lending;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -79,9 +83,20 @@ export interface CommitRequest {
   readonly remove: readonly string[];
 }
 
+/** What is opened before the rest. */
+interface Made {
+  readonly holder: Holder;
+  readonly holdings: Holdings;
+  readonly own: OwnSets;
+  readonly rules: OwnRules;
+  readonly running: RunningTime;
+  readonly keeper: Keeper;
+}
+
 export class BackupStore {
   readonly #holder: Holder;
   readonly #own: OwnSets;
+  readonly #rules: OwnRules;
   readonly #queue: ChainQueue;
   readonly #spreader: Spreader;
   readonly #holdings: Holdings;
@@ -95,10 +110,7 @@ export class BackupStore {
   readonly #fetcher: ShardFetcher;
 
   private constructor(
-    holder: Holder,
-    own: OwnSets,
-    running: RunningTime,
-    keeper: Keeper,
+    { holder, holdings, own, rules, running, keeper }: Made,
     { store, providers, silentMs, lostMs }: BackupStoreOptions,
   ) {
     const times = {
@@ -107,11 +119,12 @@ export class BackupStore {
     };
     this.#holder = holder;
     this.#own = own;
+    this.#rules = rules;
     this.#running = running;
     this.keeper = keeper;
     this.#queue = new ChainQueue(holder, store, times.silentMs);
-    this.#spreader = new Spreader(holder, own, this.#queue, this.#serial, times);
-    this.#holdings = new Holdings(holder, providers);
+    this.#spreader = new Spreader(holder, own, rules, this.#queue, this.#serial, times);
+    this.#holdings = holdings;
     this.#fetcher = new ShardFetcher(holder);
     this.#recovery = new RecoverServer(holder, providers);
     this.#reports = new SetReports(holder, own, this.#spreader);
@@ -146,23 +159,34 @@ export class BackupStore {
   }
 
   static async #build(options: BackupStoreOptions): Promise<BackupStore> {
-    const { store, state, transport, siteKey, clock } = options;
+    const { store, state, transport, siteKey, clock, lending } = options;
     const log = options.log.part("backup");
     const shards = await ShardStore.open(options.directory);
     const own = await OwnSets.open(store);
+    const rules = await OwnRules.open(store);
     const running = await RunningTime.open(store, clock);
     const lists = await ListStore.open(store, () => running.nowMs());
-    const quota = new Quota(options.giveBytes, (owner) => lists.storedBytes(owner));
+    const quota = new Quota(
+      () => lending().spaceBytes,
+      (owner) => lists.storedBytes(owner),
+    );
     const receipts = new ReceiptStore(store, () => clock.wallMs());
     const arrivals = new Arrivals();
     const gates = new SetGates();
     const intake = await IntakeBook.open(store, {
       runningMs: () => running.nowMs(),
-      spaceBytes: options.giveBytes,
-      dailyBytes: options.dailyBytes ?? (() => undefined),
+      termsFor: (owner) => termsFor(lending(), owner),
     });
+    const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
+    const waiting = new WaitingOwners();
+    const keepsLocal = (set: SetId): boolean => rules.of(set).local === "keep";
+    const holder: Holder = { ...parts, lending, intake, waiting, keepsLocal, gates, clock, log };
+    const holdings = new Holdings(holder, options.providers);
+    const facts = new SafetyFacts(holder);
     const keeper = await Keeper.open({
       ...{ store, shards, lists, gates, clock, log },
+      words: keptWords(state, transport, (header) => holdings.letGo(header)),
+      spareGroups: (of) => spareGroups(holder, own, rules, facts, of),
       authority: () => state.authority(),
       self: transport.self,
       runningMs: () => running.nowMs(),
@@ -173,17 +197,20 @@ export class BackupStore {
         if (own.get(set) === undefined) quota.removed(owner, bytes);
       },
     });
-    const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
-    const holder: Holder = { ...parts, intake, gates, clock, log };
-    return new BackupStore(holder, own, running, keeper, options);
+    const made = { holder, holdings, own, rules, running, keeper };
+    return new BackupStore(made, options);
   }
 
   /** Counts what lies on the disk, and says what is held. */
   async #count(): Promise<void> {
-    const { shards, lists, quota, transport, log } = this.#holder;
+    const { shards, lists, quota, state, transport, log } = this.#holder;
     try {
       for await (const { owner, set, bytes } of shards.usage()) {
-        const isGuest = lists.all(owner, set).some(({ header }) => header.by !== transport.self);
+        const known = lists.all(owner, set);
+        // Without a list: what was let go and not deleted yet, or an own run that never ended.
+        const isOwn = state.authority().delegationFor(owner, set, transport.self) !== undefined;
+        const isGuest =
+          known.length === 0 ? !isOwn : known.some(({ header }) => header.by !== transport.self);
         if (isGuest) quota.stored(owner, bytes);
       }
       await this.#holdings.start();
@@ -288,6 +315,13 @@ export class BackupStore {
     return this.#reports.extent(after);
   }
 
+  /** Where the copies of an own set may lie. Counts at once, also for what is placed already. */
+  async setRules(set: SetId, rules: OwnRulesRecord): Promise<readonly string[]> {
+    await this.#serial.run(() => this.#rules.put(set, rules));
+    this.#spreader.lookSoon(0);
+    return this.#rules.unknown(set, this.#holder.state.authority());
+  }
+
   #requireCaughtUp(set: SetId): void {
     if (!this.#spreader.history.behind().some((one) => one.set === set)) return;
     this.#spreader.lookSoon(0);
@@ -318,6 +352,11 @@ export class BackupStore {
 
   receipts(id: SetId, shard: ShardId) {
     return this.#reports.receipts(id, shard);
+  }
+
+  /** What each owner uses here and may use. */
+  lentToOwners() {
+    return lentToOwners(this.#holder);
   }
 
   accounts() {

@@ -24,7 +24,8 @@ export interface ChainJob {
   /** Whether holders that have everything are asked to pass it on before we send again. */
   readonly economical: boolean;
   onSent?(bytes: number): void;
-  onRefused?(site: SiteId, why: Refusal): void;
+  /** @param value - What the refusal says beside its reason; see shard-message.ts. */
+  onRefused?(site: SiteId, why: Refusal, value: number): void;
   /** All sites have signed for everything. */
   onComplete?(): void;
 }
@@ -227,7 +228,7 @@ export class ChainRun {
     }
     if (outcome.kind === "refused") {
       log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
-      this.job.onRefused?.(hop, outcome.why);
+      this.job.onRefused?.(hop, outcome.why, outcome.value);
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
       if (outcome.why === "hours") this.#noteLater(hop, outcome.value);

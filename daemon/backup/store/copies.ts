@@ -1,6 +1,7 @@
 /** How many sites have signed for each shard and list of an own data set. */
 import type { ListId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { listSizeBytes } from "../../../protocol/list.ts";
+import { isLetGo, letGoOf, type Part } from "../../core/let-go.ts";
+import { groupOf, listSizeBytes } from "../../../protocol/list.ts";
 import type { SignedReceipt } from "../../../protocol/receipt.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
@@ -11,6 +12,7 @@ export interface Piece {
   readonly id: ShardId | ListId;
   readonly sizeBytes: number;
   readonly kind: "shard" | "list";
+  readonly group: number;
   /** By holder: distinct members of the mesh, this site not counted. */
   readonly receipts: Map<SiteId, SignedReceipt>;
 }
@@ -22,20 +24,25 @@ export async function piecesOf(holder: Holder, set: OwnSet): Promise<Map<string,
     const list = await holder.lists.load(set.owner, set.set, group);
     if (list === undefined) throw new BackupError("E-BACKUP-DISK", "A list is lost or damaged.");
     const sizeBytes = listSizeBytes(list.signed);
-    pieces.set(list.id, { id: list.id, sizeBytes, kind: "list", receipts: new Map() });
+    pieces.set(list.id, { id: list.id, sizeBytes, kind: "list", group, receipts: new Map() });
     for (const { shard, sizeBytes: size } of list.entries) {
-      pieces.set(shard, { id: shard, sizeBytes: size, kind: "shard", receipts: new Map() });
+      pieces.set(shard, { id: shard, sizeBytes: size, kind: "shard", group, receipts: new Map() });
     }
   }
   const view = holder.state.view();
   const { sites } = holder.state.authority();
+  const gone = new Map<SiteId, readonly Part[]>();
   for await (const { receipt, signed } of holder.receipts.of(set.set)) {
     const { holder: site, id, store, sizeBytes } = receipt;
     if (site === holder.transport.self || !sites.has(site)) continue;
     const offer = offerOf(view, site);
     if (offer !== undefined && offer.storeId !== store) continue;
     const piece = pieces.get(id);
-    if (piece?.sizeBytes === sizeBytes) piece.receipts.set(site, signed);
+    if (piece?.sizeBytes !== sizeBytes) continue;
+    const letGo = gone.get(site) ?? letGoOf(view, site, set.owner, set.set);
+    gone.set(site, letGo);
+    if (isLetGo(letGo, { group: piece.group, groups: set.targets.length })) continue;
+    piece.receipts.set(site, signed);
   }
   return pieces;
 }
@@ -61,7 +68,7 @@ export async function receiptsFor(
 /** Those shards of a set for which no other member has signed. */
 export async function unsigned(
   holder: Holder,
-  { set }: OwnSet,
+  { owner, set, targets }: OwnSet,
   shards: readonly ShardId[],
 ): Promise<ShardId[]> {
   const view = holder.state.view();
@@ -70,9 +77,13 @@ export async function unsigned(
     if (open.length === 0) break;
     if (site === holder.transport.self) continue;
     const store = offerOf(view, site)?.storeId;
+    const letGo = letGoOf(view, site, owner, set);
     const found = await holder.receipts.forPieces(set, site, open);
-    open = open.filter((_shard, at) => {
+    open = open.filter((shard, at) => {
       const receipt = found[at]?.receipt;
+      if (isLetGo(letGo, { group: groupOf(shard, targets.length), groups: targets.length })) {
+        return true;
+      }
       return receipt === undefined || (store !== undefined && receipt.store !== store);
     });
   }

@@ -1,8 +1,10 @@
 /** What the parts of a holder share. */
 import type { Clock } from "../../core/clock.ts";
+import type { Lending } from "../../core/lending.ts";
 import type { Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { SigningKey } from "../../../protocol/signature.ts";
+import type { SetId } from "../../../protocol/ids.ts";
 import type { ListEntry } from "../../../protocol/list.ts";
 import { listSizeBytes } from "../../../protocol/list.ts";
 import { signReceipt, type SignedReceipt } from "../../../protocol/receipt.ts";
@@ -15,6 +17,7 @@ import type { BackupState } from "./ports.ts";
 import type { Quota } from "./quota.ts";
 import type { ReceiptStore } from "./receipt-store.ts";
 import type { ShardStore } from "./shard-store.ts";
+import type { WaitingOwners } from "./waiting-owners.ts";
 
 export interface Holder {
   readonly siteKey: SigningKey;
@@ -26,6 +29,11 @@ export interface Holder {
   readonly quota: Quota;
   readonly arrivals: Arrivals;
   readonly intake: IntakeBook;
+  readonly waiting: WaitingOwners;
+  /** What is lent now. */
+  readonly lending: () => Lending;
+  /** Whether the shards of an own set stay here when others have signed for them. */
+  readonly keepsLocal: (set: SetId) => boolean;
   /** Whoever signs for what is here, and whoever deletes, take turns. */
   readonly gates: SetGate;
   readonly clock: Clock;

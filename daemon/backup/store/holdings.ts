@@ -2,9 +2,17 @@
  * What this site says about itself as a holder: its offer, what it holds in full, and provider
  * records in the DHT, by which a box with nothing but a phrase finds it.
  */
+import { letGoOf, withoutPart, withPart, type Part } from "../../core/let-go.ts";
+import type { OwnerTerms } from "../../core/lending.ts";
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
 import { idBytes, sha256, type MeshId, type OwnerId, type SetId } from "../../../protocol/ids.ts";
-import { holdKey, holdRecord, placeKey, placeRecord } from "../../../protocol/record.ts";
+import {
+  holdKey,
+  holdRecord,
+  parseHoldKey,
+  placeKey,
+  placeRecord,
+} from "../../../protocol/record.ts";
 import type { RecordClass } from "../../../protocol/record-class.ts";
 import type { Holder } from "./holder.ts";
 import { missingOf } from "./holder.ts";
@@ -30,6 +38,8 @@ export class Holdings {
   readonly #providers: ProviderRecords;
   readonly #serial = new Serial();
   readonly #complete = new Map<string, Map<number, LoadedList["header"] & { id: string }>>();
+  /** Parts of sets that were let go, by key of the `hold` record. */
+  readonly #letGo = new Map<string, readonly Part[]>();
   readonly #stops: (() => void)[] = [];
   /** Below 0: nothing was offered since the start. */
   #offeredBytes = -1;
@@ -86,8 +96,28 @@ export class Holdings {
     this.#provideSoon(0);
   }
 
+  /** The group is held no longer: receipts for it are void. Durable before anything goes. */
+  async letGo(header: LoadedList["header"]): Promise<void> {
+    const key = holdKey(header.owner, header.set);
+    await this.#serial.run(async () => {
+      this.#complete.get(key)?.delete(header.group);
+      this.#letGo.set(key, withPart(this.#letGoOf(key), header));
+      await this.#writeHold(key);
+    });
+  }
+
+  /** What was let go of a set, as this site has said it itself. */
+  #letGoOf(key: string): readonly Part[] {
+    const known = this.#letGo.get(key);
+    const name = parseHoldKey(key);
+    if (known !== undefined || name === undefined) return known ?? [];
+    const { state, transport } = this.#holder;
+    return letGoOf(state.view(), transport.self, name.owner, name.set);
+  }
+
   #note(list: LoadedList): void {
     const key = holdKey(list.header.owner, list.header.set);
+    this.#letGo.set(key, withoutPart(this.#letGoOf(key), list.header));
     const groups = this.#complete.get(key) ?? new Map();
     groups.set(list.header.group, { ...list.header, id: list.id });
     this.#complete.set(key, groups);
@@ -119,14 +149,19 @@ export class Holdings {
       this.#holder.log.warn("this directory is older than what the site has signed for");
       await this.#writeOffer();
     }
-    for (const [key, groups] of this.#complete) {
-      await this.#write("hold", key, {
-        storeId: this.#holder.shards.storeId,
-        groups: [...groups.values()]
-          .toSorted((a, b) => a.group - b.group)
-          .map(({ group, generation, id }) => ({ group, generation, list: id })),
-      });
-    }
+    for (const key of this.#complete.keys()) await this.#writeHold(key);
+  }
+
+  async #writeHold(key: string): Promise<void> {
+    const groups = [...(this.#complete.get(key)?.values() ?? [])];
+    const letGo = this.#letGoOf(key).map(({ group, groups: all }) => ({ group, groups: all }));
+    await this.#write("hold", key, {
+      storeId: this.#holder.shards.storeId,
+      groups: groups
+        .toSorted((a, b) => a.group - b.group)
+        .map(({ group, generation, id }) => ({ group, generation, list: id })),
+      ...(letGo.length === 0 ? {} : { letGo }),
+    });
   }
 
   /** Small changes wait, so that a long transfer does not fill the log with offers. */
@@ -139,23 +174,29 @@ export class Holdings {
     this.#cancelOffer?.();
     this.#cancelOffer = clock.after(now ? 0 : OFFER_MS, () => {
       this.#cancelOffer = undefined;
-      this.#run(() => this.#writeOffer());
+      this.#run(async () => {
+        await this.#writeOffer();
+        // The configuration may be read again, without a word to anybody here.
+        if (this.#cancelOffer === undefined) this.#offerSoon();
+      });
     });
   }
 
   async #writeOffer(): Promise<void> {
-    const { quota, shards, state, transport } = this.#holder;
+    const { quota, shards, state, transport, lending } = this.#holder;
     if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
     const usedBytes = quota.usedBytes;
     const { spaceBytes } = quota;
     // A site that lends nothing still says so when it has lent before.
     if (spaceBytes === 0 && state.view().get("offer", "offer", transport.self) === undefined)
       return;
+    const { to, capBytes, dailyBytes, owners = [] } = lending();
     await this.#write("offer", "offer", {
-      spaceBytes,
-      usedBytes,
-      storeId: shards.storeId,
-      to: "all",
+      ...{ spaceBytes, usedBytes, storeId: shards.storeId },
+      to: to === "all" ? to : [...to],
+      ...(capBytes === undefined ? {} : { capBytes }),
+      ...(dailyBytes === undefined ? {} : { dailyBytes }),
+      ...(owners.length === 0 ? {} : { owners: owners.map(termsValue) }),
     });
     this.#offeredBytes = usedBytes;
   }
@@ -245,4 +286,12 @@ export class Holdings {
       this.#holder.log.warn("records of this holder were not written", { error: String(error) });
     });
   }
+}
+
+function termsValue({ owner, capBytes, dailyBytes }: OwnerTerms): JsonValue {
+  return {
+    owner,
+    ...(capBytes === undefined ? {} : { capBytes }),
+    ...(dailyBytes === undefined ? {} : { dailyBytes }),
+  };
 }

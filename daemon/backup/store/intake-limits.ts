@@ -8,6 +8,7 @@
 import type { ListId, SiteId } from "../../../protocol/ids.ts";
 import type { ListHeader } from "../../../protocol/list.ts";
 import { holdKey, holdRecord } from "../../../protocol/record.ts";
+import type { Refusal } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
 import type { LoadedList } from "./list-store.ts";
@@ -17,8 +18,8 @@ export interface IntakeLimits {
   /** Shard bytes that may come now. */
   readonly bytes: number;
   readonly lists: number;
-  /** How much of what is lent the owner may use. */
-  readonly roomBytes: number;
+  /** How much of what is lent the owner may use; undefined: nothing is lent to it. */
+  readonly roomBytes: number | undefined;
   /** Until more may come. */
   readonly waitSeconds: number;
   /** Takes from what may come today; a negative number gives back. */
@@ -50,22 +51,35 @@ export function intakeLimits(
   };
 }
 
+/** What may come now of one list. Without a reservation it is not taken in. */
+export interface Room {
+  readonly wanted: readonly number[];
+  readonly reservation: Reservation | undefined;
+  /** What is left for the owner, in bytes. */
+  readonly freeBytes: number;
+  /** Where there is no reservation, the reason. */
+  readonly why: Extract<Refusal, "space" | "cap" | "owner">;
+}
+
 /**
- * Which of the missing shards may come now, with room reserved for them.
- *
- * @returns no reservation when the list as a whole does not fit: then it is not taken in.
+ * Which of the missing shards may come now, with room reserved for them. A list of which nothing is
+ * missing is taken in on any terms: it takes no room, and what is stored is never evicted.
  */
 export async function roomOf(
   holder: Holder,
   list: LoadedList,
   missing: readonly number[],
   limits: IntakeLimits,
-): Promise<{ wanted: number[]; reservation: Reservation | undefined; freeBytes: number }> {
+): Promise<Room> {
   const { quota, shards } = holder;
   const { owner } = list.header;
   const diskBytes = await shards.freeBytes();
-  const freeBytes = Math.min(diskBytes, quota.freeFor(owner, limits.roomBytes));
-  if (bytesOf(list, missing) > freeBytes) return { wanted: [], reservation: undefined, freeBytes };
+  const roomBytes = limits.roomBytes ?? 0;
+  const freeBytes = Math.min(diskBytes, quota.freeFor(owner, roomBytes));
+  const missingBytes = bytesOf(list, missing);
+  const isSpace = missingBytes > Math.min(diskBytes, quota.freeBytes);
+  const why = limits.roomBytes === undefined ? "owner" : isSpace ? "space" : "cap";
+  if (missingBytes > freeBytes) return { wanted: [], reservation: undefined, freeBytes, why };
   let leftBytes = limits.bytes;
   const wanted: number[] = [];
   for (const index of missing) {
@@ -73,8 +87,8 @@ export async function roomOf(
     if (leftBytes < 0) break;
     wanted.push(index);
   }
-  const reservation = quota.reserve(owner, bytesOf(list, wanted), limits.roomBytes);
-  return { wanted, reservation, freeBytes };
+  const reservation = quota.reserve(owner, bytesOf(list, wanted), roomBytes);
+  return { wanted, reservation, freeBytes, why };
 }
 
 export function bytesOf(list: LoadedList, indexes: readonly number[]): number {

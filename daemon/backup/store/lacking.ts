@@ -1,4 +1,5 @@
 /** What is still missing until every site of a chain has signed for all of a list. */
+import { hasLetGo } from "../../core/let-go.ts";
 import type { View } from "../../core/view.ts";
 import type { ListId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
 import { offerRecord, type OfferRecord } from "../../../protocol/record.ts";
@@ -13,7 +14,8 @@ export function offerOf(view: View, site: SiteId): OfferRecord | undefined {
 
 /**
  * For each site, the shards (and the list itself) for which its receipt is missing. A receipt
- * from another store than the one the site has now does not count: that store is gone.
+ * from another store than the one the site has now does not count: that store is gone. Nor does one
+ * for a group that the site has let go since.
  */
 export async function lackingOf(
   receipts: ReceiptStore,
@@ -24,6 +26,10 @@ export async function lackingOf(
   const lacking = new Map<SiteId, Set<ShardId | ListId>>();
   for (const site of sites) {
     const ids = [list.id, ...list.entries.map(({ shard }) => shard)];
+    if (hasLetGo(view, site, list.header)) {
+      lacking.set(site, new Set(ids));
+      continue;
+    }
     const store: StoreId | undefined = offerOf(view, site)?.storeId;
     const found = await receipts.forPieces(list.header.set, site, ids);
     const open = ids.filter((_id, at) => {

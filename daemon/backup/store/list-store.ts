@@ -209,6 +209,33 @@ export class ListStore {
     return { changes, pastBytes: past?.storedBytes ?? 0 };
   }
 
+  /**
+   * Lets the lists of a group go, the remembered ones included, together with other changes: all or
+   * nothing. How many there were stays known, so that nobody takes this for an older directory.
+   */
+  async letGo(
+    owner: OwnerId,
+    set: SetId,
+    group: number,
+    alongside: readonly StoreChange[],
+  ): Promise<void> {
+    const name = nameOf(owner, set, group);
+    const past = await this.past(owner, set, group);
+    const newest = await this.#store.get(NEWEST + name);
+    const keys = [NEWEST + name, BEFORE + name, COMPLETE + name];
+    await this.#store.write(
+      [
+        ...alongside,
+        ...keys.map((key): StoreChange => ({ kind: "delete", key })),
+        ...past.map((one) => forgetPast(name, one)),
+      ],
+      "durable",
+    );
+    const pastBytes = past.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+    addBytes(this.#bytes, name, -(newest?.length ?? 0) - pastBytes);
+    this.#newest.delete(name);
+  }
+
   /** Every shard of the list is durable here. Remembered once for each list. */
   async noteComplete({ id, header, signed }: LoadedList): Promise<void> {
     const { owner, set, group } = header;

@@ -31,6 +31,11 @@ export class Quota {
     return this.#giveBytes();
   }
 
+  /** What lies on the disk of an owner, its lists included, in bytes. */
+  usedBy(owner: OwnerId): number {
+    return this.#of(owner).usedBytes + this.#listBytes(owner);
+  }
+
   get usedBytes(): number {
     return this.#owners.values().reduce((sum, { usedBytes }) => sum + usedBytes, 0);
   }

@@ -161,11 +161,13 @@ export class ListReceiver {
       return { missing, ...room };
     });
     const { missing, wanted, reservation } = taken;
-    if (reservation === undefined) return refuse(channel, "space", taken.freeBytes);
+    this.#holder.waiting.note(owner, reservation === undefined ? taken.why : undefined);
+    if (reservation === undefined) return refuse(channel, taken.why, taken.freeBytes);
     const wantedBytes = bytesOf(list, wanted);
     await limits.spend(wantedBytes, isNew ? 1 : 0);
     if (missing.length > 0 && wanted.length === 0) {
       reservation.release();
+      this.#holder.waiting.note(owner, "intake");
       return refuse(channel, "intake", limits.waitSeconds);
     }
     const stopTelling = receipts.onNew((added) => {

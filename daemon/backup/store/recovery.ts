@@ -242,6 +242,7 @@ export class Recovery {
           min: fewest,
           safe: false,
           missing: Math.max(0, copies - fewest),
+          ...{ concerns: [], asks: [] },
         },
         mine: false,
         groups: lists.map(({ header, id, holders, entries }) => ({

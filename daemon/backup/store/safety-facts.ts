@@ -5,6 +5,7 @@
  * each list that a site has signed for in full: that does not change while list and store are the
  * same.
  */
+import { hasLetGo } from "../../core/let-go.ts";
 import type { HolderFacts } from "../../core/set-safety.ts";
 import { auditKey, auditRecord, type AuditFinding } from "../../../protocol/hold-record.ts";
 import type { SiteId, StoreId } from "../../../protocol/ids.ts";
@@ -41,14 +42,19 @@ export class SafetyFacts {
       const holders: HolderFacts[] = [];
       for (const site of targets) {
         const storeId = offerOf(state.view(), site)?.storeId;
+        const { owner, set: id } = set;
+        const part = { owner, set: id, group, groups: set.targets.length };
+        const isGone = hasLetGo(state.view(), site, part);
         const key = `${known?.id}/${site}/${storeId}`;
-        let signed = this.#whole.get(key);
+        let signed = isGone ? undefined : this.#whole.get(key);
         if (signed === undefined) {
           list ??= await lists.load(set.owner, set.set, group);
           if (list === undefined) {
             throw new BackupError("E-BACKUP-DISK", "A list is lost or damaged.");
           }
-          signed = await this.#signedFor(list, site, storeId);
+          signed = isGone
+            ? { lacking: list.entries.length + 1, lockDays: undefined, receiptAtMs: undefined }
+            : await this.#signedFor(list, site, storeId);
           this.#remember(key, signed);
         }
         const member = sites.has(site);

@@ -2,6 +2,7 @@
 import { riskText } from "../../core/risk-text.ts";
 import { risksOf, safeCopies, vouchedAtMs, type HolderFacts } from "../../core/set-safety.ts";
 import type { SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
+import { askKey, askRecord } from "../../../protocol/hold-record.ts";
 import { placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
 import { piecesOf, receiptsFor, unsigned } from "./copies.ts";
 import { BackupError } from "./error.ts";
@@ -105,9 +106,8 @@ export class SetReports {
         ...(isBehind ? ["This directory is older than what the site has published."] : []),
         ...(safe ? [] : this.#reasons(set, groups)),
       ],
-      concerns: [
-        ...new Set(set.targets.flatMap((_t, group) => this.#spreader.targets.concerns(set, group))),
-      ],
+      concerns: [...this.#concerns(set), ...this.#asks(set)],
+      local: this.#holder.keepsLocal(set.set) ? ("keep" as const) : ("drop" as const),
       holders: this.#holders(groups),
       ...(detail ? { perShard } : {}),
     };
@@ -124,8 +124,7 @@ export class SetReports {
 
   /** Each site that is to hold something of a set, with what it does for it. */
   #holders(groups: readonly (readonly HolderFacts[])[]) {
-    const { state, transport, clock } = this.#holder;
-    const { sites, endedSites } = state.authority();
+    const { transport, clock } = this.#holder;
     const links = transport.links();
     const nowMs = clock.wallMs();
     const bySite = new Map<SiteId, HolderFacts[]>();
@@ -134,7 +133,7 @@ export class SetReports {
     }
     return [...bySite].map(([site, all]) => {
       const [first] = all;
-      const name = sites.get(site)?.name ?? endedSites.get(site)?.name ?? site.slice(0, 8);
+      const name = this.#nameOf(site);
       const risks = all.flatMap((facts) => risksOf(facts, nowMs));
       const locks = all.flatMap(({ lockDays }) => lockDays ?? []);
       const vouched = all.flatMap((facts) => vouchedAtMs(facts) ?? []);
@@ -152,6 +151,31 @@ export class SetReports {
     });
   }
 
+  #concerns(set: OwnSet): string[] {
+    const { targets } = this.#spreader;
+    return [...new Set(set.targets.flatMap((_targets, group) => targets.concerns(set, group)))];
+  }
+
+  /** Holders at which nothing of the set goes before a person there agrees. */
+  #asks({ owner, set, targets }: OwnSet): string[] {
+    const view = this.#holder.state.view();
+    const key = askKey(owner, set);
+    return [...new Set(targets.flat())].flatMap((site) => {
+      const ask = askRecord.safeParse(view.get("hold", key, site)?.value);
+      if (!ask.success) return [];
+      const left = Math.round(100 - (100 * ask.data.toBytes) / Math.max(1, ask.data.fromBytes));
+      const name = this.#nameOf(site);
+      return [
+        `${name} keeps all that the lists dropped (${left} % of the set) until somebody there agrees: pleach backup agree ${set.slice(0, 8)}`,
+      ];
+    });
+  }
+
+  #nameOf(site: SiteId): string {
+    const { sites, endedSites } = this.#holder.state.authority();
+    return sites.get(site)?.name ?? endedSites.get(site)?.name ?? site.slice(0, 8);
+  }
+
   #safeCopies(set: OwnSet, groups: readonly (readonly HolderFacts[])[]): number {
     return Math.min(set.copies, safeCopies(groups, this.#holder.clock.wallMs()));
   }
@@ -164,6 +188,7 @@ export class SetReports {
     const away = holders.filter(({ linked, lacking }) => !linked && lacking > 0);
     return [
       ...new Set(lack),
+      ...this.#spreader.targets.refusals.texts(set.set, (site) => this.#nameOf(site)),
       ...holders.flatMap(({ risks }) => risks),
       ...away.map(({ name }) => `${name} is not reachable now.`),
     ];
@@ -185,6 +210,8 @@ export class SetReports {
         min,
         safe: min >= set.copies && !this.#isBehind(set.set),
         missing: Math.max(0, ...set.targets.map((targets) => set.copies - targets.length)),
+        concerns: this.#concerns(set),
+        asks: this.#asks(set),
       },
       mine: true,
     };
@@ -240,7 +267,10 @@ function foreignSummary(setId: string, place: PlaceRecord) {
     shards: groups.reduce((sum, { shards }) => sum + shards, 0),
     bytes: groups.reduce((sum, { bytes }) => sum + bytes, 0),
     // Only the owner's site counts receipts; of others' sets nothing is claimed to be safe.
-    copies: { wanted: copies, min: 0, safe: false, missing: Math.max(0, copies - fewest) },
+    copies: {
+      ...{ wanted: copies, min: 0, safe: false, missing: Math.max(0, copies - fewest) },
+      ...{ concerns: [], asks: [] },
+    },
     mine: false,
   };
 }

@@ -5,6 +5,7 @@
  * and from time to time; has sites chosen, publishes the choice in the `place` record, and sets
  * chains to work.
  */
+import { hasLetGo } from "../../core/let-go.ts";
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import { placeKey } from "../../../protocol/record.ts";
@@ -14,6 +15,7 @@ import { groupName } from "./group-name.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
 import { OwnHistory } from "./own-history.ts";
+import type { OwnRules } from "./own-rules.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
 import type { Serial } from "./serial.ts";
 import { Targets, type SpreadTimes } from "./targets.ts";
@@ -29,6 +31,7 @@ export class Spreader {
   readonly history: OwnHistory;
   readonly #holder: Holder;
   readonly #own: OwnSets;
+  readonly #rules: OwnRules;
   readonly #queue: ChainQueue;
   readonly #times: SpreadTimes;
   /** Commits, raised generations and new targets of all sets: one after another. */
@@ -41,13 +44,21 @@ export class Spreader {
   #cancelCount: (() => void) | undefined;
   #stopped = false;
 
-  constructor(holder: Holder, own: OwnSets, queue: ChainQueue, serial: Serial, times: SpreadTimes) {
+  constructor(
+    holder: Holder,
+    own: OwnSets,
+    rules: OwnRules,
+    queue: ChainQueue,
+    serial: Serial,
+    times: SpreadTimes,
+  ) {
     this.#holder = holder;
     this.#own = own;
+    this.#rules = rules;
     this.#queue = queue;
     this.#serial = serial;
     this.#times = times;
-    this.targets = new Targets(holder, times);
+    this.targets = new Targets(holder, rules, times);
     this.history = new OwnHistory(holder, own);
   }
 
@@ -134,12 +145,16 @@ export class Spreader {
 
   placeValue(set: OwnSet): JsonValue {
     const { head } = set;
+    const { allow, deny, holders } = this.#rules.published(set.set, this.#holder.state.authority());
+    const hasRules = allow.length + deny.length > 0 || holders !== null;
+    const named = holders === null ? null : [...holders];
     return {
       owner: set.owner,
       name: Buffer.from(set.sealedName).toString("base64"),
       keyEpoch: set.keyEpoch,
       copies: set.copies,
       head: head === null ? null : { ...head },
+      ...(hasRules ? { rules: { allow: [...allow], deny: [...deny], holders: named } } : {}),
       groups: set.targets.flatMap((targets, group) => {
         const list = this.#holder.lists.newest(set.owner, set.set, group);
         if (list === undefined) return [];
@@ -158,30 +173,37 @@ export class Spreader {
     for (const [group, targets] of set.targets.entries()) {
       const known = lists.newest(set.owner, id, group);
       if (known === undefined || targets.length === 0) continue;
-      const stores = targets.map((site) => `${site}:${offerOf(view, site)?.storeId ?? ""}`);
+      const stores = targets.map((site) => {
+        const isGone = hasLetGo(view, site, known.header);
+        return `${site}:${offerOf(view, site)?.storeId ?? ""}${isGone ? "!" : ""}`;
+      });
       const what = `${known.id} ${stores.join(" ")}`;
       const name = groupName({ owner: set.owner, set: id, group });
       if (this.#complete.get(name) === what) continue;
       const list = await lists.load(set.owner, id, group);
       if (list === undefined) continue;
       const lacking = await lackingOf(receipts, view, list, targets);
-      if ([...lacking.values()].every(({ size }) => size === 0)) {
+      // Who breaks the owner's rules gets nothing new, and may pass on what it has.
+      const sites = targets.filter((site) => {
+        return lacking.get(site)?.size === 0 || this.targets.mayGet(id, site);
+      });
+      if (sites.every((site) => lacking.get(site)?.size === 0)) {
         this.#complete.set(name, what);
         await this.#queue.drop(name);
         continue;
       }
       this.#queue.start({
         list,
-        sites: targets,
+        sites,
         economical: true,
         onSent: (bytes) => this.#sent(id, bytes),
-        onRefused: (site, why) => this.#refused(id, group, site, why),
+        onRefused: (site, why, value) => this.#refused(id, group, site, why, value),
         onComplete: () => this.#complete.set(name, what),
       });
     }
   }
 
-  #refused(id: SetId, group: number, site: SiteId, why: Refusal): void {
+  #refused(id: SetId, group: number, site: SiteId, why: Refusal, value: number): void {
     if (why === "newer") {
       this.#serial
         .run(async () => {
@@ -192,8 +214,7 @@ export class Spreader {
         .catch((error: unknown) => {
           this.#holder.log.error("a list could not be signed anew", { error: String(error) });
         });
-    } else if (why === "space") {
-      this.targets.exclude(id, group, site);
+    } else if (this.targets.refusals.note(id, group, site, why, value)) {
       this.lookSoon();
     }
   }

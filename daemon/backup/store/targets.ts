@@ -2,23 +2,30 @@
  * Which sites are to hold the groups of an own data set, and when one is replaced.
  *
  * A site that stays silent is replaced: soon if it never had the group, after days if it had,
- * because then it most likely comes back with everything.
+ * because then it most likely comes back with everything. A site that is not to hold the group any
+ * more, by the owner's rules, by its own offer or because others are chosen, stays beside the others
+ * until each of these has signed for everything; the lists then no longer name it. One that breaks
+ * the owner's rules gets nothing new meanwhile.
  */
+import { candidateOf, placedBytes } from "../../core/candidate.ts";
 import { groupFacts } from "../../core/group-facts.ts";
 import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
 import { lackText } from "../../core/placement-lack.ts";
+import { barOf, type Bar } from "../../core/placement-rules.ts";
 import {
   placeGroup,
   type Candidate,
   type PlacementConcern,
   type PlacementRequest,
 } from "../../core/placement.ts";
-import type { SetId, SiteId } from "../../../protocol/ids.ts";
+import type { View } from "../../core/view.ts";
+import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
 import { MAX_COPIES } from "../../../protocol/list.ts";
 import type { Holder } from "./holder.ts";
 import { lackingOf, offerOf } from "./lacking.ts";
-import type { KnownList } from "./list-store.ts";
+import type { OwnRules } from "./own-rules.ts";
 import type { OwnSet } from "./own-sets.ts";
+import { Refusals } from "./refusals.ts";
 
 export interface SpreadTimes {
   /** After so long a silence a site that never had the group is replaced. */
@@ -27,62 +34,97 @@ export interface SpreadTimes {
   readonly lostMs: number;
 }
 
-/** A site that has no room is asked again after this. */
-const EXCLUDED_MS = 60 * 60_000;
-
 const CONCERNS: Record<PlacementConcern, string> = {
   "same-operator": "One operator enrolled several of the holders, and could have invented them.",
   "same-organisation": "Some of the holders are of one organisation, or of the owner's.",
 };
 
+/** Why a site that has the group is let go. Who has no room any more stays. */
+const LET_GO: Record<Exclude<Bar, "room">, string> = {
+  holder: "is not among the holders that are named",
+  country: "is in a country that is not wanted",
+  "no-country": "does not say in which country it is",
+  lending: "lends nothing to this owner any more",
+};
+
 export class Targets {
+  /** What sites have not taken. */
+  readonly refusals: Refusals;
   readonly #holder: Holder;
+  readonly #rules: OwnRules;
   readonly #times: SpreadTimes;
   readonly #downSinceMs = new Map<SiteId, number>();
-  readonly #excludedUntilMs = new Map<string, number>();
+  /** What an owner has where, as of one view: the same for all groups of a set. */
+  #placed:
+    | { readonly view: View; readonly owner: OwnerId; readonly sums: ReadonlyMap<SiteId, number> }
+    | undefined;
 
-  constructor(holder: Holder, times: SpreadTimes) {
+  constructor(holder: Holder, rules: OwnRules, times: SpreadTimes) {
     this.#holder = holder;
+    this.#rules = rules;
     this.#times = times;
+    this.refusals = new Refusals(holder.clock);
   }
 
   /** The sites that are to hold a group: those that have it stay, unless they are lost. */
   async choose(set: OwnSet, group: number): Promise<readonly SiteId[]> {
-    const list = this.#holder.lists.newest(set.owner, set.set, group);
     const told = this.#told(set, group);
     const current = [...new Set([...(set.targets[group] ?? []), ...told.taken])];
     const lost = new Set<SiteId>(told.gone);
+    const leaving = new Set<SiteId>();
     for (const site of current) {
-      if (this.#isLeaving(site) || (await this.#isLost(set, group, site))) lost.add(site);
+      if (await this.#isLost(set, group, site)) lost.add(site);
+      else if (this.#whyLetGo(set, site) !== undefined) leaving.add(site);
     }
-    const kept = {
-      ...set,
-      targets: set.targets.with(
-        group,
-        current.filter((s) => !lost.has(s)),
-      ),
-    };
+    const without = new Set([...lost, ...leaving]);
+    const kept = current.filter((site) => !without.has(site));
     // Sites that answer now come first; those that do not are better than none.
-    const reachable = this.#place(kept, group, list, true, lost);
+    const reachable = placeGroup(this.#request(set, group, kept, true, without));
     const chosen =
-      reachable.missing === 0 ? reachable : this.#place(kept, group, list, false, lost);
+      reachable.missing === 0
+        ? reachable
+        : placeGroup(this.#request(set, group, kept, false, without));
     const members = this.#holder.state.authority().sites;
-    const stay = current.filter((site) => lost.has(site) && members.has(site));
+    const stay = current.filter((site) => without.has(site) && members.has(site));
     const targets = [...chosen.targets, ...stay].slice(0, set.copies);
-    return [...targets, ...(await this.#leaving(set, group, targets))].slice(0, MAX_COPIES);
+    const beside = await this.#beside(set, group, targets, lost);
+    return [...targets, ...beside].slice(0, MAX_COPIES);
   }
 
-  /** A site that says it lends nothing any more: its groups go elsewhere, while it is there. */
-  #isLeaving(site: SiteId): boolean {
-    return offerOf(this.#holder.state.view(), site)?.spaceBytes === 0;
+  /** Whether new lists and shards may go to a site that is to hold the group. */
+  mayGet(set: SetId, site: SiteId): boolean {
+    const { sites } = this.#holder.state.authority();
+    const member = sites.get(site);
+    if (member === undefined) return true;
+    const facts = { ...member, lends: true, freeBytes: 0 };
+    return barOf(facts, this.#published(set), 0) === undefined;
   }
 
-  /** Those that leave stay on beside the others until each of these has signed for everything. */
-  async #leaving(set: OwnSet, group: number, targets: readonly SiteId[]): Promise<SiteId[]> {
+  /** Why a site that has a group is to hold it no longer; undefined: it may stay. */
+  #whyLetGo({ set, owner }: OwnSet, site: SiteId): Exclude<Bar, "room"> | undefined {
+    const { state } = this.#holder;
+    const member = state.authority().sites.get(site);
+    if (member === undefined) return undefined;
+    const candidate = candidateOf(member, offerOf(state.view(), site), owner, new Map());
+    const bar = barOf(candidate, this.#published(set), 0);
+    return bar === "room" ? undefined : bar;
+  }
+
+  #published(set: SetId) {
+    return this.#rules.published(set, this.#holder.state.authority());
+  }
+
+  /** Those that go stay on beside the others until each of these has signed for everything. */
+  async #beside(
+    set: OwnSet,
+    group: number,
+    targets: readonly SiteId[],
+    lost: ReadonlySet<SiteId>,
+  ): Promise<SiteId[]> {
     const { lists, receipts, state } = this.#holder;
     const members = state.authority().sites;
     const leaving = (set.targets[group] ?? []).filter(
-      (site) => !targets.includes(site) && members.has(site) && this.#isLeaving(site),
+      (site) => !targets.includes(site) && members.has(site) && !lost.has(site),
     );
     if (leaving.length === 0) return [];
     const list = await lists.load(set.owner, set.set, group);
@@ -108,24 +150,32 @@ export class Targets {
 
   /** What the placement of a group lacks, in words; undefined when every copy has a site. */
   lack(set: OwnSet, group: number): string | undefined {
-    const staying = (set.targets[group] ?? []).filter((site) => !this.#isLeaving(site));
+    const staying = (set.targets[group] ?? []).filter((site) => {
+      const isExcluded = this.refusals.isExcluded(set.set, group, site);
+      return !isExcluded && this.#whyLetGo(set, site) === undefined;
+    });
     if (set.copies <= staying.length) return undefined;
-    const list = this.#holder.lists.newest(set.owner, set.set, group);
-    const kept = { ...set, targets: set.targets.with(group, staying) };
-    const request = this.#request(kept, group, list, false);
+    const request = this.#request(set, group, staying, false);
     return lackText(request, placeGroup(request));
   }
 
   /** What weakens the placement of a group without putting it at risk, in words. */
   concerns(set: OwnSet, group: number): string[] {
-    const list = this.#holder.lists.newest(set.owner, set.set, group);
-    return this.#place(set, group, list, false).concerns.map((concern) => CONCERNS[concern]);
-  }
-
-  /** Does not choose the site for the group for a while: it has refused. */
-  exclude(set: SetId, group: number, site: SiteId): void {
-    const untilMs = this.#holder.clock.monotonicMs() + EXCLUDED_MS;
-    this.#excludedUntilMs.set(`${site}/${set}/${group}`, untilMs);
+    const targets = set.targets[group] ?? [];
+    const { sites } = this.#holder.state.authority();
+    const leaving = targets.flatMap((site) => {
+      const why = this.#whyLetGo(set, site);
+      const name = sites.get(site)?.name ?? site.slice(0, 8);
+      return why === undefined
+        ? []
+        : [`${name} ${LET_GO[why]}. It is let go when enough others have everything.`];
+    });
+    const unknown = this.#rules
+      .unknown(set.set, this.#holder.state.authority())
+      .map((word) => `No member is called "${word}".`);
+    const request = this.#request(set, group, targets, false);
+    const { concerns } = placeGroup(request);
+    return [...concerns.map((concern) => CONCERNS[concern]), ...leaving, ...unknown];
   }
 
   /** A site that was never seen is silent since we began to look. */
@@ -139,65 +189,54 @@ export class Targets {
     }
   }
 
-  #place(
-    set: OwnSet,
-    group: number,
-    list: KnownList | undefined,
-    onlyReachable: boolean,
-    without?: ReadonlySet<SiteId>,
-  ) {
-    return placeGroup(this.#request(set, group, list, onlyReachable, without));
-  }
-
   #request(
     set: OwnSet,
     group: number,
-    list: KnownList | undefined,
+    current: readonly SiteId[],
     onlyReachable: boolean,
     without: ReadonlySet<SiteId> = new Set(),
   ): PlacementRequest {
-    const { state, transport, clock } = this.#holder;
+    const { state, transport, lists } = this.#holder;
     const authority = state.authority();
     const view = state.view();
     const links = transport.links();
-    const current = set.targets[group] ?? [];
-    const nowMs = clock.monotonicMs();
+    const placed = this.#placedBy(set.owner);
     const candidates = [...authority.sites.values()].flatMap((site): Candidate[] => {
-      const { siteId, domains, org, operator } = site;
+      const { siteId } = site;
       const offer = offerOf(view, siteId);
-      const isCurrent = current.includes(siteId);
-      if (without.has(siteId) || (offer === undefined && !isCurrent)) return [];
-      if (onlyReachable && !isCurrent && !links.includes(siteId)) return [];
-      const until = this.#excludedUntilMs.get(`${siteId}/${set.set}/${group}`) ?? 0;
-      if (!isCurrent && until > nowMs) return [];
-      const spaceBytes = offer?.spaceBytes ?? 0;
-      const freeBytes = Math.max(0, spaceBytes - (offer?.usedBytes ?? 0));
-      return spaceBytes === 0 && !isCurrent
-        ? []
-        : [{ siteId, spaceBytes, freeBytes, domains, org, operator }];
+      if (without.has(siteId)) return [];
+      const candidate = candidateOf(site, offer, set.owner, placed);
+      if (current.includes(siteId)) return [candidate];
+      if (offer === undefined || this.refusals.isExcluded(set.set, group, siteId)) return [];
+      return onlyReachable && !links.includes(siteId) ? [] : [candidate];
     });
     const self = authority.sites.get(transport.self);
     const nowhere = { building: "", power: "", uplink: "", country: "" };
     return {
-      set: set.set,
-      group,
-      sizeBytes: list?.header.bytes ?? 0,
-      copies: set.copies,
+      ...{ set: set.set, group, copies: set.copies, current, candidates },
+      sizeBytes: lists.newest(set.owner, set.set, group)?.header.bytes ?? 0,
+      rules: this.#published(set.set),
       from: {
         siteId: transport.self,
         domains: self?.domains ?? nowhere,
         org: self?.org ?? "",
       },
-      current,
-      candidates,
     };
+  }
+
+  #placedBy(owner: OwnerId): ReadonlyMap<SiteId, number> {
+    const { state } = this.#holder;
+    const view = state.view();
+    if (this.#placed?.view !== view || this.#placed.owner !== owner) {
+      this.#placed = { view, owner, sums: placedBytes(view, state.authority(), owner) };
+    }
+    return this.#placed.sums;
   }
 
   async #isLost(set: OwnSet, group: number, site: SiteId): Promise<boolean> {
     const { state, clock } = this.#holder;
     if (!state.authority().sites.has(site)) return true;
-    const until = this.#excludedUntilMs.get(`${site}/${set.set}/${group}`) ?? 0;
-    if (until > clock.monotonicMs()) return true;
+    if (this.refusals.isExcluded(set.set, group, site)) return true;
     const since = this.#downSinceMs.get(site);
     if (since === undefined) return false;
     const silenceMs = clock.monotonicMs() - since;
