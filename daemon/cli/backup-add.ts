@@ -87,10 +87,11 @@ export function addCommand(context: CliContext): Command {
 function writePart(context: CliContext, name: string, options: AddOptions): string | undefined {
   const configured = context.config.backups.some((set) => set.name === name);
   const sources = sourceLines(options);
-  if (configured && sources.length === 0) return undefined;
+  const { history, epoch } = options;
+  if (configured && sources.length === 0 && (history ?? epoch) === undefined) return undefined;
   if (configured) {
     throw new BackupError("E-BACKUP-EXISTS", `A [[backup]] has the name "${name}" already.`, {
-      hint: `Change its paths in ${context.config.file} or conf.d beside it.`,
+      hint: `Change it in ${context.config.file} or conf.d beside it.`,
       exit: 2,
     });
   }

@@ -12,6 +12,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -200,6 +201,15 @@ describe("a box that cannot read its own past", { concurrency: false }, () => {
     assertRestored(at("second"), NAMES[1] ?? "");
     const other = await box.refused(...restore, "--at", "1", "--to", at("first"));
     assert.equal(other.error["code"], "E-BACKUP-EPOCH");
+    // A box that has lost the keys of the set, too: the phrase has them, and the file.
+    const setFile = join(box.keysDirectory, "sets", "books.json");
+    renameSync(setFile, at("books.json"));
+    const lost = ["--at", "1", "--phrase-file", phrase(), "--out", at("lost.keys")];
+    await box.pleach("keys", "open", "books", ...lost);
+    const all = ["restore", "books", "--keys", at("lost.keys"), "--at", "1"];
+    await box.pleach(...all, "--to", at("lost"));
+    assertRestored(at("lost"), NAMES[0] ?? "");
+    renameSync(at("books.json"), setFile);
     chmodSync(file, 0o644);
     const read = await box.refused(...restore, "--at", "2", "--to", at("third"));
     assert.equal(read.error["code"], "E-BACKUP-KEYS");
