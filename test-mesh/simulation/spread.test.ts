@@ -1,6 +1,7 @@
 /** A data set finds its way to three other sites, whatever happens on the way. */
 import assert from "node:assert/strict";
-import { cp, rename, rm } from "node:fs/promises";
+import { cp, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { idOf, sha256, type ChainId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { ShardId } from "../../protocol/ids.ts";
@@ -488,3 +489,32 @@ test("a holder whose line sleeps gets its copy from another holder when it wakes
   // It was not gone round: the owner's line carried everything once.
   assert.equal((await home.backups.copies(SET, false)).ownerSentBytes, BYTES);
 });
+
+for (const killed of ["a", "home"]) {
+  test(`a shard that was cut off near its end goes on there after a restart of ${killed}`, async (context) => {
+    const { made, home } = await mesh(context, "home a");
+    await backUp(home, 1, [4 * 1024 * 1024]);
+    const partial = join(made.sites.get("a")?.directory ?? "", "partial");
+    const arrivedBytes = async (): Promise<number> => {
+      const [name] = await readdir(partial);
+      return name === undefined ? 0 : (await stat(join(partial, name))).size;
+    };
+    while ((await arrivedBytes()) < 3.5 * 1024 * 1024) {
+      await made.time.advance(1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await made.kill(killed);
+    const left = await arrivedBytes();
+    assert.ok(left >= 3.5 * 1024 * 1024 && left < 4 * 1024 * 1024, `${left} bytes`);
+    await made.up(killed);
+    const again = made.sites.get("home");
+    assert.ok(again);
+    for (let turns = 0; (await again.backups.copies(SET, false)).minReceipts < 1; turns++) {
+      assert.ok(turns < 400, "it went on");
+      await made.pass(250);
+    }
+    const { ownerSentBytes } = await again.backups.copies(SET, false);
+    // What was under way to it, two of the network's windows at most, comes again.
+    assert.ok(ownerSentBytes <= 5 * 1024 * 1024, `${ownerSentBytes} bytes`);
+  });
+}
