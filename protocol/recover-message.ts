@@ -3,7 +3,8 @@
  * owner's statements, lists and shards, and for nothing else.
  *
  * The box asks, the member answers each question in one or more frames; frames but the last say
- * `more`. After `raw` the announced number of bytes follows in frames without form.
+ * `more`. After `raw` the announced number of bytes follows in frames without form, and after
+ * `shard` the ranges of a shard, as in shard-message.ts.
  */
 import { z } from "zod";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
@@ -11,6 +12,8 @@ import { PleachError } from "./error.ts";
 import { headField } from "./head.ts";
 import type { MeshId, OwnerId, SetId, ShardId, SiteId } from "./ids.ts";
 import { MAX_LIST_HEADER_BYTES } from "./list.ts";
+import { HASH_BYTES, SHARD_BYTES } from "./shard-id.ts";
+import { MAX_ROOTS_BYTES } from "./shard-ranges.ts";
 import { MAX_STATEMENT_BYTES } from "./statement.ts";
 import { bytesField, countField, idField, textField } from "./wire-field.ts";
 
@@ -35,7 +38,13 @@ const question = z.discriminatedUnion("k", [
   z.object({ k: z.literal("providers") }),
   /** The entries of the member's newest list of a group. */
   z.object({ k: z.literal("entries"), set: idField<SetId>(16), group: countField(0, 127) }),
-  z.object({ k: z.literal("shard"), set: idField<SetId>(16), shard: idField<ShardId>() }),
+  /** One shard, from the range at a byte on. */
+  z.object({
+    k: z.literal("shard"),
+    set: idField<SetId>(16),
+    shard: idField<ShardId>(),
+    from: countField(0, SHARD_BYTES - 1),
+  }),
 ]);
 export type RecoverQuestion = z.output<typeof question>;
 
@@ -69,6 +78,12 @@ const answer = z.discriminatedUnion("k", [
     more: z.boolean(),
   }),
   z.object({ k: z.literal("providers"), sites: z.array(siteAddresses).max(MAX_ANSWER_ITEMS) }),
+  /** A shard follows, from the wanted range on; the roots are those of all its ranges. */
+  z.object({
+    k: z.literal("shard"),
+    sizeBytes: countField(1, SHARD_BYTES),
+    roots: bytesField(HASH_BYTES, MAX_ROOTS_BYTES),
+  }),
   z.object({ k: z.literal("raw"), sizeBytes: countField(0, MAX_RAW_BYTES) }),
   z.object({ k: z.literal("missing") }),
 ]);

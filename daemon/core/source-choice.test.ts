@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { SiteId } from "../../protocol/ids.ts";
 import { isWorthChanging, orderSources, type Source } from "./source-choice.ts";
 
-const source = (site: string, underWay = 0, bytesPerSecond?: number, isDistrusted = false) =>
-  ({ site: site as SiteId, underWay, bytesPerSecond, isDistrusted }) satisfies Source;
+const source = (id: string, underWay = 0, bytesPerSecond?: number, isDistrusted = false) =>
+  ({ id, underWay, bytesPerSecond, isDistrusted }) satisfies Source;
 
 describe("which holder is asked", () => {
   it("tries those whose speed is not known, the least busy first", () => {

@@ -5,13 +5,12 @@
  * A shard that crawls is gone on with at a faster holder: its ranges are verified one by one, so
  * what came stays. A holder that gave what is not the shard comes last.
  */
-import type { SiteId } from "../../protocol/ids.ts";
-
 /** To change costs a round trip and the range that is under way: it has to be worth that. */
 const WORTH_FACTOR = 3;
 
 export interface Source {
-  readonly site: SiteId;
+  /** Whoever it is, as the caller names them. */
+  readonly id: string;
   /** Shards that are on their way from it. */
   readonly underWay: number;
   /** What it gave last, all of them together; undefined when nothing is known. */
@@ -21,7 +20,7 @@ export interface Source {
 }
 
 /** Those to ask, best first: who would give one more shard the soonest. Unknown ones are tried. */
-export function orderSources(sources: readonly Source[]): readonly SiteId[] {
+export function orderSources(sources: readonly Source[]): readonly string[] {
   return sources
     .toSorted(
       (a, b) =>
@@ -29,7 +28,7 @@ export function orderSources(sources: readonly Source[]): readonly SiteId[] {
         waitOf(a) - waitOf(b) ||
         a.underWay - b.underWay,
     )
-    .map(({ site }) => site);
+    .map(({ id }) => id);
 }
 
 /** Whether another source would bring the rest of a shard much sooner than the one that is at it. */

@@ -109,4 +109,17 @@ test("a reload takes in a sound configuration and keeps the old one instead of a
     await site.configure({});
     process.kill(site.pid, "SIGHUP");
     await waitFor("no service", 5000, async () => (await names()).length === 0);
+
+    const lines = async (): Promise<string | undefined> => {
+      const { areas } = (await site.pleach("status")) as { areas: Json[] };
+      return areas.find(({ name }) => name === "Lines")?.["text"] as string | undefined;
+    };
+    assert.equal(await lines(), undefined);
+    // Twelve hours from now by the clock of this machine: closed, whenever the test runs.
+    const hour = (new Date().getHours() + 12) % 24;
+    const from = `${String(hour).padStart(2, "0")}:00`;
+    const hours = `${from}-${String(hour).padStart(2, "0")}:30`;
+    await site.configure({ toml: `[[uplink]]\nname = "adsl"\nhours = "${hours}"` });
+    process.kill(site.pid, "SIGHUP");
+    await waitFor("the line", 5000, async () => (await lines()) === `adsl: waits until ${from}`);
   }));

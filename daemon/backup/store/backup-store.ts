@@ -23,8 +23,8 @@ import { Arrivals } from "./arrivals.ts";
 import { ChainQueue } from "./chain-queue.ts";
 import { commit } from "./commit.ts";
 import { BackupError } from "./error.ts";
-import { ShardFetcher } from "./fetch-any.ts";
-import { serveList, serveShard } from "./fetch.ts";
+import { ShardFetcher, type ShardSource } from "./fetch-any.ts";
+import { fetchRanges, serveList, serveShard } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { Holdings } from "./holdings.ts";
 import { keptWords } from "./kept-words.ts";
@@ -125,7 +125,7 @@ export class BackupStore {
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, rules, this.#queue, this.#serial, times);
     this.#holdings = holdings;
-    this.#fetcher = new ShardFetcher(holder);
+    this.#fetcher = new ShardFetcher(holder.clock);
     this.#recovery = new RecoverServer(holder, providers);
     this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
@@ -286,7 +286,15 @@ export class BackupStore {
       log.error("a stored shard is damaged; another holder has to give it", { shard });
       await shards.discardDamaged(name);
     }
-    const bytes = await this.#fetcher.fetch(name, this.#holdersOf(owner, set));
+    const sources = this.#holdersOf(owner, set).map((id): ShardSource => ({
+      id,
+      ask: (target, options) =>
+        fetchRanges(this.#holder, id, name, target, { ...options, why: "restore" }),
+    }));
+    const bytes = await this.#fetcher.fetch(name, sources, (site, error, isLie) => {
+      if (isLie) log.warn("a holder gave what is not the shard", { site, shard });
+      else log.info("a holder did not give a shard", { site, shard, error: String(error) });
+    });
     if (bytes !== undefined) {
       // A full disk is no reason not to answer.
       await shards.put(name, bytes).catch(() => {});

@@ -6,11 +6,11 @@ import { idOf, sha256, type OwnerId, type SetId, type SiteId } from "../../../pr
 import { RANGE_BYTES, SHARD_BYTES, shardIdOf } from "../../../protocol/shard-id.ts";
 import { rangeRoots } from "../../../protocol/shard-ranges.ts";
 import { decodeOpenerMessage, encodeHolderMessage } from "../../../protocol/shard-message.ts";
-import type { Channel } from "../../core/transport.ts";
-import { silentLogger } from "../../observe/log.ts";
-import { ShardFetcher } from "./fetch-any.ts";
-import type { FetchHolder } from "./fetch.ts";
+import type { Channel, Transport } from "../../core/transport.ts";
+import { ShardFetcher, type ShardSource } from "./fetch-any.ts";
+import { fetchRanges } from "./fetch.ts";
 import { rawFrames } from "./send-list.ts";
+import type { ShardName } from "./shard-store.ts";
 
 const OWNER = idOf<OwnerId>(sha256("owner"));
 const SET = "00112233445566778899aabbccddeeff" as SetId;
@@ -73,12 +73,14 @@ function stage(givers: ReadonlyMap<SiteId, Giver>) {
       },
     };
   };
-  const holder: FetchHolder = {
-    clock,
-    transport: { open },
-    log: { ...silentLogger, warn: (_text, facts) => warned.push(String(facts?.["site"])) },
-  };
-  const fetcher = new ShardFetcher(holder);
+  const fetcher = new ShardFetcher(clock);
+  const transport = { open } as unknown as Transport;
+  const sourcesOf = (name: ShardName): ShardSource[] =>
+    [...givers.keys()].map((id) => ({
+      id,
+      ask: (target, options) =>
+        fetchRanges({ transport }, id, name, target, { ...options, why: "restore" }),
+    }));
   /** A restore that asks for shards, several at once; how long it took, in seconds. */
   const restore = async (count: number, atOnce: number): Promise<number> => {
     const names = Array.from({ length: count }, () => {
@@ -90,10 +92,9 @@ function stage(givers: ReadonlyMap<SiteId, Giver>) {
     const queue = [...names];
     const worker = async (): Promise<void> => {
       for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-        const got = await fetcher.fetch(
-          name,
-          SITES.filter((site) => givers.has(site)),
-        );
+        const got = await fetcher.fetch(name, sourcesOf(name), (site, _error, isLie) => {
+          if (isLie) warned.push(site);
+        });
         assert.ok(got !== undefined && Buffer.compare(got, shards.get(name.shard) ?? got) === 0);
       }
     };

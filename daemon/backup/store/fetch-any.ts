@@ -4,15 +4,14 @@
  * Several shards are asked for at once, and holders get them by their measured speed. A holder that
  * is much slower than another one is free, or says nothing for a while, is left in the middle of a
  * shard: another one goes on at the next range. A holder that gives what is not the shard is named
- * in the log and asked last from then on.
+ * and asked last from then on.
  */
+import type { Clock } from "../../core/clock.ts";
 import { isWorthChanging, orderSources, type Source } from "../../core/source-choice.ts";
-import type { SiteId } from "../../../protocol/ids.ts";
 import { areRootsOf, isRange, rangeBytesAt } from "../../../protocol/shard-ranges.ts";
 import { BackupError } from "./error.ts";
-import { fetchRanges, type FetchHolder, type RangeTarget } from "./fetch.ts";
+import type { AskOptions, RangeSink, RangeTarget } from "./read-ranges.ts";
 import { SILENCE_MS } from "./outbox.ts";
-import type { RangeSink } from "./read-ranges.ts";
 import type { ShardName } from "./shard-store.ts";
 
 /** While another holder is left to ask, one that says nothing for so long is left. */
@@ -20,50 +19,70 @@ const SHORT_SILENCE_MS = 10_000;
 /** Of the speed that is known, so much comes from what was measured before. */
 const MEMORY_RATIO = 0.5;
 
+/** Somebody who may have a shard. */
+export interface ShardSource {
+  /** The same each time, for what is known of its speed. */
+  readonly id: string;
+  /**
+   * Gives the rest of the shard to the target. Whether it has it.
+   *
+   * @throws BackupError (E-BACKUP-SHARD) when it gives what is not the shard.
+   */
+  ask(target: RangeTarget, options: AskOptions): Promise<boolean>;
+}
+
+/** How a source failed: it did not have the shard (no error), broke off, or lied. */
+export type SourceFailed = (id: string, error: unknown, isLie: boolean) => void;
+
 interface Speed {
   underWay: number;
   bytesPerSecond: number | undefined;
   isDistrusted: boolean;
 }
 
-/** Thrown within a fetch to go on with another holder. */
+/** Thrown within a fetch to go on with another source. */
 class Changed extends Error {}
 
 export class ShardFetcher {
-  readonly #holder: FetchHolder;
-  readonly #speeds = new Map<SiteId, Speed>();
+  readonly #clock: Pick<Clock, "monotonicMs">;
+  readonly #speeds = new Map<string, Speed>();
 
-  constructor(holder: FetchHolder) {
-    this.#holder = holder;
+  constructor(clock: Pick<Clock, "monotonicMs">) {
+    this.#clock = clock;
   }
 
-  /** The verified shard, or undefined when none of these sites gives it. */
-  async fetch(name: ShardName, sites: readonly SiteId[]): Promise<Uint8Array | undefined> {
+  /** The verified shard, or undefined when none of these gives it. */
+  async fetch(
+    name: ShardName,
+    sources: readonly ShardSource[],
+    onFailed: SourceFailed,
+  ): Promise<Uint8Array | undefined> {
     const memory = new MemoryShard(name);
-    const left = new Set(sites);
+    const left = new Map(sources.map((source) => [source.id, source]));
     /** Each may be left once for a faster one; then it is asked in earnest. */
-    const leftOnce = new Set<SiteId>();
+    const leftOnce = new Set<string>();
     while (left.size > 0) {
-      const [site] = orderSources([...left].map((one) => this.#source(one)));
-      if (site === undefined) break;
-      const others = [...left].filter((one) => one !== site);
-      const mayLeave = others.length > 0 && !leftOnce.has(site);
-      const outcome = await this.#ask(site, name, memory, mayLeave ? others : []);
+      const [id = ""] = orderSources([...left.keys()].map((one) => this.#source(one)));
+      const source = left.get(id);
+      if (source === undefined) break;
+      const others = leftOnce.has(id) ? [] : [...left.keys()].filter((one) => one !== id);
+      const outcome = await this.#ask(source, memory, others, onFailed);
       if (outcome === "whole") return memory.bytes;
-      if (outcome === "left" && mayLeave) leftOnce.add(site);
-      else left.delete(site);
+      if (outcome === "left" && others.length > 0) leftOnce.add(id);
+      else left.delete(id);
     }
     return undefined;
   }
 
   async #ask(
-    site: SiteId,
-    name: ShardName,
+    source: ShardSource,
     memory: MemoryShard,
-    others: readonly SiteId[],
+    others: readonly string[],
+    onFailed: SourceFailed,
   ): Promise<"whole" | "left" | "failed"> {
-    const { log, clock } = this.#holder;
-    const speed = this.#speed(site);
+    const { id } = source;
+    const clock = this.#clock;
+    const speed = this.#speed(id);
     speed.underWay++;
     let sinceMs = clock.monotonicMs();
     const onRange = (sizeBytes: number): void => {
@@ -73,43 +92,37 @@ export class ShardFetcher {
       const before = speed.bytesPerSecond ?? measured;
       speed.bytesPerSecond = before * MEMORY_RATIO + measured * (1 - MEMORY_RATIO);
       sinceMs = nowMs;
-      const sources = others.map((other) => this.#source(other));
-      if (memory.nextBytes > 0 && isWorthChanging(this.#source(site), sources)) throw new Changed();
+      const rivals = others.map((other) => this.#source(other));
+      if (memory.nextBytes > 0 && isWorthChanging(this.#source(id), rivals)) throw new Changed();
     };
-    const why = "restore";
     const silenceMs = others.length > 0 ? SHORT_SILENCE_MS : SILENCE_MS;
     try {
-      const isThere = await fetchRanges(this.#holder, site, name, memory, {
-        why,
-        silenceMs,
-        onRange,
-      });
-      return isThere ? "whole" : "failed";
+      if (await source.ask(memory, { silenceMs, onRange })) return "whole";
+      onFailed(id, undefined, false);
+      return "failed";
     } catch (error) {
       if (error instanceof Changed) return "left";
       const isLie = error instanceof BackupError && error.code === "E-BACKUP-SHARD";
       if (isLie) speed.isDistrusted = true;
-      const { shard } = name;
-      const what = isLie ? "a holder gave what is not the shard" : "a holder did not give a shard";
-      log[isLie ? "warn" : "info"](what, { site, shard, error: String(error) });
+      onFailed(id, error, isLie);
       // Its silence says how slow it is, so that the next shards are asked for elsewhere first.
       const silentSeconds = (clock.monotonicMs() - sinceMs) / 1000;
       if (silentSeconds * 1000 >= silenceMs) speed.bytesPerSecond = 1 / silentSeconds;
-      return !isLie && others.length > 0 ? "left" : "failed";
+      return isLie ? "failed" : "left";
     } finally {
       speed.underWay--;
     }
   }
 
-  #source(site: SiteId): Source {
-    return { site, ...this.#speed(site) };
+  #source(id: string): Source {
+    return { id, ...this.#speed(id) };
   }
 
-  #speed(site: SiteId): Speed {
-    const found = this.#speeds.get(site);
+  #speed(id: string): Speed {
+    const found = this.#speeds.get(id);
     if (found !== undefined) return found;
     const fresh = { underWay: 0, bytesPerSecond: undefined, isDistrusted: false };
-    this.#speeds.set(site, fresh);
+    this.#speeds.set(id, fresh);
     return fresh;
   }
 }

@@ -16,7 +16,7 @@ import { mayFetch } from "./list-rights.ts";
 import { loadList, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { PartialShard } from "./partial-shards.ts";
-import { readRanges, type RangeSink } from "./read-ranges.ts";
+import { readRanges, type AskOptions, type RangeTarget } from "./read-ranges.ts";
 import { readRaw, waitSeconds } from "./receive-list.ts";
 import { rawFrames } from "./send-list.ts";
 import type { ShardName } from "./shard-store.ts";
@@ -101,38 +101,17 @@ export async function fetchList(
   }
 }
 
-/** Bytes of a shard that come range by range and are verified before they are kept. */
-export interface RangeTarget {
-  /** Where to go on from. */
-  startBytes(): number;
-  /** @throws BackupError (E-BACKUP-SHARD) when the roots are of another shard. */
-  begin(sizeBytes: number, roots: Uint8Array, from: number): Promise<RangeSink>;
-}
-
-/** What of a holder fetching for a person needs. */
-export interface FetchHolder extends Pick<Holder, "clock" | "log"> {
-  readonly transport: Pick<Holder["transport"], "open">;
-}
-
-export interface FetchOptions {
-  readonly why: "restore" | "repair";
-  /** How long nothing may come. */
-  readonly silenceMs: number;
-  /** Told of each range; what it throws ends the fetch, and the ranges stay. */
-  readonly onRange?: (sizeBytes: number) => void;
-}
-
 /**
  * Asks one holder for a shard, or for the rest of it. Whether it has it.
  *
  * @throws BackupError (E-BACKUP-SHARD) when it gives what is not the shard.
  */
 export async function fetchRanges(
-  holder: FetchHolder,
+  holder: Pick<Holder, "transport">,
   site: SiteId,
   name: ShardName,
   target: RangeTarget,
-  options: FetchOptions,
+  options: AskOptions & { readonly why: "restore" | "repair" },
 ): Promise<boolean> {
   const channel = await holder.transport.open(site, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
   try {

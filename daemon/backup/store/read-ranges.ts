@@ -5,6 +5,21 @@ import { RANGE_BYTES } from "../../../protocol/shard-id.ts";
 import { MAX_RAW_FRAME_BYTES } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
 
+/** Takes in a shard, or the rest of one, of which size and roots are told first. */
+export interface RangeTarget {
+  /** Where to go on from. */
+  startBytes(): number;
+  /** @throws BackupError (E-BACKUP-SHARD) when the roots are of another shard. */
+  begin(sizeBytes: number, roots: Uint8Array, from: number): Promise<RangeSink>;
+}
+
+export interface AskOptions {
+  /** How long nothing may come. */
+  readonly silenceMs: number;
+  /** Told of each range; what it throws ends the reading, and the ranges stay. */
+  readonly onRange?: (sizeBytes: number) => void;
+}
+
 /** Where verified ranges go. */
 export interface RangeSink {
   /** How long the next range is; 0 when the shard is whole. */
@@ -22,7 +37,7 @@ export interface RangeSink {
 export async function readRanges(
   channel: Pick<Channel<PeerKey>, "receive">,
   sink: RangeSink,
-  options: { readonly silenceMs: number; readonly onRange?: (sizeBytes: number) => void },
+  options: AskOptions,
 ): Promise<void> {
   const buffer = new Uint8Array(RANGE_BYTES);
   while (sink.nextBytes > 0) {

@@ -10,7 +10,9 @@ import {
   type SiteAddresses,
 } from "../../../protocol/recover-message.ts";
 import { decodeStatement, type SignedStatement } from "../../../protocol/statement.ts";
+import { isRangeStart } from "../../../protocol/shard-ranges.ts";
 import { BackupError } from "./error.ts";
+import { readRanges, type AskOptions, type RangeTarget } from "./read-ranges.ts";
 import { readRaw } from "./receive-list.ts";
 
 /** Opens `/pleach/recover/1` at an address. */
@@ -37,11 +39,6 @@ export class RecoverMember {
     this.address = address;
     this.#mesh = mesh;
     this.#open = open;
-  }
-
-  /** Questions that wait for a channel or an answer now. */
-  get load(): number {
-    return this.#channels - this.#idle.length + this.#waiting.length;
   }
 
   /** The owner that the member takes us for. Undefined before the first answer. */
@@ -80,9 +77,22 @@ export class RecoverMember {
     return this.#askRaw({ k: "entries", set, group });
   }
 
-  /** Bytes of a shard, not yet verified. */
-  shard(set: SetId, shard: ShardId): Promise<Uint8Array | undefined> {
-    return this.#askRaw({ k: "shard", set, shard });
+  /**
+   * Gives a shard, or the rest of it, to the target. Whether the member has it.
+   *
+   * @throws BackupError (E-BACKUP-SHARD) when it gives what is not the shard.
+   */
+  shard(set: SetId, shard: ShardId, target: RangeTarget, options: AskOptions): Promise<boolean> {
+    return this.#with(async (channel) => {
+      const wanted = target.startBytes();
+      await channel.send(encodeQuestion({ k: "shard", set, shard, from: wanted }));
+      const answer = await nextAnswer(channel);
+      if (answer.k !== "shard") return false;
+      const { sizeBytes, roots } = answer;
+      const from = isRangeStart(sizeBytes, wanted) ? wanted : 0;
+      await readRanges(channel, await target.begin(sizeBytes, roots, from), options);
+      return true;
+    });
   }
 
   close(): void {

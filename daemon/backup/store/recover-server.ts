@@ -17,6 +17,7 @@ import {
   type SiteAddresses,
 } from "../../../protocol/recover-message.ts";
 import { nodeRecord, placeRecord } from "../../../protocol/record.ts";
+import { isRangeStart, rangeRoots } from "../../../protocol/shard-ranges.ts";
 import { encodeStatement } from "../../../protocol/statement.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
@@ -115,11 +116,11 @@ export class RecoverServer {
         return;
       }
       case "shard": {
-        const { set, shard } = question;
+        const { set, shard, from } = question;
         const bytes = await this.#holder.shards
           .read({ owner, set, shard })
           .catch((): undefined => undefined);
-        await sendRaw(channel, bytes);
+        await sendShard(channel, bytes, from);
         return;
       }
     }
@@ -159,6 +160,18 @@ export class RecoverServer {
     const node = nodeRecord.safeParse(this.#holder.state.view().get("site", "node", site)?.value);
     return { site, addresses: node.success ? node.data.addresses : [] };
   }
+}
+
+async function sendShard(
+  channel: Channel<PeerKey>,
+  bytes: Uint8Array | undefined,
+  wanted: number,
+): Promise<void> {
+  if (bytes === undefined) return sendRaw(channel, undefined);
+  const from = isRangeStart(bytes.length, wanted) ? wanted : 0;
+  const roots = rangeRoots(bytes);
+  await channel.send(encodeAnswer({ k: "shard", sizeBytes: bytes.length, roots }));
+  for (const frame of rawFrames(bytes.subarray(from))) await channel.send(frame);
 }
 
 async function sendRaw(channel: Channel<PeerKey>, bytes: Uint8Array | undefined): Promise<void> {

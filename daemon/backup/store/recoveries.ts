@@ -59,8 +59,12 @@ export class Recoveries {
       throw new BackupError("E-BACKUP-INPUT", "Too many recoveries are under way.", { exit: 2 });
     }
     const link = await this.#startLink(signingKey(seed));
-    const recovery = new Recovery(mesh, request.members, request.via, (address, timeoutMs) =>
-      link.openOutsider(address, RECOVER_PROTOCOL, timeoutMs),
+    const recovery = new Recovery(
+      mesh,
+      request.members,
+      request.via,
+      (address, timeoutMs) => link.openOutsider(address, RECOVER_PROTOCOL, timeoutMs),
+      this.#clock,
     );
     const id = toHex(this.#clock.random(16));
     const session: Session = { recovery, link, cancelForgetting: () => {} };

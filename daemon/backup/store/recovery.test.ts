@@ -85,12 +85,14 @@ async function member(
 async function recover(members: Readonly<Record<string, RecoverServer>>): Promise<Recovery> {
   const peer = idOf<PeerKey>(testKey("recovery people").publicKey);
   const addresses = Object.keys(members).map((name) => `/ip4/192.0.2.1/tcp/1/p2p/${name}`);
-  const recovery = new Recovery(founding.meshId, addresses, "any", async (address) => {
+  const open = async (address: string) => {
     const [ours, theirs] = channelPair(peer);
     const server = members[address.slice(address.lastIndexOf("/") + 1)];
     void server?.serve(theirs).catch(() => ours.abort("refused"));
     return ours;
-  });
+  };
+  const clock = { monotonicMs: () => 0 };
+  const recovery = new Recovery(founding.meshId, addresses, "any", open, clock);
   await recovery.run();
   return recovery;
 }

@@ -6,6 +6,7 @@
  * many members confirm it; several chains are all shown, a person picks.
  */
 import { authorize } from "../../core/authorize.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Authority } from "../../core/authority.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { MeshId, OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
@@ -17,9 +18,9 @@ import {
   type ListEntry,
   type ListHeader,
 } from "../../../protocol/list.ts";
-import { shardIdOf } from "../../../protocol/shard-id.ts";
 import { isGenesis, meshIdOf, type SignedStatement } from "../../../protocol/statement.ts";
 import { BackupError } from "./error.ts";
+import { ShardFetcher, type ShardSource, type SourceFailed } from "./fetch-any.ts";
 import { headsOf, type HeadClaim } from "./head-tips.ts";
 import { RecoverMember, type OpenRecovery } from "./recover-member.ts";
 
@@ -42,6 +43,7 @@ export class Recovery {
   readonly #mesh: MeshId;
   readonly #via: RecoverVia;
   readonly #open: OpenRecovery;
+  readonly #fetcher: ShardFetcher;
   readonly #members = new Map<string, RecoverMember>();
   readonly #answered = new Set<RecoverMember>();
   readonly #sites = new Set<SiteId>();
@@ -58,7 +60,14 @@ export class Recovery {
   #state: "asking" | "ready" | "failed" = "asking";
 
   /** @param members - Multiaddrs that name their peers. */
-  constructor(mesh: MeshId, members: readonly string[], via: RecoverVia, open: OpenRecovery) {
+  constructor(
+    mesh: MeshId,
+    members: readonly string[],
+    via: RecoverVia,
+    open: OpenRecovery,
+    clock: Pick<Clock, "monotonicMs">,
+  ) {
+    this.#fetcher = new ShardFetcher(clock);
     this.#mesh = mesh;
     this.#via = via;
     this.#open = open;
@@ -115,14 +124,19 @@ export class Recovery {
     const newest = new Set(lists.flatMap(({ holders }) => holders));
     const others = new Set(this.#holders.get(set) ?? []).difference(newest);
     const tried: string[] = [];
-    for (const member of [...byLoad(newest), ...byLoad(others)]) {
-      try {
-        const bytes = await member.shard(set, shard);
-        if (bytes !== undefined && shardIdOf(any.header.owner, set, bytes) === shard) return bytes;
-        tried.push(`${member.address}: ${bytes === undefined ? "not there" : "other bytes"}`);
-      } catch (error) {
-        tried.push(`${member.address}: ${error instanceof Error ? error.message : String(error)}`);
-      }
+    const onFailed: SourceFailed = (address, error, isLie) => {
+      const what = isLie ? "other bytes" : error === undefined ? "not there" : messageOf(error);
+      tried.push(`${address}: ${what}`);
+      if (isLie) this.#problems.push(`${address}: gave what is not the shard ${shard}`);
+    };
+    const name = { owner: any.header.owner, set, shard };
+    for (const members of [newest, others]) {
+      const sources = [...members].map((member): ShardSource => ({
+        id: member.address,
+        ask: (target, options) => member.shard(set, shard, target, options),
+      }));
+      const bytes = await this.#fetcher.fetch(name, sources, onFailed);
+      if (bytes !== undefined) return bytes;
     }
     throw new BackupError("E-NOT-FOUND", `No holder gave the shard ${shard}.`, {
       hint: `Asked: ${tried.join("; ")}`,
@@ -257,9 +271,8 @@ export class Recovery {
   }
 }
 
-/** Those that are least busy first. */
-function byLoad(members: ReadonlySet<RecoverMember>): readonly RecoverMember[] {
-  return [...members].toSorted((a, b) => a.load - b.load);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Of two lists of a set, the one that was signed for the later snapshot. */
