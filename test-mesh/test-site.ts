@@ -35,7 +35,7 @@ export type Json = Readonly<Record<string, unknown>>;
 const PROGRAM = new URL("../daemon/pleach.ts", import.meta.url).pathname;
 const MESH_PORT = 7411;
 const DNS_PORT = 5300;
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 /** A clean stop has 10 s. */
 const STOP_TIMEOUT_MS = 12_000;
 

@@ -89,27 +89,27 @@ class AuditedMesh {
     return targets.map((id) => this.nameOf(id));
   }
 
-  async backUp(sizes: readonly number[]): Promise<void> {
+  async backUp(sizes: readonly number[], set: SetId = SET): Promise<void> {
     const home = this.site("home");
     const add: [ShardId, number][] = [];
     for (const size of sizes) {
       const bytes = random.bytes(size);
-      const shard = shardIdOf(OWNER, SET, bytes);
-      await home.backups.putShard(SET, shard, bytes);
+      const shard = shardIdOf(OWNER, set, bytes);
+      await home.backups.putShard(set, shard, bytes);
       add.push([shard, size]);
-      this.shards.push(shard);
+      if (set === SET) this.shards.push(shard);
     }
     const root = add[0]?.[0] ?? idOf<ShardId>(sha256("none"));
-    await home.backups.commit(SET, {
+    await home.backups.commit(set, {
       ...{ owner: OWNER, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, add, remove: [] },
       head: { chain: CHAIN, number: 1, previous: null, root, atMs: 1 },
     });
   }
 
   /** All that askers say about one holder, or about all. */
-  findings(about?: string): Told[] {
+  findings(about?: string, set: SetId = SET): Told[] {
     return this.made.records().flatMap(({ key, author, value }) => {
-      if (key !== auditKey(OWNER, SET)) return [];
+      if (key !== auditKey(OWNER, set)) return [];
       const { holders } = auditRecord.parse(value);
       return holders
         .filter(({ site }) => about === undefined || this.nameOf(site) === about)
@@ -403,6 +403,58 @@ test("a question that was put is put again after a restart, until it is answered
   const before = asked.length;
   await mesh.untilTold("some more", 3 * DAY, () => asked.length >= before + 2);
   assert.equal(new Set(asked).size, 1);
+});
+
+test("a holder that takes its time over one set is asked for its other sets all the same", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", MANY);
+  // One goes before it in the order of lists, one after it.
+  const others = ["00", "ff"].map((byte) => byte.repeat(16) as SetId);
+  for (const set of others) await mesh.backUp([4096, 4096], set);
+  const [slow = ""] = mesh.holders;
+  const server = new AuditServer(mesh.site(slow).backups.holder, () => {});
+  mesh.dishonest(slow, async (channel) => {
+    const frame = await channel.receive(60_000);
+    if (frame === undefined) return;
+    let unread: Uint8Array | undefined = frame;
+    const isSlow = decodeAuditQuestion(frame).set === SET;
+    await server.serve({
+      peer: channel.peer,
+      send: async (answer) => {
+        if (isSlow) await new Promise<void>((end) => mesh.made.time.clock().after(20_000, end));
+        await channel.send(answer);
+      },
+      receive: async (timeoutMs) => {
+        const next = unread ?? (await channel.receive(timeoutMs));
+        unread = undefined;
+        return next;
+      },
+      end: () => channel.end(),
+      abort: (reason) => channel.abort(reason),
+    });
+  });
+  const leaves = (set: SetId): number =>
+    mesh.findings(slow, set).find(({ asker }) => asker === "home")?.finding.leaves ?? 0;
+  const before = leaves(SET);
+  await mesh.untilTold("two rounds of the slow one", 12 * DAY, () => leaves(SET) > before + 40);
+  for (const set of others) assert.ok(leaves(set) > 2, set);
+});
+
+test("a site that waits for an answer stops at once, and does not call it a refusal", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", MANY);
+  const [mute = ""] = mesh.holders;
+  let asked = 0;
+  mesh.dishonest(mute, async (channel) => {
+    await channel.receive(60_000);
+    asked++;
+    await channel.receive(60_000);
+  });
+  await mesh.untilTold("a question", 2 * DAY, () => asked > 0);
+  const home = mesh.site("home");
+  const startMs = mesh.made.time.nowMs;
+  await home.proofs?.stop();
+  assert.equal(mesh.made.time.nowMs, startMs);
+  const told = mesh.findings(mute).find(({ asker }) => asker === "home");
+  assert.equal(told?.finding.outcome, "proven");
 });
 
 test("own reading finds a flipped bit beside a missing file, tells of it and mends both", async (context) => {

@@ -56,6 +56,7 @@ export class Visit {
    * Asks on one channel and closes it.
    *
    * @param onDamaged - The own copy of a shard turned out to be damaged.
+   * @param signal - Cuts the channel, whatever is waited for.
    * @throws when the holder cannot be reached, does not answer, or answers out of turn.
    */
   static async with<Result>(
@@ -63,12 +64,17 @@ export class Visit {
     site: SiteId,
     of: { readonly owner: OwnerId; readonly set: SetId; readonly nonce: Uint8Array },
     onDamaged: (name: ShardName) => void,
+    signal: AbortSignal,
     act: (visit: Visit) => Promise<Result>,
   ): Promise<Result> {
     const channel = await holder.transport.open(site, AUDIT_PROTOCOL, OPEN_TIMEOUT_MS);
+    const cut = (): void => channel.abort("the node stops");
+    signal.addEventListener("abort", cut, { once: true });
     try {
+      signal.throwIfAborted();
       return await act(new Visit(holder, channel, of, onDamaged));
     } finally {
+      signal.removeEventListener("abort", cut);
       channel.abort("done");
     }
   }
@@ -77,15 +83,23 @@ export class Visit {
    * Asks for items in parts.
    *
    * @param judged - Told of each part's answers, before the next is asked.
+   * @param enough - Whether the rest is left for another visit.
    */
   async ask(
     items: readonly AuditItem[],
     judged: (answers: readonly Judged[]) => Promise<void>,
+    enough: () => boolean = () => false,
   ): Promise<void> {
     const leaves = items.filter(({ leaf }) => leaf !== null);
-    for (const part of parts(leaves, MAX_LEAVES_ASKED)) await judged(await this.#leaves(part));
+    for (const part of parts(leaves, MAX_LEAVES_ASKED)) {
+      if (enough()) return;
+      await judged(await this.#leaves(part));
+    }
     const wholes = items.filter(({ leaf }) => leaf === null);
-    for (const part of parts(wholes, MAX_WHOLES_ASKED)) await judged(await this.#wholes(part));
+    for (const part of parts(wholes, MAX_WHOLES_ASKED)) {
+      if (enough()) return;
+      await judged(await this.#wholes(part));
+    }
   }
 
   async #leaves(items: readonly AuditItem[]): Promise<Judged[]> {

@@ -43,6 +43,14 @@ const LATE_TICKS = 3;
 /** After a link came up, and after the start. */
 const SOON_MS = 500;
 
+/** A visit that could be made now. */
+interface DueVisit {
+  readonly asked: AskedSet;
+  readonly claim: Claim;
+  readonly pair: Pair;
+  readonly suspectsToo: boolean;
+}
+
 const NO_CLAIM = { storeId: undefined, groups: [], placed: [], givenBytes: 0, heldBytes: 0 };
 
 export interface AuditorOptions {
@@ -65,7 +73,7 @@ export class Auditor {
   #unsavedMs = 0;
   #ticking: Promise<void> = Promise.resolve();
   #cancelTick: (() => void) | undefined;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   private constructor(options: AuditorOptions, silence: Silence) {
     this.#options = options;
@@ -90,7 +98,7 @@ export class Auditor {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     for (const stop of this.#stops) stop();
     this.#cancelTick?.();
     await this.#ticking;
@@ -103,7 +111,7 @@ export class Auditor {
   }
 
   #tickIn(delayMs: number): void {
-    if (this.#stopped) return;
+    if (this.#stopping.signal.aborted) return;
     this.#cancelTick?.();
     this.#cancelTick = this.#options.holder.clock.after(delayMs, () => {
       this.#cancelTick = undefined;
@@ -122,7 +130,7 @@ export class Auditor {
     const { holder, pace } = this.#options;
     const { state, transport, clock } = holder;
     const elapsedMs = this.#elapsed();
-    if (this.#stopped || state.meshId === undefined) return;
+    if (this.#stopping.signal.aborted || state.meshId === undefined) return;
     const members = new Set(state.authority().sites.keys());
     members.delete(transport.self);
     this.#silence.elapse(elapsedMs, members, transport.links());
@@ -134,11 +142,16 @@ export class Auditor {
     }
     for (const pair of this.#pairs.all()) this.#passTime(pair, elapsedMs);
     const names: { site: SiteId; owner: AskedSet["owner"]; set: AskedSet["set"] }[] = [];
+    const due: DueVisit[] = [];
     for (const asked of askedSets(holder)) {
-      if (this.#stopped) return;
+      if (this.#stopping.signal.aborted) return;
       const claims = claimsOf(holder, asked);
       for (const claim of claims) names.push({ ...asked, site: claim.site });
-      await this.#lookAt(asked, claims);
+      due.push(...(await this.#lookAt(asked, claims)));
+    }
+    // A site that takes its time over one set must not keep its other sets from being asked for.
+    for (const visit of due.toSorted((a, b) => a.pair.visitedMs - b.pair.visitedMs)) {
+      this.#begin(visit);
     }
     await this.#pairs.retain(names, pace().wholeMs);
     for (const pair of this.#pairs.all()) {
@@ -168,10 +181,12 @@ export class Auditor {
     pair.unsavedMs += passedMs;
   }
 
-  async #lookAt(asked: AskedSet, claims: readonly Claim[]): Promise<void> {
+  /** Tells what is known of the holders of a set. @returns whom to visit about it. */
+  async #lookAt(asked: AskedSet, claims: readonly Claim[]): Promise<readonly DueVisit[]> {
     const { holder, pace } = this.#options;
     const silent = this.silentSites();
     const findings: AuditFinding[] = [];
+    const due: DueVisit[] = [];
     for (const claim of claims) {
       const name = { ...asked, site: claim.site };
       if (claim.storeId === undefined && this.#pairs.get(name) === undefined) continue;
@@ -183,7 +198,7 @@ export class Auditor {
       const storeId = claim.storeId ?? before;
       if (storeId === undefined) continue;
       const pair = await this.#pairs.of(name, storeId, sinceRoundMs);
-      this.#visitIfDue(asked, claim, pair);
+      due.push(...this.#dueVisit(asked, claim, pair));
       const finding = findingOf(pair, claim, silent);
       if (finding !== undefined) findings.push(finding);
     }
@@ -192,35 +207,42 @@ export class Auditor {
       if (finding !== undefined) findings.push(finding);
     }
     await publishFindings(holder, asked, findings);
+    return due;
   }
 
-  #visitIfDue(asked: AskedSet, claim: Claim, pair: Pair): void {
+  #dueVisit(asked: AskedSet, claim: Claim, pair: Pair): readonly DueVisit[] {
     const { pace, holder } = this.#options;
     const { progress, byteDays } = pair.state;
     const { suspects, sinceSuspectsMs } = progress;
     const suspectsToo = suspects.length > 0 && sinceSuspectsMs >= retryMs(pace());
     const isDue = isRoundDue(progress, pace()) && claim.groups.length > 0;
     if (byteDays.sinceMs >= 2 * pace().everyMs) this.#settle(pair, claim, false);
-    if (!isDue && !isOpen(progress) && !suspectsToo) return;
-    if (pair.busy || pair.notBeforeMs > holder.clock.monotonicMs()) return;
-    if (this.#visits.has(pair.site)) return;
+    if (!isDue && !isOpen(progress) && !suspectsToo) return [];
+    if (pair.busy || pair.notBeforeMs > holder.clock.monotonicMs()) return [];
+    return [{ asked, claim, pair, suspectsToo }];
+  }
+
+  #begin({ asked, claim, pair, suspectsToo }: DueVisit): void {
+    const { clock, log } = this.#options.holder;
+    if (this.#stopping.signal.aborted || this.#visits.has(pair.site)) return;
     pair.busy = true;
+    pair.visitedMs = clock.monotonicMs();
     const visit = this.#slots
       .run(() => this.#visit(asked, claim, pair, suspectsToo))
       .catch((error: unknown) => {
-        holder.log.error("a holder could not be asked", { error: String(error) });
+        log.error("a holder could not be asked", { error: String(error) });
       })
       .finally(() => {
         pair.busy = false;
         this.#visits.delete(pair.site);
-        this.#tickIn(SOON_MS);
+        this.#tickIn(Math.min(SOON_MS, tickMs(this.#options.pace())));
       });
     this.#visits.set(pair.site, visit);
   }
 
   async #visit(asked: AskedSet, claim: Claim, pair: Pair, suspectsToo: boolean): Promise<void> {
     const { holder, pace, onDamaged } = this.#options;
-    if (this.#stopped) return;
+    if (this.#stopping.signal.aborted) return;
     let { progress } = pair.state;
     const groups = [...progress.open, ...progress.suspects].map(({ group }) => group);
     progress = dropUnlisted(progress, await listedIn(holder, asked, groups));
@@ -233,8 +255,8 @@ export class Auditor {
     }
     const keep = (next: AuditProgress): Promise<void> => this.#pairs.keep(pair, next, "cached");
     const { site } = pair;
-    const stopped = (): boolean => this.#stopped;
-    const plan = { holder, site, asked, suspectsToo, onDamaged, keep, stopped };
+    const { signal } = this.#stopping;
+    const plan = { holder, site, asked, suspectsToo, onDamaged, keep, signal };
     const after = await visitHolder(plan, progress);
     if (after.visit !== "answered") {
       pair.notBeforeMs = holder.clock.monotonicMs() + retryMs(pace());

@@ -8,6 +8,8 @@ export interface Pair extends PairName {
   state: PairState;
   /** No visit before this, by the monotonic clock. */
   notBeforeMs: number;
+  /** When it was visited last, by the monotonic clock; 0 before the first time. */
+  visitedMs: number;
   /** A visit is under way. */
   busy: boolean;
   /** Running time that passed during the visit, to be counted after it. */
@@ -46,6 +48,7 @@ export class Pairs {
       ...name,
       state: fresh(),
       notBeforeMs: 0,
+      visitedMs: 0,
       busy: false,
       visitMs: 0,
       unsavedMs: 0,

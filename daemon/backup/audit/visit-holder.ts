@@ -13,6 +13,8 @@ import type { ShardName } from "../store/shard-store.ts";
 import { Visit, type Judged } from "./ask.ts";
 import type { AskedSet } from "./audit-set.ts";
 
+/** A visit is left off after this, where it stands: others wait for their turn, too. */
+const LONGEST_VISIT_MS = 10 * 60_000;
 /** Shards asked for in one part of a census: its place is kept after each. */
 const CENSUS_PART = 64;
 
@@ -25,7 +27,8 @@ export interface VisitPlan {
   readonly onDamaged: (name: ShardName) => void;
   /** Keeps what is known so far, between the parts of a visit. */
   readonly keep: (progress: AuditProgress) => Promise<void>;
-  readonly stopped: () => boolean;
+  /** Ends the visit at once; what was not answered by then says nothing about the holder. */
+  readonly signal: AbortSignal;
 }
 
 /** @returns how far the audit is then. Never rejects for what the holder does. */
@@ -43,15 +46,22 @@ export async function visitHolder(plan: VisitPlan, before: AuditProgress): Promi
   }
   try {
     const of = { ...asked, nonce: fromHex(before.nonce) };
-    await Visit.with(holder, site, of, onDamaged, async (visit) => {
-      const nowMs = (): number => clock.wallMs();
-      await visit.ask(progress.open, (answers) => step(judgeOpen(progress, answers, nowMs())));
-      while (progress.census.groups.length > 0 && !plan.stopped()) {
+    const endsMs = clock.monotonicMs() + LONGEST_VISIT_MS;
+    const enough = (): boolean => plan.signal.aborted || clock.monotonicMs() >= endsMs;
+    await Visit.with(holder, site, of, onDamaged, plan.signal, async (visit) => {
+      const judged = (answers: readonly Judged[]): Promise<void> => {
+        return step(judgeOpen(progress, answers, clock.wallMs()));
+      };
+      await visit.ask(progress.open, judged, enough);
+      while (progress.census.groups.length > 0 && !enough()) {
         await askCensus(plan, visit, progress, step);
       }
-      if (plan.suspectsToo && !isOpen(progress)) await askSuspects(plan, visit, progress, step);
+      if (plan.suspectsToo && !isOpen(progress)) {
+        await askSuspects(plan, visit, progress, step, enough);
+      }
     });
   } catch (error) {
+    if (plan.signal.aborted) return progress;
     const isThere = transport.links().includes(site);
     log.info("a holder did not answer an audit", { site, set: asked.set, error: String(error) });
     await step(unanswered(progress, isThere ? "refused" : "offline", clock.wallMs()));
@@ -81,12 +91,13 @@ async function askSuspects(
   visit: Visit,
   progress: AuditProgress,
   step: (next: AuditProgress) => Promise<void>,
+  enough: () => boolean,
 ): Promise<void> {
   const items = progress.suspects.map(({ group, shard, sizeBytes }) => {
     return { group, shard, sizeBytes, leaf: null };
   });
   const judged: Judged[] = [];
-  await visit.ask(items, async (answers) => void judged.push(...answers));
+  await visit.ask(items, async (answers) => void judged.push(...answers), enough);
   const answers = judged.map(({ item, verdict }) => ({ shard: item.shard, verdict }));
   await step(judgeSuspects(progress, answers, holder.clock.wallMs()));
 }
