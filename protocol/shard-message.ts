@@ -38,9 +38,10 @@ import { MAX_ROOTS_BYTES } from "./shard-ranges.ts";
 import { bytesField, countField, idField } from "./wire-field.ts";
 
 export const SHARD_PROTOCOL = "/pleach/shard/1";
-/** Raw bytes come in frames of at most this many. */
-export const MAX_RAW_FRAME_BYTES = 256 * 1024;
-/** Raw bytes go in frames of this many: at 32 kbit/s one still arrives well within a minute. */
+/**
+ * Raw bytes go in frames of exactly this many, and the rest in a last one. At 32 kbit/s one still
+ * arrives well within a minute; smaller ones could be dripped for ever.
+ */
 export const RAW_FRAME_BYTES = 128 * 1024;
 /** Messages are small; the bits of `want` are the longest part of any. */
 const MAX_MESSAGE_BYTES = 128 * 1024;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { rawFrames } from "../../daemon/backup/store/send-list.ts";
 import type { Channel } from "../../daemon/core/transport.ts";
 import {
   idOf,
@@ -14,12 +15,14 @@ import {
   type StatementId,
 } from "../../protocol/ids.ts";
 import {
+  listId,
   openListHeader,
   signList,
   unpackEntries,
   type ListEntry,
   type SignedList,
 } from "../../protocol/list.ts";
+import { placeKey } from "../../protocol/record.ts";
 import { openReceipt } from "../../protocol/receipt.ts";
 import { RANGE_BYTES, shardIdOf } from "../../protocol/shard-id.ts";
 import { rangeRoots } from "../../protocol/shard-ranges.ts";
@@ -74,6 +77,7 @@ function listOf(
   entries: ListEntry[] = [],
   generation = 1,
   root?: Uint8Array,
+  set = SET,
 ) {
   const head =
     root === undefined
@@ -85,7 +89,7 @@ function listOf(
   return signList(
     key,
     {
-      ...{ mesh: MESH, owner: OWNER, set: SET, group: 0, groups: 1, generation, previous: null },
+      ...{ mesh: MESH, owner: OWNER, set, group: 0, groups: 1, generation, previous: null },
       ...{ sealedName: new Uint8Array(), keyEpoch: 0, copies: 3, head },
     },
     entries,
@@ -109,6 +113,11 @@ class Talk {
   async raw(frame: Uint8Array): Promise<void> {
     // On a channel that was cut there is nothing to hear either; that is where it shows.
     await this.#made.time.resolve(this.#channel.send(frame).catch(() => {}));
+  }
+
+  /** Bytes in the frames in which they go. */
+  async bytes(bytes: Uint8Array): Promise<void> {
+    for (const frame of rawFrames(bytes)) await this.raw(frame);
   }
 
   /** The next message that is no sign of life; "cut" when the holder has cut the channel. */
@@ -178,14 +187,14 @@ test("a range that is not the shard's ends the transfer; the good ones before it
   const second = await begin();
   assert.deepEqual(second.partial, []);
   await second.talk.say({ k: "shard", index: indexOf(small), from: 0, roots: rangeRoots(small) });
-  await second.talk.raw(small);
+  await second.talk.bytes(small);
   const receipt = await second.talk.hear();
   assert.ok(receipt !== "cut" && receipt.k === "receipt" && receipt.receipts[0] !== undefined);
   assert.equal(openReceipt(receipt.receipts[0]).id, shardIdOf(OWNER, SET, small));
   await second.talk.say({ k: "shard", index: indexOf(large), from: 0, roots });
-  await second.talk.raw(large.subarray(0, RANGE_BYTES));
-  await second.talk.raw(large.subarray(RANGE_BYTES, 2 * RANGE_BYTES));
-  await second.talk.raw(random.bytes(RANGE_BYTES));
+  await second.talk.bytes(large.subarray(0, RANGE_BYTES));
+  await second.talk.bytes(large.subarray(RANGE_BYTES, 2 * RANGE_BYTES));
+  await second.talk.bytes(random.bytes(RANGE_BYTES));
   assert.equal(await second.talk.hear(), "cut");
   assert.deepEqual(await filesOf(holder), [shardIdOf(OWNER, SET, small)]);
   // An honest sender sends the last range alone, and the holder signs for the whole shard.
@@ -193,7 +202,7 @@ test("a range that is not the shard's ends the transfer; the good ones before it
   assert.deepEqual(third.partial, [{ index: indexOf(large), bytes: 2 * RANGE_BYTES }]);
   const from = 2 * RANGE_BYTES;
   await third.talk.say({ k: "shard", index: indexOf(large), from, roots });
-  await third.talk.raw(large.subarray(from));
+  await third.talk.bytes(large.subarray(from));
   const whole = await third.talk.hear();
   assert.ok(whole !== "cut" && whole.k === "receipt" && whole.receipts[0] !== undefined);
   assert.equal(openReceipt(whole.receipts[0]).id, shardIdOf(OWNER, SET, large));
@@ -214,6 +223,99 @@ test("a list of a stranger's key, of another mesh, or twice the same generation 
     const answer = await new Talk(made, await open()).offerWhole(other);
     assert.deepEqual(answer, { k: "refuse", why: "newer", value: 5 });
   }
+});
+
+test("a member without the right ends nobody's transfer, however high its number", async (context) => {
+  const { made, holder, open, key } = await stage(context);
+  const rogue = await made.up("rogue");
+  await made.pass(3000);
+  const { entries, bytes } = someShards([8192]);
+  const honest = new Talk(made, await open());
+  const want = await honest.offerWhole(listOf(key, entries));
+  assert.ok(want !== "cut" && want.k === "want");
+
+  const channel = rogue.transport.open(holder.id, SHARD_PROTOCOL, 5000);
+  const other = new Talk(made, await made.time.resolve(channel));
+  await other.offer(listOf(signingKey(sha256("site rogue")), [], Number.MAX_SAFE_INTEGER));
+  assert.equal(toText(await other.hear()), "refused: right");
+
+  for (const [index, one] of bytes.entries()) {
+    await honest.say({ k: "shard", index, from: 0, roots: rangeRoots(one) });
+    await honest.raw(one);
+  }
+  await honest.say({ k: "done" });
+  let last = await honest.hear();
+  while (last !== "cut" && last.k === "receipt") last = await honest.hear();
+  assert.equal(toText(last), "end");
+});
+
+test("a sender that drips is cut: a frame is as long as it can be", async (context) => {
+  const { made, holder, open, key } = await stage(context);
+  const { entries, bytes } = someShards([8192]);
+  const [one = new Uint8Array()] = bytes;
+  const talk = new Talk(made, await open());
+  await talk.offerWhole(listOf(key, entries));
+  await talk.say({ k: "shard", index: 0, from: 0, roots: rangeRoots(one) });
+  const startMs = made.time.nowMs;
+  await talk.raw(one.subarray(0, 1));
+  let last = await talk.hear();
+  while (last !== "cut" && last.k === "receipt") last = await talk.hear();
+  assert.equal(toText(last), "cut");
+  // Not by its silence.
+  assert.ok(made.time.nowMs - startMs < 30_000);
+  assert.deepEqual(await filesOf(holder), []);
+});
+
+test("a co-holder that sends nothing makes way for the list's own site after half an hour", async (context) => {
+  const { made, holder, open, key } = await stage(context);
+  const rogue = await made.up("rogue");
+  await made.pass(3000);
+  const { entries } = someShards([8192]);
+  const list = listOf(key, entries);
+  const targets = [rogue.id, holder.id];
+  const group = { targets, generation: 1, list: listId(list.header), shards: 1, bytes: 8192 };
+  const name = { name: "", keyEpoch: 0, copies: 3, head: null, groups: [group] };
+  made.putRecord({
+    ...{
+      class: "place",
+      author: homeOf(made),
+      key: placeKey(SET),
+      value: { owner: OWNER, ...name },
+    },
+    ...{ lamport: 1, seq: 1, conflicts: [], log: "" as never, versionId: "" as never },
+  });
+  const channel = rogue.transport.open(holder.id, SHARD_PROTOCOL, 5000);
+  const squatter = new Talk(made, await made.time.resolve(channel));
+  assert.equal(toText(await squatter.offerWhole(list)), "want");
+  const answers: string[] = [];
+  for (let step = 1; step <= 37; step++) {
+    await squatter.say({ k: "wait" });
+    await made.time.advance(50_000);
+    if (step !== 34 && step !== 37) continue;
+    answers.push(toText(await new Talk(made, await open()).offerWhole(list)));
+  }
+  assert.deepEqual(answers, ["refused: busy", "want"]);
+});
+
+test("whatever one member begins leaves room for others", async (context) => {
+  const { made, holder, open, key } = await stage(context);
+  const talks: string[] = [];
+  for (let at = 0; at < 17; at++) {
+    const set = idOf<SetId>(sha256(`set ${at}`).subarray(0, 16));
+    const talk = new Talk(made, await open());
+    talks.push(
+      toText(await talk.offerWhole(listOf(key, someShards([4096]).entries, 1, undefined, set))),
+    );
+  }
+  assert.deepEqual(new Set(talks.slice(0, 16)), new Set(["want"]));
+  assert.equal(talks[16], "refused: busy");
+  const second = await made.up("second");
+  made.delegate(second.id);
+  await made.pass(3000);
+  const channel = second.transport.open(holder.id, SHARD_PROTOCOL, 5000);
+  const other = new Talk(made, await made.time.resolve(channel));
+  const list = listOf(signingKey(sha256("site second")), someShards([4096]).entries);
+  assert.equal(toText(await other.offerWhole(list)), "want");
 });
 
 test("a list that does not fit into what is lent is refused before a byte comes", async (context) => {
@@ -300,7 +402,7 @@ test("the last list that was filled is remembered while a newer one has gaps", a
   const first = new Talk(made, await open());
   await first.offerWhole(listOf(key, entries));
   await first.say({ k: "shard", index: 0, from: 0, roots: rangeRoots(shard) });
-  await first.raw(shard);
+  await first.bytes(shard);
   await first.say({ k: "done" });
   for (let turns = 0; turns < 100 && (await completeOne()) === undefined; turns++) {
     await made.pass(200);
@@ -332,7 +434,7 @@ async function sendAll(
     const one = byName.get(entries[index]?.shard ?? ("" as never));
     assert.ok(one);
     await talk.say({ k: "shard", index, from: 0, roots: rangeRoots(one) });
-    await talk.raw(one);
+    await talk.bytes(one);
     sent++;
   }
   await talk.say({ k: "done" });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { cp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { fetchIntoStore } from "../../daemon/backup/store/fetch.ts";
 import { idOf, sha256, type ChainId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import { holdRecord, placeRecord } from "../../protocol/record.ts";
@@ -283,6 +284,27 @@ test("shards that are asked for at once come from all holders, and one that lies
   await made.until(settledFlag(all), 120_000, "the shards");
   for (const [at, bytes] of (await all).entries()) assert.equal(bytes.length, add[at]?.[1]);
   for (const name of ["a", "b", "c"]) assert.ok((asked.get(name) ?? 0) >= 3, name);
+});
+
+test("what is fetched from other holders takes nothing of what a disk keeps in reserve", async (context) => {
+  const { made, home } = await mesh(context, "home a b c");
+  const [[shard, size] = [undefined, 0]] = await backUp(home, 1, [65_536]);
+  assert.ok(shard);
+  await untilSafe(made, home, 60_000);
+  await rm(`${home.directory}/shards/${OWNER}/${SET}/${shard.slice(0, 2)}/${shard}`);
+  const { holder } = home.backups;
+  const source = made.sites.get("a")?.id;
+  assert.ok(source);
+  const fetched = async () => {
+    const work = fetchIntoStore(holder, source, { owner: OWNER, set: SET, shard }, size);
+    await made.until(settledFlag(work), 60_000, "the shard");
+    return work;
+  };
+  const freeBytes = context.mock.method(holder.shards, "freeBytes", async () => size - 1);
+  await assert.rejects(fetched(), { code: "E-BACKUP-SPACE" });
+  assert.equal(holder.shards.partials.bytesOf(shard), 0);
+  freeBytes.mock.restore();
+  assert.equal(await fetched(), "stored");
 });
 
 test("a site that lends too little is passed over and says so", async (context) => {

@@ -10,6 +10,7 @@ import {
   SHARD_PROTOCOL,
   type OpenerMessage,
 } from "../../../protocol/shard-message.ts";
+import { noRoom } from "./disk-error.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
 import { mayFetch } from "./list-rights.ts";
@@ -151,6 +152,7 @@ export async function fetchIntoStore(
     startBytes: () => shards.partials.bytesOf(name.shard),
     begin: async (size, roots, from) => {
       if (size !== sizeBytes) throw new BackupError("E-BACKUP-PEER", "The size is another one.");
+      if ((await shards.freeBytes()) < sizeBytes - from) throw noRoom();
       const coming = { ...name, sizeBytes, roots };
       open.partial = await shards.partials.begin(coming, from, clock.wallMs());
       return open.partial;

@@ -2,7 +2,7 @@
 import type { Channel } from "../../core/transport.ts";
 import type { PeerKey } from "../../../protocol/ids.ts";
 import { RANGE_BYTES } from "../../../protocol/shard-id.ts";
-import { MAX_RAW_FRAME_BYTES } from "../../../protocol/shard-message.ts";
+import { RAW_FRAME_BYTES } from "../../../protocol/shard-message.ts";
 import { BackupError } from "./error.ts";
 
 /** Takes in a shard, or the rest of one, of which size and roots are told first. */
@@ -44,15 +44,12 @@ export async function readRanges(
     const range = buffer.subarray(0, sink.nextBytes);
     for (let at = 0; at < range.length;) {
       const frame = await channel.receive(options.silenceMs);
-      const size = frame?.length ?? 0;
-      if (frame === undefined || size === 0 || size > MAX_RAW_FRAME_BYTES) {
+      // A frame of another size would let a sender drip: time-outs count frames.
+      if (frame?.length !== Math.min(RAW_FRAME_BYTES, range.length - at)) {
         throw new BackupError("E-BACKUP-PEER", "The sender broke off in a shard.");
       }
-      if (size > range.length - at) {
-        throw new BackupError("E-BACKUP-PEER", "The sender sent more than the range has.");
-      }
       range.set(frame, at);
-      at += size;
+      at += frame.length;
     }
     await sink.add(range);
     options.onRange?.(range.length);

@@ -22,9 +22,9 @@ import {
   decodeOpenerMessage,
   encodeHolderMessage,
   entriesBytes,
-  MAX_RAW_FRAME_BYTES,
   MAX_RECEIPTS_IN_MESSAGE,
   packBits,
+  RAW_FRAME_BYTES,
   REMOVED_ENTRY_BYTES,
   type HolderMessage,
   type OpenerMessage,
@@ -40,6 +40,10 @@ import { ShardIntake } from "./shard-intake.ts";
 
 /** Transfers taken in at once; most of them wait. The transport takes as many streams of a peer. */
 const MAX_ACTIVE = 32;
+/** Of these from one peer: whatever one member begins leaves room for others. */
+const MAX_OF_PEER = 16;
+/** Another holder's attempt that brought no shard for so long makes way for the list's own site. */
+const STALLED_MS = 30 * 60_000;
 
 type Offer = Extract<OpenerMessage, { k: "offer" }>;
 
@@ -53,6 +57,8 @@ export interface PassOn {
 interface Active {
   readonly from: SiteId;
   readonly generation: number;
+  /** When a shard came last, or the attempt began; by the monotonic clock. */
+  progressMs: number;
   readonly over: Promise<void>;
   /** Ends it at once, whatever it waits for. */
   readonly end: (reason: string) => void;
@@ -87,16 +93,13 @@ export class ListReceiver {
     if (this.#stopped) throw new BackupError("E-BACKUP-PEER", "The node stops.");
     const header = openListHeader(offer.header, offer.signature);
     const group = groupName(header);
+    // First of all: who may not bring the list must not end the attempt of who may.
+    const refusal = this.#refusalOf(channel.peer, header, listId(offer.header));
+    if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
     const before = this.#active.get(group);
-    if (before === undefined && this.#active.size >= MAX_ACTIVE) {
-      await refuse(channel, "busy", 0);
-      return;
-    }
+    if (before === undefined && this.#isBusyFor(channel.peer)) return refuse(channel, "busy", 0);
     if (before !== undefined) {
-      if (before.from !== channel.peer && before.generation >= header.generation) {
-        await refuse(channel, "busy", 0);
-        return;
-      }
+      if (!this.#isReplaced(before, channel.peer, header)) return refuse(channel, "busy", 0);
       before.end("replaced by a newer attempt");
       await before.over;
     }
@@ -106,7 +109,9 @@ export class ListReceiver {
       channel.abort(reason);
       ended.abort();
     };
-    const active = { from: channel.peer, generation: header.generation, over, end };
+    const { generation } = header;
+    const progressMs = this.#holder.clock.monotonicMs();
+    const active: Active = { from: channel.peer, generation, progressMs, over, end };
     this.#active.set(group, active);
     const signOfLife = encodeHolderMessage({ k: "wait" });
     const outbox = new Outbox(channel, this.#holder.clock, signOfLife, () =>
@@ -114,7 +119,7 @@ export class ListReceiver {
     );
     const arrived = this.#holder.arrivals.begin(group);
     try {
-      await this.#receive(channel, outbox, offer, header, arrived, ended.signal);
+      await this.#receive(channel, outbox, offer, header, active, arrived, ended.signal);
     } finally {
       outbox.quiet(true);
       arrived();
@@ -123,33 +128,46 @@ export class ListReceiver {
     }
   }
 
+  #isBusyFor(peer: SiteId): boolean {
+    const ofPeer = [...this.#active.values()].filter(({ from }) => from === peer).length;
+    return this.#active.size >= MAX_ACTIVE || ofPeer >= MAX_OF_PEER;
+  }
+
+  #isReplaced(before: Active, by: SiteId, header: ListHeader): boolean {
+    if (before.from === by || before.generation < header.generation) return true;
+    const stillForMs = this.#holder.clock.monotonicMs() - before.progressMs;
+    return by === header.by && stillForMs >= STALLED_MS;
+  }
+
+  #refusalOf(from: SiteId, header: ListHeader, id: ListId) {
+    const { state, lists, transport } = this.#holder;
+    const known = lists.newest(header.owner, header.set, header.group);
+    return refusalOf({
+      ...{ header, from, self: transport.self, mesh: state.meshId },
+      ...{ authority: state.authority(), view: state.view() },
+      ...{ known, same: known?.id === id },
+    });
+  }
+
   async #receive(
     channel: Channel,
     outbox: Outbox,
     offer: Offer,
     header: ListHeader,
+    active: Active,
     arrived: () => void,
     ended: AbortSignal,
   ): Promise<void> {
-    const { state, lists, gates, receipts } = this.#holder;
+    const { lists, gates, receipts, clock } = this.#holder;
     const { owner, set } = header;
     const id = listId(offer.header);
-    const known = lists.newest(owner, set, header.group);
-    const refusal = refusalOf({
-      header,
-      from: channel.peer,
-      self: this.#holder.transport.self,
-      mesh: state.meshId,
-      authority: state.authority(),
-      view: state.view(),
-      known,
-      same: known?.id === id,
-    });
+    // Again: the attempt before may have brought something newer.
+    const refusal = this.#refusalOf(channel.peer, header, id);
     if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
     const waitMs = this.#holder.transport.opensInMs?.(channel.peer, "spread") ?? 0;
     if (waitMs > 0) return refuse(channel, "hours", waitSeconds(waitMs));
     channel.carries?.({ urgency: "spread", owner, set });
-    const isNew = known?.id !== id;
+    const isNew = lists.newest(owner, set, header.group)?.id !== id;
     const limits = intakeLimits(this.#holder, header, id, channel.peer);
     if (isNew && limits.lists < 1) return refuse(channel, "intake", limits.waitSeconds);
     const list = await this.#takeList(channel, outbox, offer, header, id);
@@ -185,7 +203,9 @@ export class ListReceiver {
         offer.chain.filter((site) => site !== this.#holder.transport.self),
       );
       await this.#sendKnownReceipts(outbox, list, new Set(missing), new Set(wanted), offer.chain);
-      await this.#intake.run(channel, outbox, list, wanted, reservation);
+      await this.#intake.run(channel, outbox, list, wanted, reservation, () => {
+        active.progressMs = clock.monotonicMs();
+      });
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
       const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
@@ -326,11 +346,9 @@ export async function readRaw(
   const raw = new Uint8Array(sizeBytes);
   for (let at = 0; at < sizeBytes;) {
     const frame = await channel.receive(SILENCE_MS);
-    if (frame === undefined || frame.length === 0 || frame.length > MAX_RAW_FRAME_BYTES) {
+    // A frame of another size would let a peer drip: time-outs count frames.
+    if (frame?.length !== Math.min(RAW_FRAME_BYTES, sizeBytes - at)) {
       throw new BackupError("E-BACKUP-PEER", "A peer sent raw bytes of a wrong size.");
-    }
-    if (frame.length > sizeBytes - at) {
-      throw new BackupError("E-BACKUP-PEER", "A peer sent more raw bytes than it said.");
     }
     raw.set(frame, at);
     at += frame.length;

@@ -62,17 +62,26 @@ export class ShardIntake {
       .slice(0, MAX_PARTIAL_TOLD);
   }
 
-  /** Receives until the sender says `done`; resolves when all that came is durable. */
+  /**
+   * Receives until the sender says `done`; resolves when all that came is durable.
+   *
+   * @param onKept - Called for each shard.
+   */
   async run(
     channel: Channel,
     outbox: Outbox,
     list: LoadedList,
     wanted: readonly number[],
     reservation: Reservation,
+    onKept: () => void,
   ): Promise<void> {
     const writing = new Set<Promise<void>>();
+    const keep = async (entry: ListEntry, whole: PartialShard): Promise<void> => {
+      await this.#keep(outbox, list, entry, whole, reservation);
+      onKept();
+    };
     try {
-      await this.#receiveAll(channel, outbox, list, new Set(wanted), reservation, writing);
+      await this.#receiveAll(channel, list, new Set(wanted), writing, keep);
       await Promise.all(writing);
     } finally {
       // Nothing may be written any more once the attempt is over.
@@ -82,11 +91,10 @@ export class ShardIntake {
 
   async #receiveAll(
     channel: Channel,
-    outbox: Outbox,
     list: LoadedList,
     pending: Set<number>,
-    reservation: Reservation,
     writing: Set<Promise<void>>,
+    keep: (entry: ListEntry, whole: PartialShard) => Promise<void>,
   ): Promise<void> {
     for (;;) {
       const frame = await channel.receive(SILENCE_MS);
@@ -109,7 +117,7 @@ export class ShardIntake {
           throw error;
         });
         received.resolve();
-        await this.#keep(outbox, list, entry, whole, reservation);
+        await keep(entry, whole);
       });
       writing.add(work);
       work.then(
