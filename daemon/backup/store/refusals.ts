@@ -10,11 +10,15 @@ import type { WaitingFor } from "./waiting-owners.ts";
 
 /** A site that has no room is asked again after this. */
 const EXCLUDED_MS = 60 * 60_000;
+/** A line that carries copies in no hour of the day never does: another site is chosen. */
+const NEVER_SECONDS = 86_400;
 
 interface Noted {
   readonly set: SetId;
   readonly site: SiteId;
-  readonly why: WaitingFor;
+  readonly why: WaitingFor | "hours";
+  /** Whether another site is chosen meanwhile. */
+  readonly isExcluded: boolean;
   readonly untilMs: number;
 }
 
@@ -27,21 +31,22 @@ export class Refusals {
   }
 
   /**
-   * @param value - For `intake`: seconds until more may come.
+   * @param value - For `intake` and `hours`: seconds until more may come.
    * @returns whether another site should be chosen for the group.
    */
   note(set: SetId, group: number, site: SiteId, why: Refusal, value: number): boolean {
-    if (why !== "space" && why !== "cap" && why !== "owner" && why !== "intake") return false;
-    const forMs = why === "intake" ? value * 1000 : EXCLUDED_MS;
-    const untilMs = this.#clock.monotonicMs() + forMs;
-    this.#noted.set(nameOf(set, group, site), { set, site, why, untilMs });
-    return why !== "intake";
+    const isLater = why === "intake" || why === "hours";
+    if (!isLater && why !== "space" && why !== "cap" && why !== "owner") return false;
+    const isExcluded = !isLater || (why === "hours" && value >= NEVER_SECONDS);
+    const untilMs = this.#clock.monotonicMs() + (isLater ? value * 1000 : EXCLUDED_MS);
+    this.#noted.set(nameOf(set, group, site), { set, site, why, isExcluded, untilMs });
+    return isExcluded;
   }
 
   /** Whether the site is not to be chosen for the group for a while. */
   isExcluded(set: SetId, group: number, site: SiteId): boolean {
     const noted = this.#noted.get(nameOf(set, group, site));
-    return noted !== undefined && noted.why !== "intake" && this.#isOpen(noted);
+    return noted !== undefined && noted.isExcluded && this.#isOpen(noted);
   }
 
   /** What keeps parts of a set waiting here, as sentences. */
@@ -50,19 +55,22 @@ export class Refusals {
     return [...new Set(open.map((one) => this.#text(one, nameOfSite(one.site))))];
   }
 
-  #text({ why, untilMs }: Noted, name: string): string {
+  #text({ why, isExcluded, untilMs }: Noted, name: string): string {
+    const minutes = Math.ceil((untilMs - this.#clock.monotonicMs()) / 60_000);
+    const wait = minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`;
     switch (why) {
+      case "hours":
+        return isExcluded
+          ? `${name} is on a line that carries no copies.`
+          : `The line of ${name} carries no copies at this hour; it goes on in ${wait}.`;
       case "space":
         return `${name} has no room left.`;
       case "cap":
         return `${name} keeps as much of this owner as it lends to it; the rest waits here.`;
       case "owner":
         return `${name} lends nothing to this owner.`;
-      case "intake": {
-        const minutes = Math.ceil((untilMs - this.#clock.monotonicMs()) / 60_000);
-        const wait = minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`;
+      case "intake":
         return `${name} has taken what this owner may send in a day; the rest waits here, ${wait} at least.`;
-      }
     }
   }
 
