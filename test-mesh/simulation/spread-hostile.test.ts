@@ -514,3 +514,42 @@ function homeOf(made: SpreadMesh): SiteId {
   assert.ok(home);
   return home.id;
 }
+
+test("only a site of the owner gets a shard in the hours in which a line sleeps", async (context) => {
+  const { made, holder, key, open } = await stage(context);
+  const { entries, bytes } = someShards([4096]);
+  const other = await made.up("other");
+  await made.pass(3000);
+  const list = listOf(key, entries);
+  assert.deepEqual(await sendAll(made, open, { list, bytes }), { sent: 1, answer: "end" });
+  const home = made.sites.get("home");
+  const shard = entries[0]?.shard;
+  assert.ok(home !== undefined && shard !== undefined);
+  const groups = [
+    {
+      targets: [holder.id, other.id],
+      generation: 1,
+      list: listId(list.header),
+      shards: 1,
+      bytes: 1,
+    },
+  ];
+  made.putRecord({
+    ...{ class: "place", key: SET, author: home.id, lamport: 1, seq: 1, conflicts: [] },
+    value: { owner: OWNER, name: "", keyEpoch: 0, copies: 3, head: null, groups },
+    versionId: idOf(sha256("version")),
+    log: idOf(sha256("log").subarray(0, 16)),
+  });
+  const ask = async (from: SimulatedSite, why: "restore" | "repair"): Promise<string> => {
+    const channel = from.transport.open(holder.id, SHARD_PROTOCOL, 5000);
+    const talk = new Talk(made, await made.time.resolve(channel));
+    await talk.say({ k: "get", v: 1, owner: OWNER, set: SET, shard, from: 0, why });
+    return toText(await talk.hear());
+  };
+  assert.equal(await ask(other, "repair"), "found");
+  made.opensAtMs.set("holder", made.time.nowMs + 3_600_000);
+  assert.equal(await ask(other, "repair"), "refused: hours");
+  assert.equal(await ask(other, "restore"), "refused: hours");
+  assert.equal(await ask(home, "repair"), "refused: hours");
+  assert.equal(await ask(home, "restore"), "found");
+});

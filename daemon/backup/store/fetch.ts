@@ -13,7 +13,7 @@ import {
 import { noRoom } from "./disk-error.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
-import { mayFetch } from "./list-rights.ts";
+import { isOwnersSite, mayFetch } from "./list-rights.ts";
 import { loadList, type LoadedList } from "./list-store.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { PartialShard } from "./partial-shards.ts";
@@ -32,14 +32,17 @@ export async function serveShard(
 ): Promise<void> {
   const { state, lists, shards } = holder;
   const { owner, set } = wanted;
-  const waitMs = holder.transport.opensInMs?.(channel.peer, wanted.why) ?? 0;
+  // Only the owner's own sites can have a person who waits: whoever repairs would say so to be first.
+  const isOwners = isOwnersSite(channel.peer, owner, set, state.authority());
+  const why = isOwners ? wanted.why : "repair";
+  const waitMs = holder.transport.opensInMs?.(channel.peer, why) ?? 0;
   if (waitMs > 0) {
     const value = waitSeconds(waitMs);
     await channel.send(encodeHolderMessage({ k: "refuse", why: "hours", value }));
     await channel.end();
     return;
   }
-  channel.carries?.({ urgency: wanted.why, owner, set });
+  channel.carries?.({ urgency: why, owner, set });
   const known = lists.all(owner, set);
   const allowed = mayFetch(channel.peer, owner, set, state.authority(), state.view(), known);
   const bytes = allowed ? await shards.read(wanted) : undefined;

@@ -75,6 +75,17 @@ export function targetsOf(view: View, header: ListHeader): readonly SiteId[] {
   return place.data.groups[header.group]?.targets ?? [];
 }
 
+/** Whether a site works for the owner: then what it asks for, a person of the owner may wait for. */
+export function isOwnersSite(
+  peer: SiteId,
+  owner: OwnerId,
+  set: SetId,
+  authority: Authority,
+): boolean {
+  if (authority.delegationFor(owner, set, peer) !== undefined) return true;
+  return authority.delegations.some((one) => one.owner === owner && one.site === peer);
+}
+
 /** Who may fetch and ask about a set: its site, its owner's other sites, its holders old and new. */
 export function mayFetch(
   peer: SiteId,
@@ -84,8 +95,7 @@ export function mayFetch(
   view: View,
   lists: readonly KnownList[],
 ): boolean {
-  if (authority.delegationFor(owner, set, peer) !== undefined) return true;
-  if (authority.delegations.some((one) => one.owner === owner && one.site === peer)) return true;
+  if (isOwnersSite(peer, owner, set, authority)) return true;
   if (lists.some(({ header }) => targetsOf(view, header).includes(peer))) return true;
   const members = new Set(authority.sites.keys());
   return lists.some(({ header: { group, by } }) => {
