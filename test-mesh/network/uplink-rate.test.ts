@@ -6,7 +6,7 @@ import type { UplinkRule, Urgency } from "../../daemon/core/uplink-rule.ts";
 import { linkAll, startMembers } from "./mesh-world.ts";
 
 const SETTLE_MS = 500;
-const MEASURE_MS = 3000;
+const MEASURE_MS = 2000;
 const RULE: UplinkRule = {
   ...{ name: "adsl", interface: undefined, upload: undefined, download: undefined },
   ...{ hours: undefined, outside: undefined, metered: false },
