@@ -87,7 +87,7 @@ test("nothing ever goes to a country that is not wanted, and the answer says whe
 
 test("rules that change: who must go gets nothing new and stays until the others have everything", async (context) => {
   const { made, home } = await mesh(context, "a:FR b:DE c:US");
-  await backUp(home, 1, [8192]);
+  const [first] = await backUp(home, 1, [8192]);
   await until(made, "three copies", async () => (await copiesOf(home)).safe);
   await home.backups.setRules(SET, { ...RULES, deny: ["US"] });
   const [late] = await backUp(home, 2, [4096]);
@@ -103,7 +103,22 @@ test("rules that change: who must go gets nothing new and stays until the others
   assert.match(waiting.concerns.join(" "), /c is in a country that is not wanted/);
   assert.match(waiting.reasons.join(" "), /Needs 1 more site not in US/);
   await up(made, "e:IE");
-  await until(made, "its end", async () => !(await targetsOf(made, home)).includes("c"));
+  /** Named sites that have what was there before the rule changed. */
+  const named = async (): Promise<number> => {
+    const { groups } = await home.backups.set(SET);
+    const has = await Promise.all(
+      [...made.sites.values()].map(async ({ id, backups }) => {
+        const name = { owner: OWNER, set: SET, shard: first?.[0] ?? assert.fail() };
+        const isNamed = groups[0]?.targets.includes(id) === true;
+        return isNamed && (await backups.holder.shards.sizeOf(name)) !== undefined;
+      }),
+    );
+    return has.filter((one) => one).length;
+  };
+  await until(made, "its end", async () => {
+    assert.ok((await named()) >= 3, "a copy was given up before there was another");
+    return !(await targetsOf(made, home)).includes("c");
+  });
   assert.ok((await copiesOf(home)).safe);
   assert.deepEqual(await targetsOf(made, home), ["a", "b", "e"]);
 });
