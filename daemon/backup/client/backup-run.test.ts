@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  appendFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -42,6 +43,8 @@ class MemoryStore implements SetStore {
   /** What members say; undefined: the same as our own list. */
   newestHead: Head | undefined;
   failAfterPuts = Number.POSITIVE_INFINITY;
+  /** The answer to a commit that lists shards is lost. */
+  isAnswerLost = false;
 
   async state(): Promise<SetState | undefined> {
     const { head, listed } = this;
@@ -68,6 +71,7 @@ class MemoryStore implements SetStore {
       this.listed.add(shard);
     }
     if (head !== null) this.head = head;
+    if (this.isAnswerLost && add.length > 0) throw new Error("the answer is lost");
     return { shards: this.listed.size, bytes: 0 };
   }
 }
@@ -103,6 +107,19 @@ function run(path = join(folder, "source"), more: Partial<RunRequest> = {}): Pro
     onProgress: () => {},
     ...more,
   });
+}
+
+/** Every shard that the newest snapshot was built on. */
+async function indexed(): Promise<Set<ShardId>> {
+  const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
+  const reader = new ShardReader(store, { owner, set: keys.set, setKey: keys.setKey, epochs });
+  const root = store.head?.root;
+  assert.ok(root);
+  const record = await reader.snapshot(root);
+  const found = new Set<ShardId>([root]);
+  for (const { shard = root } of record.index) found.add(shard);
+  for await (const { shard = root } of reader.tables(root, record)) found.add(shard);
+  return found;
 }
 
 async function restored(): Promise<string> {
@@ -175,6 +192,23 @@ describe("a run", () => {
     assert.ok(again < 64 * 1024, `${again}`);
     const file = join(await restored(), "../../..", "dump");
     assert.ok(readFileSync(file).equals(bytes));
+  });
+
+  it("names in its index all that one before had listed, wherever that was cut off", async () => {
+    for (let at = 0; at < 30; at++) {
+      writeFileSync(join(folder, "source", `f${at}`), randomBytes(MIB));
+    }
+    store.isAnswerLost = true;
+    await assert.rejects(run(), /the answer is lost/);
+    const listed = new Set(store.listed);
+    assert.ok(listed.size >= 2, "no portion was listed");
+    // What a power cut leaves of the next part.
+    appendFileSync(join(folder, "cache", keys.set, "journal"), "half a part");
+    await assert.rejects(run(), /the answer is lost/);
+    assert.ok(store.listed.size > listed.size);
+    store.isAnswerLost = false;
+    await run();
+    assert.deepEqual(store.listed.difference(await indexed()), new Set());
   });
 
   it("stores anew what the lists no longer name", async () => {

@@ -39,8 +39,9 @@ export class Portions {
     this.#gathered = [];
     this.#gatheredBytes = 0;
     this.#last = this.#last.then(async () => {
-      await this.#commit(portion);
+      // Before the list: a shard that is listed but in no journal and no index would stay for ever.
       this.#journal.append(portion);
+      await this.#commit(portion);
       for (const each of portion) this.#listed.add(each);
     });
     // Told to whoever waits for the end.
