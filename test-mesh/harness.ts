@@ -51,6 +51,7 @@ export class TestMesh {
   async site(name: string, options: SiteOptions = {}): Promise<TestSite> {
     const directory = join(this.directory, name);
     await mkdir(directory, { mode: 0o750 });
+    await options.onFolder?.(directory);
     const address = `${this.#network}.${this.sites.length + 1}`;
     const site = await TestSite.create({ name, directory, address, options });
     this.sites.push(site);

@@ -26,6 +26,8 @@ export interface SiteOptions {
   readonly announce?: readonly string[];
   /** More TOML at the end, such as `[[backup]]` tables. */
   readonly toml?: string;
+  /** Called with the folder of the site before anything is in it, such as to mount a disk there. */
+  readonly onFolder?: (folder: string) => Promise<void>;
   /** Environment of its daemon and its commands, beside that of the test. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -109,7 +111,7 @@ export class TestSite {
   }
 
   /** Starts the daemon and waits until it answers. */
-  async start(): Promise<void> {
+  async start(timeoutMs = START_TIMEOUT_MS): Promise<void> {
     if (this.#daemon !== undefined) throw new Error(`${this.name} runs already`);
     const log = openSync(this.logFile, "a");
     const [node, ...args] = this.commandLine("daemon");
@@ -122,7 +124,7 @@ export class TestSite {
     this.#daemon = daemon;
     let ended = false;
     daemon.once("exit", () => (ended = true));
-    await waitFor(`the daemon of ${this.name}`, START_TIMEOUT_MS, async () => {
+    await waitFor(`the daemon of ${this.name}`, timeoutMs, async () => {
       if (ended) return "ended" as const;
       await this.client.get("/v1/about", aboutShape, { timeoutMs: 2000 });
       return "up" as const;
@@ -160,6 +162,11 @@ export class TestSite {
     }
     this.#daemon = undefined;
     return result;
+  }
+
+  /** SIGSTOP: the daemon does nothing more until it is killed. */
+  freeze(): void {
+    this.#daemon?.kill("SIGSTOP");
   }
 
   /** SIGKILL, as a power cut of the process. */

@@ -104,7 +104,7 @@ async function planForget(
 }
 
 /** All shards that snapshots need. @param indexes - What frames of indexes name, once read. */
-async function shardsOf(
+export async function shardsOf(
   reader: ShardReader,
   snapshots: readonly PastSnapshot[],
   indexes: Map<string, readonly ShardId[]>,

@@ -10,7 +10,8 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Store } from "../../core/store.ts";
 
-const KEY = "backup/running-ms";
+/** In the store: milliseconds as decimal digits. */
+export const RUNNING_TIME_KEY = "backup/running-ms";
 const NOTE_MS = 10 * 60_000;
 const LONGEST_STEP_MS = 2 * NOTE_MS;
 
@@ -29,7 +30,7 @@ export class RunningTime {
   }
 
   static async open(store: Store, clock: Clock): Promise<RunningTime> {
-    const value = await store.get(KEY);
+    const value = await store.get(RUNNING_TIME_KEY);
     const found = value === undefined ? 0 : Number(Buffer.from(value).toString("latin1"));
     const time = new RunningTime(store, clock, Number.isSafeInteger(found) ? found : 0);
     time.#noteSoon();
@@ -62,6 +63,6 @@ export class RunningTime {
 
   async #note(): Promise<void> {
     const value = Buffer.from(String(this.nowMs()), "latin1");
-    await this.#store.write([{ kind: "put", key: KEY, value }], "cached");
+    await this.#store.write([{ kind: "put", key: RUNNING_TIME_KEY, value }], "cached");
   }
 }

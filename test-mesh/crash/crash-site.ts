@@ -1,0 +1,88 @@
+/** A real site on a disk of its own, which can be killed, lose its power, and sleep for months. */
+import { join } from "node:path";
+import { RUNNING_TIME_KEY } from "../../daemon/backup/keep/running-time.ts";
+import { silentLogger } from "../../daemon/observe/log.ts";
+import { openLevelStore } from "../../daemon/state/level-store.ts";
+import type { TestMesh } from "../harness.ts";
+import type { SiteOptions, TestSite } from "../test-site.ts";
+import { RunningCommand } from "./command.ts";
+import { DiskImage } from "./disk-image.ts";
+
+const DAY_MS = 86_400_000;
+/** All sites start at once here, on machines that may have other work. */
+const START_TIMEOUT_MS = 120_000;
+
+export class CrashSite {
+  readonly site: TestSite;
+  readonly #disk: DiskImage;
+  #commands: RunningCommand[] = [];
+
+  private constructor(site: TestSite, disk: DiskImage) {
+    this.site = site;
+    this.#disk = disk;
+  }
+
+  /** All that the site writes lies on its disk: data, keys, caches, and what it restores. */
+  static async make(mesh: TestMesh, name: string, options: SiteOptions): Promise<CrashSite> {
+    let disk: DiskImage | undefined;
+    const site = await mesh.site(name, {
+      ...options,
+      onFolder: async (folder) => {
+        disk = await DiskImage.make(join(mesh.directory, `${name}.disk`), folder);
+      },
+    });
+    if (disk === undefined) throw new Error("the harness made no folder");
+    return new CrashSite(site, disk);
+  }
+
+  start(): Promise<void> {
+    return this.site.start(START_TIMEOUT_MS);
+  }
+
+  /** Starts a command of this site, which dies with it. */
+  begin(...args: readonly string[]): RunningCommand {
+    const [program, ...words] = this.site.commandLine("--json", ...args);
+    return this.beginProgram(program, words);
+  }
+
+  beginProgram(program: string, args: readonly string[]): RunningCommand {
+    const command = new RunningCommand(program, args);
+    this.#commands.push(command);
+    return command;
+  }
+
+  /** Daemon and commands end at once. */
+  async kill(): Promise<void> {
+    await Promise.all([this.site.kill(), ...this.#commands.map((command) => command.kill())]);
+    this.#commands = [];
+  }
+
+  /** Nobody goes on while the power is cut; what ran is gone then. */
+  async cutPower(mode: "ordered" | "writeback"): Promise<void> {
+    this.site.freeze();
+    for (const command of this.#commands) command.freeze();
+    this.#disk.cut();
+    await this.kill();
+    await this.#disk.unmount();
+    await this.#disk.mount(mode);
+  }
+
+  /** Writes into the store of a site that does not run that it has run for so many days more. */
+  async sleep(days: number): Promise<void> {
+    const directory = join(this.site.dataDirectory, "state");
+    const store = await openLevelStore({ directory, log: silentLogger });
+    try {
+      const value = await store.get(RUNNING_TIME_KEY);
+      const ms = value === undefined ? 0 : Number(Buffer.from(value).toString("latin1"));
+      const later = Buffer.from(String(ms + days * DAY_MS), "latin1");
+      await store.write([{ kind: "put", key: RUNNING_TIME_KEY, value: later }], "durable");
+    } finally {
+      await store.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await this.#disk.unmount();
+  }
+}
