@@ -121,13 +121,17 @@ function show(
   seconds: number,
   erased: readonly number[],
 ): void {
-  const { head, figures, storedBytes, storedShards, total } = outcome;
+  const { head, figures, storedBytes, storedShards, total, cacheTrouble } = outcome;
   const { files, bytes, readFiles, readBytes, unreadable, changed } = figures;
   for (const { path, reason } of unreadable.slice(0, SHOWN_PATHS)) {
     context.out.note(`not read: ${path} (${reason})`);
   }
   if (unreadable.length > SHOWN_PATHS) {
     context.out.note(`not read: ${unreadable.length - SHOWN_PATHS} more (--json lists all)`);
+  }
+  if (cacheTrouble !== undefined) {
+    const what = "The caches were not written";
+    context.out.note(`${what} (${cacheTrouble}): the next run reads every file again.`);
   }
   for (const path of changed.slice(0, SHOWN_PATHS)) {
     context.out.note(`changed while it was read: ${path}`);

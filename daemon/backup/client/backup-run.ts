@@ -67,6 +67,8 @@ export interface RunOutcome {
   /** All shards of the data set after the run, and their bytes. */
   readonly total: { readonly shards: number; readonly bytes: number };
   readonly record: SnapshotRecord;
+  /** Why the caches were not written, such as a full disk: the next run reads every file. */
+  readonly cacheTrouble: string | undefined;
 }
 
 /** @throws BackupError for what is wrong here; errors of the store as they come. */
@@ -168,12 +170,9 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const total = await commit(head, await portions.rest(added));
     // Without a cache, should this end here, the next run reads every file once more.
     if (request.isSealed === true) eraseFile(join(folder, "walk"));
-    gathered.publish(root);
-    writeTableCache(join(folder, "tables"), root, [
-      ...before.tables,
-      ...before.unfinished,
-      ...added,
-    ]);
+    const walkTrouble = gathered.publish(root);
+    const tables = [...before.tables, ...before.unfinished, ...added];
+    const tableTrouble = writeTableCache(join(folder, "tables"), root, tables);
     journal.clear();
     return {
       head,
@@ -182,6 +181,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       storedShards: added.length,
       total,
       record,
+      cacheTrouble: walkTrouble ?? tableTrouble,
     };
   } catch (error) {
     gathered?.abandon();
@@ -202,7 +202,7 @@ async function gather(
   }
   const tree = await gatherStream(stream, { ...parts, cut, now });
   const path = Buffer.concat([Buffer.from("/"), stream.fileName]);
-  return { tree, paths: [path], publish: () => {}, abandon: () => {} };
+  return { tree, paths: [path], publish: () => undefined, abandon: () => {} };
 }
 
 /**

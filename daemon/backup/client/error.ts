@@ -8,6 +8,7 @@ export class BackupError extends PleachError<
   | "E-BACKUP-EXISTS" // a data set of this name is there already
   | "E-BACKUP-UNKNOWN" // no data set has this name
   | "E-BACKUP-BUSY" // another run of this data set is under way
+  | "E-BACKUP-SPACE" // there is no room for the lock of a run
   | "E-BACKUP-HOOK" // the program that runs before the backup failed
   | "E-BACKUP-SOURCE" // standard input or a program gave nothing, too much, or not to its end
   | "E-BACKUP-UNSAFE" // others can change a program that a backup would run

@@ -29,8 +29,8 @@ export interface FilesParts {
 export interface Gathered {
   /** Chunk ids of the tree of `/`. */
   readonly tree: Uint8Array;
-  /** What was seen becomes what the next run compares with. */
-  readonly publish: (root: ShardId) => void;
+  /** What was seen becomes what the next run compares with. Says why not, such as a full disk. */
+  readonly publish: (root: ShardId) => string | undefined;
   /** The run came to nothing. */
   readonly abandon: () => void;
 }
@@ -54,7 +54,10 @@ export async function gatherFiles(parts: FilesParts): Promise<Gathered> {
     const tree = await walk.run(parts.plan);
     return {
       tree,
-      publish: (root) => cacheWriter.publish(root),
+      publish: (root) => {
+        cacheWriter.publish(root);
+        return cacheWriter.trouble;
+      },
       abandon: () => cacheWriter.abandon(),
     };
   } catch (error) {

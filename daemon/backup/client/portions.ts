@@ -40,12 +40,23 @@ export class Portions {
     this.#gatheredBytes = 0;
     this.#last = this.#last.then(async () => {
       // Before the list: a shard that is listed but in no journal and no index would stay for ever.
-      this.#journal.append(portion);
+      // Where there is no room for the journal, the shards are listed at the end.
+      if (!this.#isNoted(portion)) return;
       await this.#commit(portion);
       for (const each of portion) this.#listed.add(each);
     });
     // Told to whoever waits for the end.
     this.#last.catch(() => {});
+  }
+
+  #isNoted(portion: readonly ShardTable[]): boolean {
+    try {
+      this.#journal.append(portion);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "syscall" in error) return false;
+      throw error;
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { SetId } from "../../../protocol/ids.ts";
+import { BackupError } from "./error.ts";
 import { lockFile } from "./system-calls.ts";
 
 /**
@@ -10,6 +11,7 @@ import { lockFile } from "./system-calls.ts";
  * @param cacheFolder - Of root's, for caches of all sets.
  * @param act - Gets the folder for the caches of this set.
  * @returns What it returned, or "busy" when another process is at work: then nothing was done.
+ * @throws BackupError E-BACKUP-SPACE when there is no room even for the folder.
  */
 export async function withSetLock<T>(
   cacheFolder: string,
@@ -17,11 +19,24 @@ export async function withSetLock<T>(
   act: (folder: string) => Promise<T>,
 ): Promise<T | "busy"> {
   const folder = join(cacheFolder, set);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lock = openSync(join(folder, "lock"), "w", 0o600);
+  const lock = openLock(folder);
   try {
     return lockFile(lock) ? await act(folder) : "busy";
   } finally {
     closeSync(lock);
+  }
+}
+
+function openLock(folder: string): number {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return openSync(join(folder, "lock"), "w", 0o600);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw cause;
+    throw new BackupError("E-BACKUP-SPACE", `The disk of ${folder} is full.`, {
+      hint: "Make room there, and run the command again.",
+      cause,
+    });
   }
 }

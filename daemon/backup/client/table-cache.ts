@@ -5,7 +5,15 @@
  * `"PLEACHT1" | root of the snapshot (32) | SHA-256 of the rest (32) | { length, uint32 LE | index }…`
  */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { decodeIndex, encodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
 import { idBytes, type ShardId } from "../../../protocol/ids.ts";
 
@@ -32,7 +40,27 @@ export function readTableCache(file: string, root: ShardId): ShardTable[] | unde
   }
 }
 
-export function writeTableCache(file: string, root: ShardId, tables: readonly ShardTable[]): void {
+/**
+ * Writes the cache of a snapshot, unless the disk refuses.
+ *
+ * @returns Why there is none, such as a full disk; undefined when there is.
+ */
+export function writeTableCache(
+  file: string,
+  root: ShardId,
+  tables: readonly ShardTable[],
+): string | undefined {
+  try {
+    writeTables(file, root, tables);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    rmSync(`${file}.tmp`, { force: true });
+    return error.message;
+  }
+}
+
+function writeTables(file: string, root: ShardId, tables: readonly ShardTable[]): void {
   const parts: Uint8Array[] = [];
   const hash = createHash("sha256");
   const add = (part: Uint8Array): void => {

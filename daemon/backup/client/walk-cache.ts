@@ -96,10 +96,14 @@ export class WalkCache {
   }
 }
 
-/** Writes the cache of a run under a temporary name, until {@link WalkCacheWriter.publish}. */
+/**
+ * Writes the cache of a run under a temporary name, until {@link WalkCacheWriter.publish}. Where it
+ * cannot be written the run goes on without it: see {@link WalkCacheWriter.trouble}.
+ */
 export class WalkCacheWriter {
   readonly #file: string;
-  readonly #fd: number;
+  #fd: number | undefined;
+  #trouble: string | undefined;
   #buffered: Uint8Array[] = [];
   #bufferedBytes = 0;
   #offset = HEAD_BYTES;
@@ -108,10 +112,17 @@ export class WalkCacheWriter {
 
   constructor(file: string) {
     this.#file = file;
-    // A run that was killed leaves names.
-    eraseFile(temporary(file));
-    this.#fd = openSync(temporary(file), "w", 0o600);
-    writeSync(this.#fd, Buffer.alloc(HEAD_BYTES));
+    this.#attempt(() => {
+      // A run that was killed leaves names.
+      eraseFile(temporary(file));
+      this.#fd = openSync(temporary(file), "w", 0o600);
+      writeAll(this.#fd, Buffer.alloc(HEAD_BYTES));
+    });
+  }
+
+  /** Why there is no new cache, such as a full disk; undefined while there will be one. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   add(path: string, ids: Uint8Array, trees: readonly Uint8Array[]): void {
@@ -131,14 +142,20 @@ export class WalkCacheWriter {
     }
     this.#write([uint64(listingAt)]);
     this.#flush();
-    writeSync(this.#fd, Buffer.concat([MAGIC, idBytes(root)]), 0, HEAD_BYTES, 0);
-    fsyncSync(this.#fd);
-    closeSync(this.#fd);
-    renameSync(temporary(this.#file), this.#file);
+    this.#attempt(() => {
+      if (this.#fd === undefined) return;
+      writeAll(this.#fd, Buffer.concat([MAGIC, idBytes(root)]), 0);
+      fsyncSync(this.#fd);
+      closeSync(this.#fd);
+      this.#fd = undefined;
+      renameSync(temporary(this.#file), this.#file);
+    });
   }
 
   abandon(): void {
+    if (this.#fd === undefined) return;
     closeSync(this.#fd);
+    this.#fd = undefined;
     eraseFile(temporary(this.#file));
   }
 
@@ -152,10 +169,30 @@ export class WalkCacheWriter {
   }
 
   #flush(): void {
-    const bytes = Buffer.concat(this.#buffered);
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+    const parts = this.#buffered;
     this.#buffered = [];
     this.#bufferedBytes = 0;
+    this.#attempt(() => {
+      if (this.#fd !== undefined) writeAll(this.#fd, Buffer.concat(parts));
+    });
+  }
+
+  /** What the disk refuses is no reason to fail. What else goes wrong is. */
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof Error && "syscall" in error)) throw error;
+      this.#trouble ??= error.message;
+      this.abandon();
+    }
+  }
+}
+
+/** @param from - Default: where the last write ended. */
+function writeAll(fd: number, bytes: Uint8Array, from?: number): void {
+  for (let at = 0; at < bytes.length;) {
+    at += writeSync(fd, bytes, at, bytes.length - at, from === undefined ? null : from + at);
   }
 }
 
