@@ -148,10 +148,10 @@ export class CrashMesh {
       const all = await Promise.all(
         this.sites.map(({ client }) => client.get("/v1/status", statusShape)),
       );
-      const [{ conditions: { copies } = { copies: false } } = {}] = all;
+      const hasCopies = all[0]?.conditions.copies === true;
       const isMesh = all.every(({ conditions }) => conditions.mesh);
       const views = new Set(all.map(({ viewHash }) => viewHash));
-      if (isMesh && copies && views.size === 1) return true;
+      if (isMesh && hasCopies && views.size === 1) return true;
       throw new Error(JSON.stringify(all.map(({ sites, conditions }) => ({ sites, conditions }))));
     });
   }

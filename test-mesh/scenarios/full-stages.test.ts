@@ -1,16 +1,17 @@
 /**
- * Disks that are full at each stage of a backup: keys, caches, local store, lists, restore target.
- * What is wrong is said, nothing is lost, the rest goes on, and so does the work
+ * Disks that are full at each stage of a backup: keys, caches, local store, lists, restore target,
+ * a holder's lists. What is wrong is said, nothing is lost, the rest goes on, and so does the work
  * when there is room, without a restart.
  *
  * The disks are tmpfs in a mount namespace of the test's own, as in full-disk.test.ts.
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { withMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";
@@ -48,6 +49,26 @@ if (process.env[INSIDE] === undefined) {
         await fullStore(site, source, mesh.directory);
         await fullTarget(site, source, mesh.directory);
         assert.equal(await site.stop(), 0);
+      });
+    }));
+  test("the lists of a holder", () =>
+    withMesh(async (mesh) => {
+      const source = join(mesh.directory, "source");
+      await mkdir(source);
+      await writeFile(join(source, "large"), randomBytes(5 * MIB));
+      const toml = `[[backup]]\nname = "data"\npaths = [${JSON.stringify(source)}]`;
+      const owner = await mesh.site("quimper", { toml });
+      const holder = await mesh.site("brest");
+      await mkdir(holder.dataDirectory, { mode: 0o700 });
+      await onDisk(holder.dataDirectory, "size=160m,mode=700", async () => {
+        await Promise.all([owner.start(), holder.start()]);
+        await mesh.found(owner);
+        await mesh.join(owner, holder);
+        await owner.pleach("backup", "add", "data");
+        await owner.pleach("backup", "run", "data", "--copies", "1");
+        await untilSafe(owner);
+        await fullHolder(owner, holder, source);
+        assert.equal(await holder.stop(), 0);
       });
     }));
 }
@@ -128,6 +149,49 @@ async function fullTarget(site: TestSite, source: string, directory: string): Pr
     assert.equal(diff.exit, 0, diff.stdout);
     assert.deepEqual(await readdir(target), [source.split("/")[1]]);
   });
+}
+
+async function fullHolder(owner: TestSite, holder: TestSite, source: string): Promise<void> {
+  const before = await filesOf(holder);
+  const filler = await fill(holder.dataDirectory, 12 * MIB);
+  await writeFile(join(source, "large"), "small now");
+  await owner.pleach("backup", "run", "data", "--copies", "1");
+  await waitFor("the refusal", 60_000, async () => (await refusals(owner)) > 0);
+  // A list without a new shard is refused by the state, whose room is another.
+  await owner.pleach("--yes", "backup", "forget", "data", "--within", "0s");
+  await waitFor("the refusal of a list", 60_000, async () => (await refusals(owner)) > 1);
+  // At 1, 3, 7 s and so on for each list, not with each look at all sets.
+  await sleep(6000);
+  assert.ok((await refusals(owner)) < 12, `asked ${await refusals(owner)} times`);
+  assert.deepEqual(await filesOf(holder), before);
+  await owner.pleach("service", "add", "wiki", "--address", "192.0.2.1");
+  assert.equal((await holder.run(["--json", "service", "list"])).exit, 0);
+
+  await rm(filler);
+  await untilSafe(owner);
+  // Without it the holder asks by itself, within two minutes.
+  await owner.pleach("service", "add", "agenda", "--address", "192.0.2.2");
+  await waitFor("the state goes on", 30_000, async () => {
+    const services = JSON.stringify(await holder.pleach("service", "list"));
+    return services.includes("wiki") && services.includes("agenda");
+  });
+  const after = await filesOf(holder);
+  for (const name of before) assert.ok(after.includes(name), "evicted");
+}
+
+async function refusals(owner: TestSite): Promise<number> {
+  const log = await readFile(owner.logFile, "utf8");
+  return log.match(/did not take a list.*why=space/g)?.length ?? 0;
+}
+
+async function untilSafe(owner: TestSite): Promise<void> {
+  await owner.pleach("wait", "--for", "copies", "--timeout", "90s");
+}
+
+async function filesOf(site: TestSite): Promise<string[]> {
+  const root = join(site.dataDirectory, "shards", "shards");
+  const all = await readdir(root, { recursive: true, withFileTypes: true });
+  return all.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 
 /** Takes all room of a disk but so much. @returns The file that takes it. */

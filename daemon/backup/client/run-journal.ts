@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { decodeIndex, encodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
+import { syncFolder } from "./secret-file.ts";
 
 const HASH_BYTES = 32;
 const APPEND_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
@@ -88,15 +89,6 @@ function writeAll(fd: number, bytes: Uint8Array, from: number): number {
   let done = 0;
   while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, from + done);
   return from + done;
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function sha256(bytes: Uint8Array): Buffer {

@@ -57,6 +57,8 @@ export class ChainRun {
   readonly #laterUntilMs = new Map<SiteId, number>();
   readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
   #progressAtMs: number;
+  /** Sites that have no room for the list. */
+  readonly #full = new Set<SiteId>();
   /** Receipts that came while we worked. */
   #gained = 0;
   #wake: () => void = () => {};
@@ -77,9 +79,14 @@ export class ChainRun {
     this.#wake();
   }
 
-  /** Something has changed, such as a link that came up: look again now. */
+  /**
+   * Something has changed, such as a link that came up: look again now. A site that has no
+   * room is left alone as long as before: asking makes none.
+   */
   wake(): void {
-    this.#notBeforeMs.clear();
+    for (const site of this.#notBeforeMs.keys()) {
+      if (!this.#full.has(site)) this.#notBeforeMs.delete(site);
+    }
     this.#wake();
   }
 
@@ -99,6 +106,7 @@ export class ChainRun {
       if (!up || !this.job.sites.includes(peer)) return;
       // It is there again, for others as well: they are asked first.
       this.#direct.delete(peer);
+      this.#full.delete(peer);
       this.wake();
     });
     const stopTelling = this.#holder.receipts.onNew((added) => {
@@ -232,9 +240,11 @@ export class ChainRun {
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
       if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
+      if (outcome.why === "space" || outcome.why === "intake") this.#full.add(hop);
       this.#rest(hop, before);
       return;
     }
+    this.#full.delete(hop);
     for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
     // It says that all have signed, and gives no receipt: go round it.
     if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);

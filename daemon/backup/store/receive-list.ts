@@ -29,6 +29,7 @@ import {
   type HolderMessage,
   type OpenerMessage,
 } from "../../../protocol/shard-message.ts";
+import { PleachError } from "../../../protocol/error.ts";
 import { BackupError } from "./error.ts";
 import { groupName } from "./group-name.ts";
 import { intakeLimits, roomOf, bytesOf } from "./intake-limits.ts";
@@ -120,6 +121,11 @@ export class ListReceiver {
     const arrived = this.#holder.arrivals.begin(group);
     try {
       await this.#receive(channel, outbox, offer, header, active, arrived, ended.signal);
+    } catch (error) {
+      // The disk is full, for shards or for lists: said, so that the owner knows and goes elsewhere.
+      if (!isFull(error)) throw error;
+      await outbox.send(encodeHolderMessage({ k: "refuse", why: "space", value: 0 }));
+      await channel.end();
     } finally {
       outbox.quiet(true);
       arrived();
@@ -211,11 +217,6 @@ export class ListReceiver {
       const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
       await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
       await channel.end();
-    } catch (error) {
-      // The disk filled up meanwhile: said, so that the owner takes another site at once.
-      if (!(error instanceof BackupError) || error.code !== "E-BACKUP-SPACE") throw error;
-      await outbox.send(encodeHolderMessage({ k: "refuse", why: "space", value: 0 }));
-      await channel.end();
     } finally {
       stopTelling();
       await limits.spend(-reservation.release(), 0);
@@ -292,6 +293,11 @@ async function sendReceipts(outbox: Outbox, receipts: readonly SignedReceipt[]):
     const plain = part.map(({ bytes, signature }) => ({ bytes, signature }));
     await outbox.send(encodeHolderMessage({ k: "receipt", receipts: plain }));
   }
+}
+
+/** Whether the shard store or the state has no room: see shard-store.ts and disk-guard.ts. */
+function isFull(error: unknown): boolean {
+  return error instanceof PleachError && ["E-BACKUP-SPACE", "E-NO-SPACE"].includes(error.code);
 }
 
 function applied(
