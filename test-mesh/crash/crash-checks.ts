@@ -106,7 +106,8 @@ function checkLeftovers({ sites, keys, owner }: CrashMesh): Violations {
   const cache = join(owner.site.keysDirectory, "cache", keys.set);
   const journal = new RunJournal(join(cache, "journal")).read().length;
   const unfinished = sites.flatMap((site) => {
-    const incoming = namesIn(join(site.dataDirectory, "shards", "incoming"));
+    const shards = join(site.dataDirectory, "shards");
+    const incoming = ["incoming", "partial"].flatMap((folder) => namesIn(join(shards, folder)));
     const temporary = readdirSync(site.directory, { recursive: true, withFileTypes: true })
       .filter(({ name }) => name.endsWith(".tmp") || name === ".pleach-restore")
       .map((entry) => relative(site.directory, join(entry.parentPath, entry.name)));

@@ -22,7 +22,7 @@ const COPIES = "2";
 const PORTIONS = fileURLToPath(new URL("backup-in-portions.ts", import.meta.url));
 /** Beyond what rounds that are far quicker than real days send. */
 const HOLDER_TOML = `daily = "4 GiB"`;
-const SETTLE_TIMEOUT_MS = 90_000;
+const SETTLE_TIMEOUT_MS = 180_000;
 
 /** A snapshot that a run reported as stored. */
 export interface Acknowledged {

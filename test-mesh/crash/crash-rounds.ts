@@ -21,7 +21,7 @@ const LOOK_MS = 500;
 const KEPT = 4;
 /** So that what is stored does not grow with the rounds. */
 const MOST_SNAPSHOTS = 16;
-const COLLECTED_TIMEOUT_MS = 40_000;
+const COLLECTED_TIMEOUT_MS = 90_000;
 
 export interface RoundsRequest {
   readonly seed: number;

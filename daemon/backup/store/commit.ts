@@ -141,6 +141,7 @@ async function checkStored(holder: Holder, { owner, set, add }: CommitInput): Pr
     const message = `No shard has ${odd.sizeBytes} bytes (${odd.shard}).`;
     throw new BackupError("E-BACKUP-INPUT", message, { exit: 2 });
   }
+  await holder.shards.settleNames(owner, set);
   for (let start = 0; start < add.length; start += PARALLEL_LOOKS) {
     const part = add.slice(start, start + PARALLEL_LOOKS);
     const sizes = await Promise.all(

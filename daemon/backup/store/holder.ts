@@ -43,9 +43,10 @@ export interface Holder {
 /** How many files are looked at at once. */
 const PARALLEL_LOOKS = 32;
 
-/** The indexes of the entries whose shards are not here. */
+/** The indexes of the entries whose shards are not here. The others are durable. */
 export async function missingOf(holder: Holder, list: LoadedList): Promise<number[]> {
   const { owner, set } = list.header;
+  await holder.shards.settleNames(owner, set);
   const missing: number[] = [];
   for (let start = 0; start < list.entries.length; start += PARALLEL_LOOKS) {
     const part = list.entries.slice(start, start + PARALLEL_LOOKS);

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   parseId,
   type OwnerId,
@@ -40,6 +40,7 @@ export class ShardStore {
   readonly #directory: string;
   readonly #sync = new DirectorySync();
   readonly #madeDirectories = new Map<string, Promise<void>>();
+  readonly #settled = new Map<string, Promise<void>>();
   readonly #underWay = new Map<string, Promise<"stored" | "there">>();
 
   private constructor(directory: string, storeId: StoreId, partials: PartialShards) {
@@ -69,7 +70,9 @@ export class ShardStore {
       await rm(join(directory, "incoming"), { recursive: true, force: true });
       await mkdir(join(directory, "incoming"), { mode: 0o700 });
       const partials = await PartialShards.open(join(directory, "partial"));
-      return new ShardStore(directory, await openStoreId(directory), partials);
+      const storeId = await openStoreId(directory);
+      await new DirectorySync().sync(dirname(directory));
+      return new ShardStore(directory, storeId, partials);
     } catch (cause) {
       if (cause instanceof BackupError) throw cause;
       throw diskError(`The shard store ${directory} cannot be opened`, cause);
@@ -158,6 +161,33 @@ export class ShardStore {
       throw diskError("A shard cannot be written", cause);
     }
     return "stored";
+  }
+
+  /**
+   * Makes the names of all shards of a set durable, once in each process: a process that was killed
+   * between a rename and its fsync leaves a name that is seen, and that a power cut would take. To
+   * be called before anything is signed for that is only seen to be here.
+   *
+   * @throws BackupError when a directory cannot be read.
+   */
+  settleNames(owner: OwnerId, set: SetId): Promise<void> {
+    const folder = this.folderOf(owner, set);
+    const settled = this.#settled.get(folder);
+    if (settled !== undefined) return settled;
+    const work = this.#settle(folder);
+    this.#settled.set(folder, work);
+    work.catch(() => this.#settled.delete(folder));
+    return work;
+  }
+
+  async #settle(folder: string): Promise<void> {
+    try {
+      const root = join(this.#directory, "shards");
+      const inside = (await readdir(folder)).map((prefix) => join(folder, prefix));
+      for (const path of [...inside, folder, dirname(folder), root]) await this.#sync.sync(path);
+    } catch (cause) {
+      if (!isAbsent(cause)) throw diskError("The shard store cannot be read", cause);
+    }
   }
 
   /** Size in bytes of a shard that is here, else undefined. */
