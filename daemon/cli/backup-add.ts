@@ -12,6 +12,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../backup/client/error.ts";
+import { syncFolder } from "../backup/client/secret-file.ts";
 import { loadConfig } from "../config/load.ts";
 import { applyTimers, timedSets } from "./backup-timers.ts";
 import { help, type CliContext } from "./context.ts";
@@ -118,7 +119,7 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
     shareLike(dirname(folder), folder);
   }
   const unfinished = `${file}.tmp`;
-  writeFileSync(unfinished, `${lines.join("\n")}\n`, { mode: 0o600 });
+  writeFileSync(unfinished, `${lines.join("\n")}\n`, { mode: 0o600, flush: true });
   shareLike(context.config.file, unfinished);
   renameSync(unfinished, file);
   try {
@@ -127,6 +128,8 @@ function writePart(context: CliContext, name: string, options: AddOptions): stri
     rmSync(file);
     throw error;
   }
+  syncFolder(folder);
+  syncFolder(dirname(folder));
   return file;
 }
 

@@ -1,4 +1,5 @@
 /** A real site on a disk of its own, which can be killed, lose its power, and sleep for months. */
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RUNNING_TIME_KEY } from "../../daemon/backup/keep/running-time.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
@@ -32,6 +33,12 @@ export class CrashSite {
       },
     });
     if (disk === undefined) throw new Error("the harness made no folder");
+    // Whoever writes a configuration has done so long ago.
+    for (const path of [site.configFile, site.directory]) {
+      const fd = openSync(path, "r");
+      fsyncSync(fd);
+      closeSync(fd);
+    }
     return new CrashSite(site, disk);
   }
 

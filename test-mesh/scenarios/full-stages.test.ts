@@ -100,6 +100,8 @@ async function fullCaches(site: TestSite, source: string): Promise<void> {
       assert.match(stdout, new RegExp(`Snapshot ${number} of data`));
       assert.match(stderr, /cache.*no space left/i);
     }
+    const forgetting = await site.refused("--yes", "backup", "forget", "data", "--within", "0s");
+    assert.equal(forgetting.error["code"], "E-BACKUP-SPACE");
     await rm(filler);
     await site.pleach("backup", "run", "data", "--copies", "1");
     const { readFiles } = await site.pleach("backup", "run", "data", "--copies", "1");

@@ -15,7 +15,9 @@ import { fileURLToPath } from "node:url";
 import { ShardStore } from "../../daemon/backup/store/shard-store.ts";
 import type { OwnerId, SetId } from "../../protocol/ids.ts";
 import { shardIdOf } from "../../protocol/shard-id.ts";
+import { CrashSite } from "../crash/crash-site.ts";
 import { DiskImage } from "../crash/disk-image.ts";
+import { TestMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";
 
 const INSIDE = "PLEACH_TEST_NAMESPACE";
@@ -70,6 +72,26 @@ if (process.env[INSIDE] === undefined) {
       await disk.mount("ordered");
       assert.deepEqual(readFileSync(path), bytes);
     }));
+
+  test("a data set that was added has its configuration and its keys", async () => {
+    const mesh = await TestMesh.create();
+    const site = await CrashSite.make(mesh, "quimper", { dns: false, dht: false });
+    try {
+      await site.start();
+      await mesh.found(site.site);
+      const words = ["backup", "add", "data", "--path", process.cwd()];
+      await site.site.pleach(...words);
+      await site.cutPower("ordered");
+      const part = join(site.site.directory, "conf.d", "backup-data.toml");
+      assert.match(readFileSync(part, "utf8"), /name = "data"/);
+      await site.start();
+      const { error } = await site.site.refused(...words);
+      assert.equal(error["code"], "E-BACKUP-EXISTS");
+    } finally {
+      await site.close();
+      await mesh.close();
+    }
+  });
 }
 
 async function withDisk(act: (disk: DiskImage, at: string) => Promise<void>): Promise<void> {

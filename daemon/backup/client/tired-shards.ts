@@ -2,8 +2,9 @@
  * Shards that the next run leaves out of its index, so that what is used of them is stored anew:
  * `tired` beside the other caches of a set, one name a line. Without the file none is left out.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BackupError } from "./error.ts";
 import { parseId, type ShardId } from "../../../protocol/ids.ts";
 
 /** @param folder - Of the caches of the set. */
@@ -16,8 +17,19 @@ export function readTired(folder: string): ReadonlySet<ShardId> {
   }
 }
 
+/** @throws BackupError E-BACKUP-SPACE when the disk of the caches is full; the old ones stay. */
 export function writeTired(folder: string, shards: Iterable<ShardId>): void {
   const file = join(folder, "tired");
-  writeFileSync(`${file}.tmp`, [...shards].join("\n"), { mode: 0o600 });
-  renameSync(`${file}.tmp`, file);
+  try {
+    writeFileSync(`${file}.tmp`, [...shards].join("\n"), { mode: 0o600, flush: true });
+    renameSync(`${file}.tmp`, file);
+  } catch (cause) {
+    rmSync(`${file}.tmp`, { force: true });
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw cause;
+    throw new BackupError("E-BACKUP-SPACE", `The disk of ${folder} is full.`, {
+      hint: "Make room there, and run the command again.",
+      cause,
+    });
+  }
 }
