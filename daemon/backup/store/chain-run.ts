@@ -38,6 +38,8 @@ const LINGER_MS = 10_000;
 /** A site that takes nothing at this hour is asked again at the latest after so long. */
 const LONGEST_LATER_MS = 24 * 3_600_000;
 const SHORTEST_LATER_MS = 1000;
+/** What a holder says that has no room, or none for this owner. */
+const FULL: ReadonlySet<Refusal> = new Set(["space", "cap", "owner", "intake"]);
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
@@ -240,7 +242,7 @@ export class ChainRun {
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
       if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
-      if (outcome.why === "space" || outcome.why === "intake") this.#full.add(hop);
+      if (FULL.has(outcome.why)) this.#full.add(hop);
       this.#rest(hop, before);
       return;
     }
