@@ -37,9 +37,24 @@ test("whoever takes all there is gets what the days bring, whatever the pace of 
 test("a new word of the owner opens a full bucket and the room that is kept back", () => {
   const spent = { ...accountAt(undefined, OLD, 1000, 0), bytes: 0, firstDone: true };
   const later = 20 * DAY_MS;
-  assert.equal(roomFor(accountAt(spent, OLD, 1000, later), 10_000, later), 9000);
+  assert.equal(roomFor(accountAt(spent, OLD, 1000, later), OLD, 10_000, later), 9000);
   const named = accountAt(spent, NEW, 1000, later);
   assert.equal(named.bytes, 1000);
   assert.equal(named.firstDone, true);
-  assert.equal(roomFor(named, 10_000, later), 10_000);
+  assert.equal(roomFor(named, NEW, 10_000, later), 10_000);
+});
+
+test("a box that has two words of its owner gains nothing by using them in turn", () => {
+  let account = { ...accountAt(undefined, OLD, 1000, 0), firstDone: true };
+  const later = 20 * DAY_MS;
+  account = { ...accountAt(account, NEW, 1000, later), bytes: 0 };
+  for (const word of [OLD, NEW, OLD]) {
+    const now = accountAt(account, word, 1000, later);
+    assert.equal(now.bytes, 0);
+    assert.equal(now.sinceMs, later);
+    account = now;
+  }
+  assert.equal(roomFor(account, OLD, 10_000, later), 9000);
+  assert.equal(roomFor(account, NEW, 10_000, later), 10_000);
+  assert.equal(roomFor(account, NEW, 10_000, later + 14 * DAY_MS), 9000);
 });

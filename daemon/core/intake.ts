@@ -17,11 +17,13 @@ export const DAILY_LISTS = 4096;
 /** Room that only a delegation that is not older than this may use. */
 const KEPT_BACK_RATIO = 0.1;
 const YOUNG_MS = 14 * DAY_MS;
+/** Delegations of one owner that are remembered: one for each of its sites and sets, and old ones. */
+export const MAX_KNOWN = 256;
 
 export interface IntakeAccount {
-  /** The DELEGATE under which the owner's lists came last. */
-  readonly delegation: StatementId;
-  /** Running time at which it was first seen. */
+  /** The DELEGATEs under which lists of the owner came, in the order in which they were first seen. */
+  readonly known: readonly StatementId[];
+  /** Running time at which the last of them was first seen. */
   readonly sinceMs: number;
   /** What may still be taken in at `atMs`. */
   readonly bytes: number;
@@ -46,9 +48,11 @@ export function accountAt(
   perDayBytes: number,
   nowMs: number,
 ): IntakeAccount {
-  if (account?.delegation !== delegation) {
+  // Several may count at once: going from one to the other and back opens nothing.
+  if (account === undefined || !account.known.includes(delegation)) {
+    const known = [...(account?.known ?? []), delegation].slice(-MAX_KNOWN);
     const full = { bytes: perDayBytes, lists: DAILY_LISTS, atMs: nowMs };
-    return { delegation, sinceMs: nowMs, ...full, firstDone: account?.firstDone ?? false };
+    return { known, sinceMs: nowMs, ...full, firstDone: account?.firstDone ?? false };
   }
   const days = Math.max(0, nowMs - account.atMs) / DAY_MS;
   return {
@@ -59,12 +63,13 @@ export function accountAt(
   };
 }
 
-/** What an owner may use of what is lent, in bytes. */
+/** What an owner may use of what is lent under one of its delegations, in bytes. */
 export function roomFor(
-  account: Pick<IntakeAccount, "sinceMs">,
+  { known, sinceMs }: Pick<IntakeAccount, "known" | "sinceMs">,
+  delegation: StatementId,
   spaceBytes: number,
   nowMs: number,
 ): number {
-  const isYoung = nowMs - account.sinceMs < YOUNG_MS;
+  const isYoung = known.at(-1) === delegation && nowMs - sinceMs < YOUNG_MS;
   return isYoung ? spaceBytes : Math.floor(spaceBytes * (1 - KEPT_BACK_RATIO));
 }

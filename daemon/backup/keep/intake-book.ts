@@ -1,6 +1,6 @@
 /** What each owner may still send to this holder today; the rule stands in core/intake.ts. */
 import { z } from "zod";
-import { accountAt, roomFor, type IntakeAccount } from "../../core/intake.ts";
+import { accountAt, MAX_KNOWN, roomFor, type IntakeAccount } from "../../core/intake.ts";
 import type { Terms } from "../../core/lending.ts";
 import { DAY_MS } from "../../core/retention-lock.ts";
 import { prefixRange, type Store } from "../../core/store.ts";
@@ -9,12 +9,12 @@ import { parseId, type OwnerId, type StatementId } from "../../../protocol/ids.t
 import { countField, idField } from "../../../protocol/wire-field.ts";
 
 const PREFIX = "backup/keep/intake/";
-const MAX_STORED_BYTES = 512;
+const MAX_STORED_BYTES = 16 * 1024;
 const FULL_SHARD_BYTES = 4 * 1024 * 1024;
 
 const account = z.strictObject({
   v: z.literal(1),
-  delegation: idField<StatementId>(),
+  known: z.array(idField<StatementId>()).min(1).max(MAX_KNOWN),
   sinceMs: countField(0),
   bytes: countField(0),
   lists: countField(0),
@@ -69,7 +69,7 @@ export class IntakeBook {
     const terms = termsFor(sender.owner);
     return terms === undefined
       ? undefined
-      : roomFor(this.#now(sender), terms.capBytes, runningMs());
+      : roomFor(this.#now(sender), sender.delegation, terms.capBytes, runningMs());
   }
 
   /** How long until a full shard may come again, in seconds. */
@@ -90,7 +90,9 @@ export class IntakeBook {
 
   /** The owners that have sent anything, and what each may still send today, in bytes. */
   report(): { readonly owner: OwnerId; readonly todayBytes: number; readonly isFirst: boolean }[] {
-    return [...this.#accounts].map(([owner, { delegation, firstDone }]) => {
+    return [...this.#accounts].flatMap(([owner, { known, firstDone }]) => {
+      const delegation = known.at(-1);
+      if (delegation === undefined) return [];
       const { bytes } = this.#now({ owner, delegation });
       return { owner, todayBytes: Math.floor(bytes), isFirst: !firstDone };
     });
@@ -115,7 +117,14 @@ export class IntakeBook {
   async #put(owner: OwnerId, next: IntakeAccount): Promise<void> {
     this.#accounts.set(owner, next);
     const { bytes, lists } = next;
-    const whole = { v: 1 as const, ...next, bytes: Math.floor(bytes), lists: Math.floor(lists) };
+    const known = [...next.known];
+    const whole = {
+      v: 1 as const,
+      ...next,
+      known,
+      bytes: Math.floor(bytes),
+      lists: Math.floor(lists),
+    };
     const value = encodeCbor(z.encode(account, whole));
     await this.#store.write([{ kind: "put", key: PREFIX + owner, value }], "cached");
   }
