@@ -4,12 +4,13 @@
  *
  * Only a cache: without it, or when it is of another snapshot than the newest, every file is read
  * once more and nothing else is lost. It holds names, so it is for root alone, as the keys are.
+ * What it says goes into the next snapshot, so nothing of it is used that a disk has changed.
  *
  * ```
- * "PLEACHW1" | root of the snapshot (32)
+ * "PLEACHW2" | root of the snapshot (32)
  * directories: count of ids | ids | count of trees | { length | tree }…      numbers: uint32 LE
- * listing:     { length of path | path | offset, uint64 LE | length }…
- * offset of the listing, uint64 LE
+ * listing:     { length of path | path | offset, uint64 LE | length | CRC-32 of the directory }…
+ * offset of the listing, uint64 LE | CRC-32 of the listing
  * ```
  */
 import {
@@ -21,15 +22,17 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
+import { crc32 } from "node:zlib";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { idBytes, type ShardId } from "../../../protocol/ids.ts";
 import { decodeTree } from "../../../protocol/tree-decode.ts";
 import type { TreeEntry } from "../../../protocol/tree.ts";
 import { eraseFile } from "./secret-file.ts";
 
-const MAGIC = Buffer.from("PLEACHW1");
+const MAGIC = Buffer.from("PLEACHW2");
 const HEAD_BYTES = MAGIC.length + 32;
-const FOOT_BYTES = 8;
+const FOOT_BYTES = 12;
+const PLACE_BYTES = 16;
 const WRITE_BYTES = 1024 * 1024;
 
 export interface CachedDirectory {
@@ -42,6 +45,7 @@ export interface CachedDirectory {
 interface Place {
   readonly offset: number;
   readonly length: number;
+  readonly crc: number;
 }
 
 export class WalkCache {
@@ -77,7 +81,8 @@ export class WalkCache {
     const place = this.#places.get(path);
     if (place === undefined) return undefined;
     try {
-      return parseDirectory(readAt(this.#fd, place.offset, place.length));
+      const bytes = readAt(this.#fd, place.offset, place.length);
+      return crc32(bytes) === place.crc ? parseDirectory(bytes) : undefined;
     } catch {
       return undefined;
     }
@@ -107,8 +112,7 @@ export class WalkCacheWriter {
   #buffered: Uint8Array[] = [];
   #bufferedBytes = 0;
   #offset = HEAD_BYTES;
-  readonly #listing: { readonly path: string; readonly offset: number; readonly length: number }[] =
-    [];
+  readonly #listing: (Place & { readonly path: string })[] = [];
 
   constructor(file: string) {
     this.#file = file;
@@ -129,18 +133,22 @@ export class WalkCacheWriter {
     const parts = [uint32(ids.length / CHUNK_ID_BYTES), ids, uint32(trees.length)];
     for (const tree of trees) parts.push(uint32(tree.length), tree);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    this.#listing.push({ path, offset: this.#offset, length });
+    const crc = crcOf(parts);
+    this.#listing.push({ path, offset: this.#offset, length, crc });
     this.#write(parts);
   }
 
   /** Makes it the cache of this snapshot. */
   publish(root: ShardId): void {
     const listingAt = this.#offset;
-    for (const { path, offset, length } of this.#listing) {
+    let listingCrc = 0;
+    for (const { path, offset, length, crc } of this.#listing) {
       const name = Buffer.from(path, "latin1");
-      this.#write([uint32(name.length), name, uint64(offset), uint32(length)]);
+      const parts = [uint32(name.length), name, uint64(offset), uint32(length), uint32(crc)];
+      listingCrc = crcOf(parts, listingCrc);
+      this.#write(parts);
     }
-    this.#write([uint64(listingAt)]);
+    this.#write([uint64(listingAt), uint32(listingCrc)]);
     this.#flush();
     this.#attempt(() => {
       if (this.#fd === undefined) return;
@@ -218,15 +226,18 @@ function parseDirectory(bytes: Buffer): CachedDirectory {
 
 function readListing(fd: number): ReadonlyMap<string, Place> {
   const size = fstatSync(fd).size;
-  const start = Number(readAt(fd, size - FOOT_BYTES, FOOT_BYTES).readBigUInt64LE());
+  const foot = readAt(fd, size - FOOT_BYTES, FOOT_BYTES);
+  const start = Number(foot.readBigUInt64LE());
   const listing = readAt(fd, start, size - FOOT_BYTES - start);
+  if (crc32(listing) !== foot.readUInt32LE(8)) throw new RangeError("changed");
   const places = new Map<string, Place>();
   for (let at = 0; at < listing.length;) {
     const nameEnd = at + 4 + listing.readUInt32LE(at);
     const path = listing.toString("latin1", at + 4, nameEnd);
     const offset = Number(listing.readBigUInt64LE(nameEnd));
-    places.set(path, { offset, length: listing.readUInt32LE(nameEnd + 8) });
-    at = nameEnd + 12;
+    const length = listing.readUInt32LE(nameEnd + 8);
+    places.set(path, { offset, length, crc: listing.readUInt32LE(nameEnd + 12) });
+    at = nameEnd + PLACE_BYTES;
   }
   return places;
 }
@@ -240,6 +251,10 @@ function readAt(fd: number, offset: number, length: number): Buffer {
     at += got;
   }
   return bytes;
+}
+
+function crcOf(parts: readonly Uint8Array[], before = 0): number {
+  return parts.reduce((crc, part) => crc32(part, crc), before);
 }
 
 function temporary(file: string): string {
