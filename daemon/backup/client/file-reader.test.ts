@@ -101,6 +101,15 @@ describe("reading a file", () => {
     assert.deepEqual([shrunk.changed, shrunk.content.length], [true, 30 * MIB]);
   });
 
+  it("marks one that is written anew within the tick of the clock that dates files", () => {
+    const versions = [Buffer.alloc(65_536, 1), Buffer.alloc(65_536, 2)] as const;
+    for (let turn = 0; turn < 40; turn++) {
+      writeFileSync(file, versions[0]);
+      const outcome = read(statSync(file), () => writeFileSync(file, versions[1], { flag: "r+" }));
+      assert.equal(outcome.changed, true, `turn ${turn}`);
+    }
+  });
+
   it("follows no link and waits for no pipe that took the place of the file", () => {
     const seen = { size: 3, ino: 1 };
     symlinkSync("/etc/hostname", file);

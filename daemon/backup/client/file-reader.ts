@@ -15,6 +15,14 @@ const BUFFER_BYTES = 2 * MAX_CHUNK_BYTES;
 /** st_blocks counts in this unit, whatever the file system. */
 const BLOCK_BYTES = 512;
 
+/**
+ * Before 6.13 Linux dates files by a clock that moves at each tick, of 10 ms at most. Two writes
+ * within a tick leave one date, so a file that was written just now is read when the tick is over.
+ */
+const TICK_MS = 20;
+const NANOS_PER_MS = 1_000_000n;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
 /** What was expected when the directory was walked. */
 export interface ExpectedFile {
   readonly path: Uint8Array;
@@ -54,6 +62,7 @@ export class FileReader {
       if (!before.isFile()) {
         throw Object.assign(new Error("is no longer a file"), { code: "ECHANGED" });
       }
+      waitForTick(before.ctimeNs);
       const sizeBytes = Number(before.size);
       const extents = isSparse(before) ? dataRanges(fd, sizeBytes) : undefined;
       const ranges = extents ?? [{ offset: 0, length: sizeBytes }];
@@ -154,6 +163,12 @@ export function hasChanged(
     after.mtimeNs !== before.mtimeNs ||
     after.ctimeNs !== before.ctimeNs
   );
+}
+
+/** A date of the future says nothing of when the file was written. */
+function waitForTick(ctimeNs: bigint): void {
+  const ageMs = Date.now() - Number(ctimeNs / NANOS_PER_MS);
+  if (ageMs >= 0 && ageMs < TICK_MS) Atomics.wait(clock, 0, 0, TICK_MS - ageMs);
 }
 
 function isSparse(stat: BigIntStats): boolean {
