@@ -20,6 +20,14 @@ export interface FrameAddress {
   readonly frame: number;
 }
 
+/** Why a path is not in the snapshot, or not as it was at one moment. */
+export interface Doubt {
+  /** For people: bytes that are not UTF-8 are replaced. */
+  readonly path: string;
+  /** `changed`: while it was read. Else the code of the system, such as `EACCES`: it is missing. */
+  readonly reason: string;
+}
+
 export interface PastSnapshot {
   readonly chain: ChainId;
   readonly number: number;
@@ -53,7 +61,22 @@ export interface SnapshotRecord {
   readonly unreadable: number;
   /** Files that changed while they were read. */
   readonly changed: number;
+  /** The first of these and of those, so that a person can be told which. */
+  readonly doubts: readonly Doubt[];
   readonly history: readonly PastSnapshot[];
+}
+
+/** What the paths and reasons of a record may take together, in bytes. */
+const MAX_DOUBTS_BYTES = 64 * 1024;
+
+/** As many as fit in a record. */
+export function firstDoubts(doubts: readonly Doubt[]): readonly Doubt[] {
+  let bytes = 0;
+  const end = doubts.findIndex(({ path, reason }) => {
+    bytes += Buffer.byteLength(path) + reason.length + 8;
+    return bytes > MAX_DOUBTS_BYTES;
+  });
+  return end === -1 ? doubts : doubts.slice(0, end);
 }
 
 export class SnapshotError extends PleachError<"E-SNAPSHOT-FORM"> {}
@@ -75,6 +98,7 @@ export function encodeSnapshot(record: SnapshotRecord): Uint8Array {
     roomBytes: record.roomBytes,
     unreadable: record.unreadable,
     changed: record.changed,
+    doubts: record.doubts.map(({ path, reason }) => [path, reason]),
     history: record.history
       .slice(-MAX_HISTORY)
       .map(({ chain, number, root, atMs, files, bytes }) => [
@@ -93,7 +117,7 @@ export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
   const value = decodeCbor(bytes, MAX_CHUNK_BYTES);
   if (value === null || typeof value !== "object") throw malformed("form");
   const fields = new Map(Object.entries(value as { readonly [key: string]: CborValue }));
-  if (fields.get("v") !== 1 || fields.size !== 16) throw malformed("version");
+  if (fields.get("v") !== 1 || fields.size !== 17) throw malformed("version");
   const name = fields.get("name");
   const tree = fields.get("tree");
   if (typeof name !== "string") throw malformed("name");
@@ -122,6 +146,11 @@ export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
     roomBytes: counted("roomBytes"),
     unreadable: counted("unreadable"),
     changed: counted("changed"),
+    doubts: list(fields.get("doubts")).map((entry) => {
+      const [path, reason] = list(entry);
+      if (typeof path === "string" && typeof reason === "string") return { path, reason };
+      throw malformed("doubt");
+    }),
     history: list(fields.get("history")).map((entry) => {
       const [chain, number, root, atMs, files, size] = list(entry);
       return {

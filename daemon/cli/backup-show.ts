@@ -14,6 +14,8 @@ import { epochText } from "./epoch-numbers.ts";
 import { table } from "./output.ts";
 import { formatBytes, formatTime } from "./quantities.ts";
 
+const SHOWN_DOUBTS = 20;
+
 type Copies = z.infer<typeof copiesShape>;
 
 export function showCommand(context: CliContext): Command {
@@ -32,8 +34,9 @@ export function showCommand(context: CliContext): Command {
           : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
       const { head, shards, bytes, newestHead } = detail;
       const keys = keyFacts(context, name);
-      const result = { name, set, head, shards, bytes, newestHead, copies, keys, snapshots };
-      context.out.result(result, () =>
+      const doubts = record?.doubts ?? null;
+      const said = { head, shards, bytes, newestHead, copies, keys, snapshots, doubts };
+      context.out.result({ name, set, ...said }, () =>
         [
           `${name}: ${shards} shards, ${formatBytes(bytes)} sealed`,
           ...copiesText(copies),
@@ -51,6 +54,7 @@ export function showCommand(context: CliContext): Command {
                   formatBytes(size),
                 ]),
               ]),
+          ...(record === undefined ? [] : doubtsText(record)),
         ].join("\n"),
       );
     });
@@ -119,6 +123,17 @@ function copiesText({ atRisk, safeCopies, reasons, concerns, local, holders }: C
           ]),
         ]),
     "",
+  ];
+}
+
+/** What the newest snapshot lacks, or has only as it was at several moments. */
+function doubtsText({ number, unreadable, changed, doubts }: SnapshotRecord): string[] {
+  if (unreadable + changed === 0) return [];
+  return [
+    "",
+    `Snapshot ${number}: ${unreadable} could not be read and are missing, ${changed} changed while read.`,
+    ...doubts.slice(0, SHOWN_DOUBTS).map(({ path, reason }) => `  ${path} (${reason})`),
+    ...(unreadable + changed > SHOWN_DOUBTS ? ["  ... (--json has more)"] : []),
   ];
 }
 

@@ -40,6 +40,7 @@ function readerOf(snapshots: Readonly<Record<string, readonly [string, number, .
         roomBytes: 0,
         unreadable: 0,
         changed: 0,
+        doubts: [],
         history: before.map(past),
       };
     },

@@ -131,6 +131,7 @@ export function plantSnapshot(top: readonly Planted[]): PlantedSnapshot {
         roomBytes: 1,
         unreadable: 0,
         changed: 0,
+        doubts: [],
         history: [],
       },
       frames: [...packers.data.frames(), ...packers.tree.frames()],

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { Head } from "../../../protocol/head.ts";
 import { idOf, type ChainId, type ShardId } from "../../../protocol/ids.ts";
-import type { SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { firstDoubts, type SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { readBefore } from "./before-run.ts";
 import { BackupError } from "./error.ts";
 import { gatherFiles, type FilesParts, type Gathered } from "./gather-files.ts";
@@ -161,6 +161,10 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
       roomBytes: figures.roomBytes,
       unreadable: figures.unreadable.length,
       changed: figures.changed.length,
+      doubts: firstDoubts([
+        ...figures.unreadable,
+        ...figures.changed.map((path) => ({ path, reason: "changed" })),
+      ]),
       history: before.history,
     };
     const earlier = [...(before.newIndex ? before.tables : []), ...before.unfinished];

@@ -35,7 +35,7 @@ function finish(
   const record = {
     ...{ set, name: "test", chain: "33".repeat(16) as ChainId, number: 1, previous: null, atMs: 1 },
     ...{ paths: [Buffer.from("/")], tree: new Uint8Array(32), index: [], files: 1, bytes: 1 },
-    ...{ roomBytes: 1, unreadable: 0, changed: 0, history: [] },
+    ...{ roomBytes: 1, unreadable: 0, changed: 0, doubts: [], history: [] },
   };
   return finishRun(
     { frames, tables, record },
