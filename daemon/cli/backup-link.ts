@@ -22,7 +22,7 @@ import { parseId, type ChainId, type SetId, type ShardId } from "../../protocol/
 import { SHARD_BYTES } from "../../protocol/shard-id.ts";
 
 /** The daemon may have to fetch a shard from a holder behind a slow line. */
-const FETCH_TIMEOUT_MS = 10 * 60_000;
+export const FETCH_TIMEOUT_MS = 10 * 60_000;
 /** It answers when the shard, or the lists, are on the disk. */
 const STORE_TIMEOUT_MS = 5 * 60_000;
 

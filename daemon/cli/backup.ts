@@ -10,6 +10,7 @@ import { rulesCommand } from "./backup-rules.ts";
 import { runCommand } from "./backup-run.ts";
 import { showCommand } from "./backup-show.ts";
 import { applyTimers, timedSets } from "./backup-timers.ts";
+import { verifyCommand } from "./backup-verify.ts";
 import { help, type CliContext } from "./context.ts";
 import { table } from "./output.ts";
 import { formatBytes, formatTime } from "./quantities.ts";
@@ -26,6 +27,7 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
     .addCommand(rulesCommand(context))
+    .addCommand(verifyCommand(context))
     .addCommand(accountsCommand(context))
     .addCommand(forgetCommand(context))
     .addCommand(keptCommand(context))

@@ -20,6 +20,7 @@ import { help, type CliContext } from "./context.ts";
 import { epochText } from "./epoch-numbers.ts";
 import { chooseTip, readHeads, tipFreshness, type KnownTip } from "./choose-tip.ts";
 import { formatBytes, formatDuration, formatTime } from "./quantities.ts";
+import { snapshotAt } from "./snapshot-at.ts";
 
 interface RestoreOptions {
   readonly to: string;
@@ -246,29 +247,8 @@ export async function chooseSnapshot(
   at: string | undefined,
 ): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
   if (at === undefined) return { root: head.root, record };
-  const all = [...record.history, head];
-  const chosen = /^\d{1,15}$/.test(at)
-    ? all.findLast(({ number, chain }) => number === Number(at) && chain === head.chain)
-    : all.findLast(({ atMs }) => atMs <= endOf(at));
-  if (chosen === undefined) {
-    throw new BackupError("E-RESTORE-SNAPSHOT", `There is no snapshot "${at}".`, {
-      hint: `All of them:  pleach backup show ${record.name}`,
-      exit: 2,
-    });
-  }
-  const { root } = chosen;
+  const { root } = snapshotAt(record, head, at);
   return { root, record: root === head.root ? record : await reader.snapshot(root) };
-}
-
-/** The last millisecond of a day, or a moment, in local time. */
-function endOf(text: string): number {
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
-  const at = Date.parse(day ? `${text}T23:59:59.999` : text);
-  if (!Number.isNaN(at)) return at;
-  throw new BackupError("E-RESTORE-SNAPSHOT", `"${text}" is no number and no day.`, {
-    hint: "Give a number such as 412, or a day such as 2026-11-20.",
-    exit: 2,
-  });
 }
 
 /** What the members say of the newest snapshot. */

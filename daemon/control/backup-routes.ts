@@ -1,7 +1,13 @@
 /** Routes of backups: the client's door to the local store, to the lists, and to recovery. */
 import { Hono } from "hono";
 import type { z } from "zod";
-import { parseId, type OwnerId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import {
+  parseId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+  type SiteId,
+} from "../../protocol/ids.ts";
 import { readJson, readOctets, RequestError } from "./body.ts";
 import { BodyMemory } from "./body-memory.ts";
 import {
@@ -30,6 +36,12 @@ export interface BackupPort {
   /** @param bytes - Not to be used after the answer: their memory is used again. */
   putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
+  /**
+   * From one site alone.
+   *
+   * @param keep - It takes the place of a copy here that is not sound.
+   */
+  getShardFrom(site: SiteId, set: SetId, shard: ShardId, keep: boolean): Promise<Uint8Array>;
   commit(set: SetId, request: CommitRequest): Promise<z.infer<typeof commitAnswerShape>>;
   /** Resolves when the rules are durable. @returns named holders that are no members. */
   setRules(set: SetId, rules: SetRules): Promise<readonly string[]>;
@@ -96,7 +108,11 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   });
   app.get("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));
-    return octets(await port.getShard(set, shardIn(context.req.param("shard"))));
+    const shard = shardIn(context.req.param("shard"));
+    const from = context.req.query("from");
+    if (from === undefined) return octets(await port.getShard(set, shard));
+    const keep = context.req.query("keep") === "1";
+    return octets(await port.getShardFrom(siteIn(from), set, shard, keep));
   });
   app.get("/backup/sets/:set/shards/:shard/receipts", async (context) => {
     const set = setIn(context.req.param("set"));
@@ -159,6 +175,12 @@ function ownerIn(text: string): OwnerId {
   const owner = parseId<OwnerId>(text);
   if (owner !== undefined) return owner;
   throw new RequestError("E-REQUEST", `"${text}" is not an owner identifier.`, { exit: 2 });
+}
+
+function siteIn(text: string): SiteId {
+  const site = parseId<SiteId>(text);
+  if (site !== undefined) return site;
+  throw new RequestError("E-REQUEST", `"${text}" is not a site identifier.`, { exit: 2 });
 }
 
 function shardIn(text: string): ShardId {

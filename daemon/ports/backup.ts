@@ -26,6 +26,7 @@ export function backupPort(backups: BackupStore): BackupPort {
     set: (set) => backups.set(set),
     putShard: (set, shard, bytes) => backups.putShard(set, shard, bytes),
     getShard: (set, shard) => backups.getShard(set, shard),
+    getShardFrom: (site, set, shard, keep) => backups.getShardFrom(site, { set, shard, keep }),
     commit: (set, request) => backups.commit(set, request),
     heads: (set) => backups.heads(set),
     copies: (set, detail) => backups.copies(set, detail),

@@ -272,12 +272,9 @@ export class BackupStore {
 
   /** From the local store, else from any holder; then it is kept here again. */
   async getShard(set: SetId, shard: ShardId): Promise<Uint8Array> {
-    const { shards, lists, log } = this.#holder;
-    const owner =
-      this.#own.get(set)?.owner ??
-      lists.all().find(({ header }) => header.set === set)?.header.owner;
-    if (owner === undefined) throw unknownSet(set);
-    const name: ShardName = { owner, set, shard };
+    const { shards, log } = this.#holder;
+    const name = this.#nameOf(set, shard);
+    const { owner } = name;
     try {
       const here = await shards.read(name);
       if (here !== undefined) return here;
@@ -286,15 +283,7 @@ export class BackupStore {
       log.error("a stored shard is damaged; another holder has to give it", { shard });
       await shards.discardDamaged(name);
     }
-    const sources = this.#holdersOf(owner, set).map((id): ShardSource => ({
-      id,
-      ask: (target, options) =>
-        fetchRanges(this.#holder, id, name, target, { ...options, why: "restore" }),
-    }));
-    const bytes = await this.#fetcher.fetch(name, sources, (site, error, isLie) => {
-      if (isLie) log.warn("a holder gave what is not the shard", { site, shard });
-      else log.info("a holder did not give a shard", { site, shard, error: String(error) });
-    });
+    const bytes = await this.#fetch(name, this.#holdersOf(owner, set));
     if (bytes !== undefined) {
       // A full disk is no reason not to answer.
       await shards.put(name, bytes).catch(() => {});
@@ -303,6 +292,49 @@ export class BackupStore {
     throw new BackupError("E-NOT-FOUND", `No reachable site has the shard ${shard}.`, {
       hint: "See which sites are there with: pleach peers",
     });
+  }
+
+  /** What one site gives, verified. With `keep` it is kept where the copy here is not sound. */
+  async getShardFrom(
+    site: SiteId,
+    { set, shard, keep }: { readonly set: SetId; readonly shard: ShardId; readonly keep: boolean },
+  ): Promise<Uint8Array> {
+    const { shards, transport } = this.#holder;
+    const name = this.#nameOf(set, shard);
+    const isLinked = transport.links().includes(site);
+    const bytes = isLinked ? await this.#fetch(name, [site]) : undefined;
+    if (bytes === undefined) {
+      throw new BackupError("E-NOT-FOUND", `The site did not give the shard ${shard}.`, {
+        hint: "See which sites are there with: pleach peers",
+      });
+    }
+    if (keep) {
+      await shards.discardDamaged(name);
+      await shards.put(name, bytes);
+    }
+    return bytes;
+  }
+
+  async #fetch(name: ShardName, sites: readonly SiteId[]): Promise<Uint8Array | undefined> {
+    const { log } = this.#holder;
+    const { shard } = name;
+    const sources = sites.map((id): ShardSource => ({
+      id,
+      ask: (target, options) =>
+        fetchRanges(this.#holder, id, name, target, { ...options, why: "restore" }),
+    }));
+    return this.#fetcher.fetch(name, sources, (site, error, isLie) => {
+      if (isLie) log.warn("a holder gave what is not the shard", { site, shard });
+      else log.info("a holder did not give a shard", { site, shard, error: String(error) });
+    });
+  }
+
+  #nameOf(set: SetId, shard: ShardId): ShardName {
+    const owner =
+      this.#own.get(set)?.owner ??
+      this.#holder.lists.all().find(({ header }) => header.set === set)?.header.owner;
+    if (owner === undefined) throw unknownSet(set);
+    return { owner, set, shard };
   }
 
   async commit(set: SetId, request: CommitRequest) {
