@@ -7,7 +7,6 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 const PIECE_BYTES = 1024 * 1024;
-const FILE_PIECES = 100;
 const FILES = 20;
 const PROGRAM_FOLDERS = ["/usr/bin", "/usr/lib"];
 /** One of so many files, or MiB, is changed. */
@@ -25,16 +24,18 @@ export async function copyTree(source: string, target: string): Promise<void> {
 }
 
 /**
- * Twenty files, 2,000 MiB in all: in turn a piece of programs and libraries of this machine, as
+ * Twenty files of one size: in turn a piece of programs and libraries of this machine, as
  * long as there are any, of noise, as of media, of numbers of four bits, as of measurements, and
  * of records, as of a database. No piece comes twice.
+ *
+ * @param mebibytes - Of all of them together; the rest of a division by twenty is left out.
  */
-export async function makeLargeFiles(folder: string): Promise<void> {
+export async function makeLargeFiles(folder: string, mebibytes: number): Promise<void> {
   await mkdir(folder);
   const pieces = largePieces();
   for (let file = 0; file < FILES; file++) {
     const part = async function* (): AsyncGenerator<Uint8Array> {
-      for (let piece = 0; piece < FILE_PIECES; piece++) {
+      for (let piece = 0; piece < Math.floor(mebibytes / FILES); piece++) {
         const { value } = await pieces.next();
         if (value !== undefined) yield value;
       }

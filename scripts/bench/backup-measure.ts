@@ -14,6 +14,8 @@ export interface CommandLine {
 
 export interface Measured {
   readonly seconds: number;
+  /** Of the command alone, user and system. */
+  readonly cpuSeconds: number;
   /** The most memory the process ever had resident, shared pages included. */
   readonly peakBytes: number;
 }
@@ -27,11 +29,15 @@ export interface Measured {
 export async function measure(command: CommandLine, scratch: string): Promise<Measured> {
   const answer = join(scratch, "time.tmp");
   const fromMs = performance.now();
-  await run({ ...command, words: ["/usr/bin/time", "-f", "%M", "-o", answer, ...command.words] });
+  await run({
+    ...command,
+    words: ["/usr/bin/time", "-f", "%M %U %S", "-o", answer, ...command.words],
+  });
   const seconds = (performance.now() - fromMs) / 1000;
-  const peakBytes = Number(await readFile(answer, "utf8")) * 1024;
+  const [peakKib = "", user = "", system = ""] = (await readFile(answer, "utf8")).split(" ");
   await rm(answer);
-  return { seconds, peakBytes };
+  const cpuSeconds = Number(user) + Number(system);
+  return { seconds, cpuSeconds, peakBytes: Number(peakKib) * 1024 };
 }
 
 /** Runs a command that is not measured. @returns What it printed on standard output. */

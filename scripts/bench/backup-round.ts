@@ -16,13 +16,22 @@ export interface Sources {
   readonly large: Source;
 }
 
+/** Told of each command that has ended. */
+export type OnStep = (step: string, measured: Measured) => void;
+
 export async function playRound(
   contestant: Contestant,
   { small, large }: Sources,
   scratch: string,
+  onStep: OnStep,
 ): Promise<Figures> {
-  const ofSmall = await playStore(contestant, small, scratch);
-  const ofLarge = await playStore(contestant, large, scratch);
+  const of = (kind: string, source: Source): Promise<Played> => {
+    return playStore(contestant, source, scratch, (step, measured) => {
+      onStep(`${kind}, ${step}`, measured);
+    });
+  };
+  const ofSmall = await of("small", small);
+  const ofLarge = await of("large", large);
   const runs = [ofSmall, ofLarge].flatMap(({ first, unchanged, changed }) => {
     return [first, unchanged, changed];
   });
@@ -38,10 +47,11 @@ export async function playRound(
     largeStored: ofLarge.storedBytes,
     largeRestore: ofLarge.restore.seconds,
     peakMemory: Math.max(...runs.map(({ peakBytes }) => peakBytes)),
+    restoreMemory: Math.max(ofSmall.restore.peakBytes, ofLarge.restore.peakBytes),
   };
 }
 
-type Timed = (command: CommandLine) => Promise<Measured>;
+type Timed = (step: string, command: CommandLine) => Promise<Measured>;
 
 interface Played {
   readonly first: Measured;
@@ -56,23 +66,26 @@ async function playStore(
   contestant: Contestant,
   { path }: Source,
   scratch: string,
+  onStep: OnStep,
 ): Promise<Played> {
   const folder = await mkdtemp(join(scratch, "store-"));
   const target = join(folder, "restored");
   await mkdir(target);
-  const timed: Timed = async (command) => {
+  const timed: Timed = async (step, command) => {
     // What was written before is not to be paid for by the one who comes next.
     await run({ words: ["sync"] });
-    return measure(command, folder);
+    const measured = await measure(command, folder);
+    onStep(step, measured);
+    return measured;
   };
   const store = await contestant.open(folder, path);
   try {
-    const first = await timed(store.backup());
+    const first = await timed("first backup", store.backup());
     const storedBytes = (await sizeOfTree(store.stored)).bytes;
-    const unchanged = await timed(store.backup());
+    const unchanged = await timed("nothing changed", store.backup());
     await changeTree(path);
-    const changed = await timed(store.backup());
-    const restore = await timed(store.restore(target));
+    const changed = await timed("1 % changed", store.backup());
+    const restore = await timed("restore", store.restore(target));
     await check(target, await sizeOfTree(path));
     return { first, unchanged, changed, storedBytes, restore };
   } finally {

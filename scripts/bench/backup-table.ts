@@ -1,4 +1,4 @@
-/** From the figures of all rounds to medians, ratios and a table. */
+/** From the figures of all rounds to one for each work, ratios and a table. */
 import { WORK_FACTS, WORKS, type Figures, type Unit, type Work } from "./backup-work.ts";
 
 export const CONTESTANTS = ["pleach", "restic", "borg"] as const;
@@ -6,8 +6,9 @@ export type ContestantName = (typeof CONTESTANTS)[number];
 
 export interface WorkResult {
   readonly work: Work;
-  readonly medians: Readonly<Record<ContestantName, number>>;
-  /** Our median by the smaller one of the two others. */
+  /** Medians of the rounds; of peaks the highest. */
+  readonly figures: Readonly<Record<ContestantName, number>>;
+  /** Ours by the smaller one of the two others. */
   readonly ratio: number;
   readonly goalMet: boolean;
 }
@@ -17,11 +18,14 @@ export function judge(
   rounds: Readonly<Record<ContestantName, readonly Figures[]>>,
 ): readonly WorkResult[] {
   return WORKS.map((work) => {
-    const of = (name: ContestantName): number => median(rounds[name].map((round) => round[work]));
-    const medians = { pleach: of("pleach"), restic: of("restic"), borg: of("borg") };
-    const ratio = medians.pleach / Math.min(medians.restic, medians.borg);
-    const { goalRatio = Infinity, goalBytes = Infinity } = WORK_FACTS[work];
-    return { work, medians, ratio, goalMet: ratio <= goalRatio && medians.pleach <= goalBytes };
+    const { goalRatio = Infinity, goalBytes = Infinity, of: kind } = WORK_FACTS[work];
+    const of = (name: ContestantName): number => {
+      const values = rounds[name].map((round) => round[work]);
+      return kind === "highest" ? Math.max(...values) : median(values);
+    };
+    const figures = { pleach: of("pleach"), restic: of("restic"), borg: of("borg") };
+    const ratio = figures.pleach / Math.min(figures.restic, figures.borg);
+    return { work, figures, ratio, goalMet: ratio <= goalRatio && figures.pleach <= goalBytes };
   });
 }
 
@@ -36,20 +40,21 @@ export function median(values: readonly number[]): number {
 /** One line per work, within 80 columns. */
 export function tableOf(results: readonly WorkResult[]): string {
   const head = ["WORK", ...CONTESTANTS.map((name) => name.toUpperCase()), "RATIO", "GOAL", ""];
-  const rows = results.map(({ work, medians, ratio, goalMet }) => {
+  const rows = results.map(({ work, figures, ratio, goalMet }) => {
     const { title, unit } = WORK_FACTS[work];
-    const figures = CONTESTANTS.map((name) => quantity(medians[name], unit));
-    return [title, ...figures, ratio.toFixed(2), goalText(work), goalMet ? "ok" : "missed"];
+    const cells = CONTESTANTS.map((name) => quantity(figures[name], unit));
+    return [title, ...cells, ratio.toFixed(2), goalText(work), goalMet ? "ok" : "missed"];
   });
   return [head, ...rows].map((row) => line(row)).join("\n");
 }
 
-/** What `--json` prints: ratios to the better of the two others, and our own peak. */
+/** What `--json` prints: ratios to the better of the two others, and our own highest peak. */
 export function summaryOf(results: readonly WorkResult[], ownerUplink: number) {
   const ratio = (wanted: Work): number => {
     return rounded(results.find(({ work }) => work === wanted)?.ratio ?? Number.NaN);
   };
-  const peak = results.find(({ work }) => work === "peakMemory")?.medians.pleach ?? Number.NaN;
+  const peaks = results.filter(({ work }) => work === "peakMemory" || work === "restoreMemory");
+  const peak = Math.max(...peaks.map(({ figures }) => figures.pleach));
   return {
     schemaVersion: 1,
     small: {
