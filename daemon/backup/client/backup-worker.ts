@@ -94,13 +94,17 @@ function buffersOf(frames: readonly CheckedFrame[]): readonly ArrayBuffer[] {
   );
 }
 
-/** All open frames, so that one worker can make the last shards of the run. */
+/**
+ * All open frames, so that one worker can make the last shards of the run. Nothing is read any
+ * more: what this worker needed for it goes before the last shards need memory.
+ */
 function drain(): readonly CheckedFrame[] {
+  reader.end();
   const packers = treePacker === undefined ? dataPackers : [...dataPackers, treePacker];
   return packers.flatMap((packer) => {
     // Sent to another thread: of each frame its own bytes, not all memory of the packer.
     const frames = packer.frames().map((frame) => ({ ...frame, content: frame.content.slice() }));
-    packer.reset();
+    packer.end();
     return frames;
   });
 }

@@ -13,12 +13,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { gearTable } from "../../../protocol/chunk-cut.ts";
+import { cutLength, gearTable } from "../../../protocol/chunk-cut.ts";
 import { FileReader, hasChanged, type ReadFile } from "./file-reader.ts";
 import { inodeOf } from "./stat-entry.ts";
 
 const MIB = 1024 * 1024;
-const reader = new FileReader(gearTable(new Uint8Array(32)));
+const gear = gearTable(new Uint8Array(32));
+const reader = new FileReader(gear);
 let folder = "";
 let file = "";
 
@@ -50,6 +51,23 @@ describe("reading a file", () => {
     assert.ok(outcome.chunks >= 3);
     assert.equal(outcome.changed, false);
     assert.equal(outcome.extents, undefined);
+  });
+
+  it("cuts where it would with the whole file at hand", () => {
+    // Noise is cut at about each MiB; in zeros there is no cut before the longest chunk.
+    const content = Buffer.concat([
+      randomBytes(7 * MIB),
+      Buffer.alloc(9 * MIB),
+      randomBytes(5 * MIB),
+    ]);
+    writeFileSync(file, content);
+    const lengths: number[] = [];
+    read(statSync(file), (chunk) => lengths.push(chunk.length));
+    const expected: number[] = [];
+    for (let at = 0; at < content.length; at += expected.at(-1) ?? 0) {
+      expected.push(cutLength(gear, content, at, content.length));
+    }
+    assert.deepEqual(lengths, expected);
   });
 
   it("leaves holes out and says where the data are", () => {

@@ -5,13 +5,17 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from "node:fs";
 import { cutLength } from "../../../protocol/chunk-cut.ts";
 import { MAX_CHUNK_BYTES } from "../../../protocol/chunk.ts";
+import { release } from "../../../protocol/frame.ts";
 import type { Extent } from "../../../protocol/tree.ts";
 import { inodeOf } from "./stat-entry.ts";
 import { dataRanges } from "./system-calls.ts";
 
 /** A file is opened while it may be swapped for a pipe: never wait for one. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const BUFFER_BYTES = 2 * MAX_CHUNK_BYTES;
+/** Room for the longest chunk, and for some more to read at once. */
+const BUFFER_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
+/** With so much at hand most chunks have their end in it; then nothing has to be moved. */
+const LOOK_BYTES = MAX_CHUNK_BYTES / 2;
 /** st_blocks counts in this unit, whatever the file system. */
 const BLOCK_BYTES = 512;
 
@@ -77,6 +81,11 @@ export class FileReader {
     }
   }
 
+  /** Gives its memory back. Nothing can be read afterwards. */
+  end(): void {
+    release(this.#buffer);
+  }
+
   /** False when the file ended early; zeros stand for what is missing, so that sizes are true. */
   #readRanges(
     fd: number,
@@ -88,8 +97,10 @@ export class FileReader {
     let whole = true;
     let [start, end] = [0, 0];
     const cutAll = (last: boolean): void => {
-      while (end > start && (last || end - start >= MAX_CHUNK_BYTES)) {
+      while (last ? end > start : end - start >= LOOK_BYTES) {
         const length = cutLength(gear, buffer, start, end);
+        // Up to the end of what is at hand there is no cut: more has to be read first.
+        if (!last && length === end - start && length < MAX_CHUNK_BYTES) return;
         onChunk(buffer.subarray(start, start + length));
         start += length;
       }

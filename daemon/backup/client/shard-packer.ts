@@ -7,7 +7,7 @@
  */
 import { crc32 } from "node:zlib";
 import type { ChunkKind } from "../../../protocol/chunk.ts";
-import type { FrameContent } from "../../../protocol/frame.ts";
+import { release, type FrameContent } from "../../../protocol/frame.ts";
 import type { PackedFrame } from "../../../protocol/sealed-shard.ts";
 import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
 import {
@@ -109,6 +109,13 @@ export class ShardPacker {
   frames(): readonly CheckedFrame[] {
     this.#closeFrame();
     return this.#frames;
+  }
+
+  /** Gives all memory back. Nothing can be added afterwards. */
+  end(): void {
+    this.reset();
+    release(this.#plain);
+    release(this.#packed);
   }
 
   /** Forgets the open frames: they were taken. */

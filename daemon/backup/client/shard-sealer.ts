@@ -1,8 +1,8 @@
 /**
  * Seals the frames of a shard into shared memory, and opens the result again before it counts.
  *
- * The memory has room for a few shards a thread. A thread that finds it full sleeps until the
- * main thread has stored one: that is what bounds the memory of a backup.
+ * The memory has room for a shard of each thread and one more. A thread that finds it full sleeps
+ * until the main thread has stored one: that is what bounds the memory of a backup.
  */
 import { randomFillSync } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -26,9 +26,10 @@ export interface SealSubject {
   readonly capsule: Uint8Array;
 }
 
-/** Room for sealed shards that two threads share: one is free (0) or taken (1). */
+/** Room for sealed shards that all threads share. */
 export interface ShardSlots {
   readonly memory: SharedArrayBuffer;
+  /** Word 0 counts the slots that were given back; then a word for each: free (0) or taken (1). */
   readonly states: SharedArrayBuffer;
 }
 
@@ -44,7 +45,7 @@ export interface SealedShard {
 export function newSlots(count: number): ShardSlots {
   return {
     memory: new SharedArrayBuffer(count * SHARD_BYTES),
-    states: new SharedArrayBuffer(count * 4),
+    states: new SharedArrayBuffer((1 + count) * 4),
   };
 }
 
@@ -53,23 +54,24 @@ export function slotBytes(slots: ShardSlots, slot: number, sizeBytes: number): U
   return new Uint8Array(slots.memory, slot * SHARD_BYTES, sizeBytes);
 }
 
-/** Gives a slot back and wakes the thread that waits for it. */
+/** Gives a slot back and wakes the threads that wait for one. */
 export function freeSlot(slots: ShardSlots, slot: number): void {
   const states = new Int32Array(slots.states);
-  Atomics.store(states, slot, 0);
-  Atomics.notify(states, slot);
+  Atomics.store(states, 1 + slot, 0);
+  Atomics.add(states, 0, 1);
+  Atomics.notify(states, 0);
 }
 
 /** Gives all slots back, whatever is in them. */
 export function freeAllSlots(slots: ShardSlots): void {
-  for (let slot = 0; slot < slots.states.byteLength / 4; slot++) freeSlot(slots, slot);
+  const count = slots.states.byteLength / 4 - 1;
+  for (let slot = 0; slot < count; slot++) freeSlot(slots, slot);
 }
 
 export class ShardSealer {
   readonly #subject: SealSubject;
   readonly #slots: ShardSlots;
   readonly #codec: FrameCodec;
-  #next = 0;
 
   constructor(subject: SealSubject, slots: ShardSlots, codec: FrameCodec) {
     this.#codec = codec;
@@ -121,10 +123,13 @@ export class ShardSealer {
 
   #takeSlot(): number {
     const states = new Int32Array(this.#slots.states);
-    const slot = this.#next;
-    this.#next = (slot + 1) % states.length;
-    while (Atomics.compareExchange(states, slot, 0, 1) !== 0) Atomics.wait(states, slot, 1);
-    return slot;
+    for (;;) {
+      const given = Atomics.load(states, 0);
+      for (let slot = 0; slot < states.length - 1; slot++) {
+        if (Atomics.compareExchange(states, 1 + slot, 0, 1) === 0) return slot;
+      }
+      Atomics.wait(states, 0, given);
+    }
   }
 }
 

@@ -29,8 +29,8 @@ import type {
   WorkerSetup,
 } from "./worker-message.ts";
 
-/** Sealed shards that wait for the daemon, in each thread. */
-const SLOTS = 2;
+/** Sealed shards that may wait for the daemon, besides one of each thread. */
+const MORE_SLOTS = 1;
 /** Batches that a worker has at hand, the one it works on included. */
 const BATCHES_AHEAD = 3;
 
@@ -52,7 +52,6 @@ interface Waiter {
 
 interface Member {
   readonly worker: Worker;
-  readonly slots: ShardSlots;
   batches: number;
 }
 
@@ -64,6 +63,7 @@ export class WorkerPool {
   /** Tables of known chunks; a thread that starts later gets all of them. */
   readonly #levels: SeenLevel[];
   readonly #threads: number;
+  readonly #slots: ShardSlots;
   readonly #members: Member[] = [];
   readonly #seen: SeenChunks;
   readonly #store: SealedShards;
@@ -98,6 +98,7 @@ export class WorkerPool {
     this.#setup = setup;
     this.#levels = levels;
     this.#threads = threads;
+    this.#slots = newSlots(threads + MORE_SLOTS);
     this.#start();
   }
 
@@ -186,17 +187,16 @@ export class WorkerPool {
   /** Ends the threads; after a fault they throw away what they have. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const { slots } of this.#members) freeAllSlots(slots);
+    freeAllSlots(this.#slots);
     await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
   }
 
   #start(): Member {
-    const slots = newSlots(SLOTS);
     const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
-      workerData: { ...this.#setup, slots, seen: this.#levels } satisfies WorkerSetup,
+      workerData: { ...this.#setup, slots: this.#slots, seen: this.#levels } satisfies WorkerSetup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
-    const member: Member = { worker, slots, batches: 0 };
+    const member: Member = { worker, batches: 0 };
     worker.on("message", (message: FromWorker) => this.#take(member, message));
     worker.on("error", (error) => this.#fail(error));
     this.#members.push(member);
@@ -212,7 +212,7 @@ export class WorkerPool {
         this.#wake();
         break;
       case "shard":
-        this.#keep(member, message.sealed);
+        this.#keep(message.sealed);
         break;
       case "drained":
         this.#drained.shift()?.(message.frames);
@@ -230,17 +230,17 @@ export class WorkerPool {
     }
   }
 
-  #keep(member: Member, { shard, sizeBytes, keyEpoch, slot, table }: SealedShard): void {
-    if (this.#closing) return freeSlot(member.slots, slot);
+  #keep({ shard, sizeBytes, keyEpoch, slot, table }: SealedShard): void {
+    if (this.#closing) return freeSlot(this.#slots, slot);
     const named: ShardTable = { shard, sizeBytes, keyEpoch, table };
     this.tables.push(named);
-    const bytes = slotBytes(member.slots, slot, sizeBytes);
+    const bytes = slotBytes(this.#slots, slot, sizeBytes);
     const stored = this.#store.put(shard, bytes).then(
       () => {
         this.#storing.delete(stored);
         this.storedBytes += sizeBytes;
         this.#store.onStored(named);
-        freeSlot(member.slots, slot);
+        freeSlot(this.#slots, slot);
       },
       (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
     );
