@@ -8,7 +8,6 @@
 import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { gearTable } from "../../../protocol/chunk-cut.ts";
-import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { release } from "../../../protocol/frame.ts";
 import { cutKey } from "../../../protocol/set-keys.ts";
@@ -20,12 +19,13 @@ import { SeenChunks } from "./seen-chunks.ts";
 import { FRAME_BYTES, ShardPacker, type CheckedFrame } from "./shard-packer.ts";
 import { ShardSealer, type SealedShard } from "./shard-sealer.ts";
 import type { Portion } from "./stream-cutter.ts";
-import type {
-  BatchResult,
-  FileBatch,
-  FromWorker,
-  ToWorker,
-  WorkerSetup,
+import {
+  joined,
+  type BatchResult,
+  type FileBatch,
+  type FromWorker,
+  type ToWorker,
+  type WorkerSetup,
 } from "./worker-message.ts";
 
 const setup = workerData as WorkerSetup;
@@ -137,7 +137,7 @@ function readBatch({ names, facts }: FileBatch): BatchResult {
     }
   }
   return {
-    ids: Buffer.concat(ids, ids.length * CHUNK_ID_BYTES),
+    ids: joined(ids),
     facts: outcome,
     extents,
     failures,

@@ -5,7 +5,7 @@
 import type { FileEntry } from "../../../protocol/tree.ts";
 import { CHUNK_ID_BYTES } from "../../../protocol/chunk.ts";
 import type { ReadOutcome } from "./hard-links.ts";
-import type { BatchResult, FileBatch } from "./worker-message.ts";
+import { joined, type BatchResult, type FileBatch } from "./worker-message.ts";
 
 /** A batch ends when it passes one of these. Many small batches keep all threads busy. */
 const BATCH_FILES = 128;
@@ -81,7 +81,7 @@ function pack(files: readonly QueuedFile[]): FileBatch {
   files.forEach(({ folderFd, entry: { name, sizeBytes, inode } }, at) => {
     facts.set([folderFd, name.length, sizeBytes, inode], at * 4);
   });
-  return { names: Buffer.concat(files.map(({ entry }) => entry.name)), facts };
+  return { names: joined(files.map(({ entry }) => entry.name)), facts };
 }
 
 function tell(files: readonly QueuedFile[], result: BatchResult): void {

@@ -101,7 +101,9 @@ export class ShardSealer {
     const header = { owner, set, keyEpoch, nonce, capsule };
     sealShard(bytes, { header, setKey, epochKey, random }, frames);
     this.#openAgain(bytes, frames);
-    return { shard: shardIdOf(owner, set, bytes), sizeBytes, keyEpoch, slot, table };
+    // Kept until the end of the run: not as a part of a pool, which would stay with it.
+    const own = Uint8Array.from(table);
+    return { shard: shardIdOf(owner, set, bytes), sizeBytes, keyEpoch, slot, table: own };
   }
 
   #openAgain(bytes: Uint8Array, frames: readonly CheckedFrame[]): void {

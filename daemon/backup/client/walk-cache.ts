@@ -109,7 +109,7 @@ export class WalkCacheWriter {
   readonly #file: string;
   #fd: number | undefined;
   #trouble: string | undefined;
-  #buffered: Uint8Array[] = [];
+  readonly #buffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #bufferedBytes = 0;
   #offset = HEAD_BYTES;
   readonly #listing: (Place & { readonly path: string })[] = [];
@@ -167,21 +167,27 @@ export class WalkCacheWriter {
     eraseFile(temporary(this.#file));
   }
 
+  /** Copies the parts: a small one would keep the pool alive that it lies in. */
   #write(parts: readonly Uint8Array[]): void {
     for (const part of parts) {
-      this.#buffered.push(part);
-      this.#bufferedBytes += part.length;
+      if (this.#bufferedBytes + part.length > WRITE_BYTES) this.#flush();
+      if (part.length > WRITE_BYTES) this.#store(part);
+      else {
+        this.#buffer.set(part, this.#bufferedBytes);
+        this.#bufferedBytes += part.length;
+      }
       this.#offset += part.length;
     }
-    if (this.#bufferedBytes >= WRITE_BYTES) this.#flush();
   }
 
   #flush(): void {
-    const parts = this.#buffered;
-    this.#buffered = [];
+    this.#store(this.#buffer.subarray(0, this.#bufferedBytes));
     this.#bufferedBytes = 0;
+  }
+
+  #store(bytes: Uint8Array): void {
     this.#attempt(() => {
-      if (this.#fd !== undefined) writeAll(this.#fd, Buffer.concat(parts));
+      if (this.#fd !== undefined) writeAll(this.#fd, bytes);
     });
   }
 

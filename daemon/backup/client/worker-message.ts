@@ -73,3 +73,17 @@ export type FromWorker =
   | { readonly type: "drained"; readonly frames: readonly CheckedFrame[] }
   | { readonly type: "finished"; readonly root: ShardId; readonly record: SnapshotRecord }
   | { readonly type: "failed"; readonly code: string | undefined; readonly message: string };
+
+/**
+ * Joins buffers in memory of their own. What `Buffer.concat` makes may be a part of a pool of 64 KiB,
+ * all of which is sent along, and which the receiver keeps as long as any of it.
+ */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
