@@ -149,7 +149,7 @@ function keepPortion({ bytes, lengths }: Portion): BatchResult {
   let at = 0;
   for (const length of lengths) ids.push(keep(bytes.subarray(at, (at += length))));
   release(bytes);
-  return { ids: Buffer.concat(ids), facts: new Float64Array(0), extents: [], failures: [] };
+  return { ids: joined(ids), facts: new Float64Array(0), extents: [], failures: [] };
 }
 
 /** Stores a chunk unless it is known. @returns Its id. */
