@@ -7,12 +7,14 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { writeTired } from "../../daemon/backup/client/tired-shards.ts";
+import type { ShardId } from "../../protocol/ids.ts";
 import { withMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";
 import type { TestSite } from "../test-site.ts";
@@ -100,8 +102,11 @@ async function fullCaches(site: TestSite, source: string): Promise<void> {
       assert.match(stdout, new RegExp(`Snapshot ${number} of data`));
       assert.match(stderr, /cache.*no space left/i);
     }
-    const forgetting = await site.refused("--yes", "backup", "forget", "data", "--within", "0s");
-    assert.equal(forgetting.error["code"], "E-BACKUP-SPACE");
+    // What forgetting writes down, on the device that is always full.
+    await symlink("/dev/full", join(folder, "tired.tmp"));
+    const shard = "11".repeat(32) as ShardId;
+    assert.throws(() => writeTired(folder, [shard]), { code: "E-BACKUP-SPACE" });
+    assert.deepEqual((await readdir(folder)).includes("tired.tmp"), false);
     await rm(filler);
     await site.pleach("backup", "run", "data", "--copies", "1");
     const { readFiles } = await site.pleach("backup", "run", "data", "--copies", "1");
