@@ -8,6 +8,7 @@ import { authorsChangeOnlyTheirOwn } from "./authors-change-only-their-own.ts";
 import { clocksChangeNothing } from "./clocks-change-nothing.ts";
 import { equalSetsGiveEqualViews } from "./equal-sets-give-equal-views.ts";
 import { equalWithinThreeRounds } from "./equal-within-three-rounds.ts";
+import { everyEpochHasItsVotes } from "./every-epoch-has-its-votes.ts";
 import { everyRecordHasARight } from "./every-record-has-a-right.ts";
 import { floodsStayBounded } from "./floods-stay-bounded.ts";
 import { laterVersionsSurvive } from "./later-versions-survive.ts";
@@ -32,6 +33,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   "5 a cut leaves no trace": aCutLeavesNoTrace,
   "6 statements commute": statementsCommute,
   "7 a conflict gives nobody more": aConflictGivesNobodyMore,
+  "7 every epoch has its votes": everyEpochHasItsVotes,
   "8 no place is signed twice": noPlaceIsSignedTwice,
   "8 nothing confirmed is lost": nothingConfirmedIsLost,
   "8 one log is left": oneLogIsLeft,

@@ -68,10 +68,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     replace: "return rivals(held, their).length > 99;",
   },
   {
-    name: "the snapshot that a log starts from is pruned",
+    name: "the snapshot that a log goes on from is pruned",
     file: "daemon/state/keep/pruning.ts",
     find: "of held.prune(keptFrom)) {",
-    replace: "of held.prune(held.storedSeq)) {",
+    replace: "of held.prune(held.storedSeq + 1)) {",
   },
   {
     name: "records are shown without a right",
