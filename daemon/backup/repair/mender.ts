@@ -30,6 +30,7 @@ export class Mender {
   readonly #groups = new Map<string, { owner: OwnerId; set: SetId; group: number }>();
   readonly #unlink: () => void;
   #cancel: (() => void) | undefined;
+  #dueMs = 0;
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -70,10 +71,14 @@ export class Mender {
     this.#lookIn(GATHER_MS);
   }
 
+  /** Never later than was planned before: whoever asks again and again would put it off for ever. */
   #lookIn(delayMs: number): void {
-    if (this.#stopped) return;
+    const { clock } = this.#options.holder;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#stopped || (this.#cancel !== undefined && this.#dueMs <= dueMs)) return;
     this.#cancel?.();
-    this.#cancel = this.#options.holder.clock.after(delayMs, () => {
+    this.#dueMs = dueMs;
+    this.#cancel = clock.after(delayMs, () => {
       this.#cancel = undefined;
       this.#work = this.#work.then(() => this.#mendAll());
     });
