@@ -78,10 +78,10 @@ export function effectiveTargets(facts: GroupFacts, absent: ReadonlySet<SiteId>)
   return { live, gone, missing: Math.max(0, facts.copies - live.length) };
 }
 
-/** Sites that have lost what they held of the group, also when they are no targets any more. */
-export function lostSites(facts: GroupFacts, absent: ReadonlySet<SiteId>): ReadonlySet<SiteId> {
+/** Sites that lost what they held of the group or are silent, also when they are no targets any more. */
+export function goneSites(facts: GroupFacts, absent: ReadonlySet<SiteId>): ReadonlySet<SiteId> {
   const told = [...facts.findings.values()].flatMap((about) => [...about.keys()]);
-  return new Set(told.filter((site) => standingOf(facts, site, absent) === "lost"));
+  return new Set(told.filter((site) => standingOf(facts, site, absent) !== "holds"));
 }
 
 /** All who hold or are to hold the group: whom to ask, and who may ask and fetch. */

@@ -83,6 +83,18 @@ function claimOf({ lists }: Holder, groups: readonly GroupFacts[], site: SiteId)
   };
 }
 
+/**
+ * What a site that is asked no more owed: it may have been given any group, and what it was given is
+ * told nowhere any more.
+ */
+export function formerClaim({ lists }: Holder, { owner, set, by }: AskedSet, site: SiteId): Claim {
+  const placed = lists
+    .all(owner, set)
+    .filter(({ header }) => header.by === by)
+    .map(({ header: { group, shards } }) => ({ group, shards }));
+  return { site, storeId: undefined, groups: [], placed, givenBytes: 0, heldBytes: 0 };
+}
+
 /** Draws the next round. @param round - Its number. */
 export async function drawRound(
   holder: Holder,

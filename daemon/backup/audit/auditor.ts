@@ -26,6 +26,7 @@ import {
   askedSets,
   claimsOf,
   drawRound,
+  formerClaim,
   listedIn,
   type AskedSet,
   type Claim,
@@ -50,8 +51,6 @@ interface DueVisit {
   readonly pair: Pair;
   readonly suspectsToo: boolean;
 }
-
-const NO_CLAIM = { storeId: undefined, groups: [], placed: [], givenBytes: 0, heldBytes: 0 };
 
 export interface AuditorOptions {
   readonly holder: Holder;
@@ -153,7 +152,8 @@ export class Auditor {
     for (const visit of due.toSorted((a, b) => a.pair.visitedMs - b.pair.visitedMs)) {
       this.#begin(visit);
     }
-    await this.#pairs.retain(names, pace().wholeMs);
+    const { wholeMs, patienceMs } = pace();
+    await this.#pairs.retain(names, this.silentSites(), wholeMs + patienceMs);
     for (const pair of this.#pairs.all()) {
       if (pair.unsavedMs >= saveMs && !pair.busy) await this.#pairs.save(pair, "cached");
       if (pair.notBeforeMs > clock.monotonicMs() + saveMs) pair.notBeforeMs = 0;
@@ -202,8 +202,8 @@ export class Auditor {
       const finding = findingOf(pair, claim, silent);
       if (finding !== undefined) findings.push(finding);
     }
-    for (const pair of this.#pairs.lostBy(asked, claims)) {
-      const finding = findingOf(pair, { ...NO_CLAIM, site: pair.site }, silent);
+    for (const pair of this.#pairs.goneFrom(asked, claims, silent)) {
+      const finding = findingOf(pair, formerClaim(holder, asked, pair.site), silent);
       if (finding !== undefined) findings.push(finding);
     }
     await publishFindings(holder, asked, findings);

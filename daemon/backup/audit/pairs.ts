@@ -1,7 +1,7 @@
 /** The holders that are asked, with what is known of each, in memory and in the store. */
 import { NO_BYTE_DAYS } from "../../core/audit-account.ts";
 import { lossOf, newProgress, type AuditProgress } from "../../core/audit-progress.ts";
-import type { StoreId } from "../../../protocol/ids.ts";
+import type { SiteId, StoreId } from "../../../protocol/ids.ts";
 import type { PairName, PairState, PairStore } from "./pair-store.ts";
 
 export interface Pair extends PairName {
@@ -73,19 +73,31 @@ export class Pairs {
     await this.#store.save(pair, pair.state, durability);
   }
 
-  /** Holders of a set that are asked no more, because they lost what they had. */
-  lostBy({ owner, set }: Omit<PairName, "site">, asked: readonly Pick<PairName, "site">[]): Pair[] {
+  /** Holders of a set that are asked no more, because they lost what they had or fell silent. */
+  goneFrom(
+    { owner, set }: Omit<PairName, "site">,
+    asked: readonly Pick<PairName, "site">[],
+    silent: ReadonlySet<SiteId>,
+  ): Pair[] {
     const current = new Set(asked.map(({ site }) => site));
     return this.all().filter((pair) => {
-      return pair.owner === owner && pair.set === set && !current.has(pair.site) && hasLost(pair);
+      if (pair.owner !== owner || pair.set !== set || current.has(pair.site)) return false;
+      return hasLost(pair) || silent.has(pair.site);
     });
   }
 
-  /** Forgets those that are not asked any more; those that lost something only after some time. */
-  async retain(names: Iterable<PairName>, lostForMs: number): Promise<void> {
+  /**
+   * Forgets those that are not asked any more; who lost something only after some time, who is silent
+   * not before it is heard. Else each would be chosen again as soon as another takes its place.
+   */
+  async retain(
+    names: Iterable<PairName>,
+    silent: ReadonlySet<SiteId>,
+    lostForMs: number,
+  ): Promise<void> {
     const kept = new Set([...names].map(keyOf));
     for (const [key, pair] of this.#pairs) {
-      if (kept.has(key) || pair.busy) continue;
+      if (kept.has(key) || pair.busy || silent.has(pair.site)) continue;
       if (hasLost(pair) && pair.state.progress.sinceRoundMs < lostForMs) continue;
       this.#pairs.delete(key);
       await this.#store.forget(pair);

@@ -6,7 +6,7 @@
  * site that is named there does the work.
  */
 import { candidateOf, placedBytes } from "../../core/candidate.ts";
-import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
+import { effectiveTargets, goneSites } from "../../core/holder-standing.ts";
 import { settleMs, tickMs, type AuditPace } from "../../core/audit-pace.ts";
 import { groupFacts, type GroupFacts } from "../../core/group-facts.ts";
 import { placeGroup, type Candidate } from "../../core/placement.ts";
@@ -188,7 +188,7 @@ export class Repairer {
   ): Candidate[] {
     const { state, transport } = this.#options.holder;
     const links = transport.links();
-    const lost = lostSites(facts, this.#options.silentSites());
+    const lost = goneSites(facts, this.#options.silentSites());
     const placed = placedBytes(state.view(), state.authority(), facts.owner);
     return [...state.authority().sites.values()].flatMap((site): Candidate[] => {
       const { siteId } = site;

@@ -9,7 +9,7 @@
  */
 import { candidateOf, placedBytes } from "../../core/candidate.ts";
 import { groupFacts } from "../../core/group-facts.ts";
-import { effectiveTargets, lostSites } from "../../core/holder-standing.ts";
+import { effectiveTargets, goneSites } from "../../core/holder-standing.ts";
 import { lackText } from "../../core/placement-lack.ts";
 import { barOf, type Bar } from "../../core/placement-rules.ts";
 import {
@@ -145,7 +145,7 @@ export class Targets {
     if (facts === undefined) return { gone: [], taken: [] };
     const { live, gone } = effectiveTargets(facts, new Set());
     const taken = live.filter((site) => !facts.targets.includes(site) && facts.holding.has(site));
-    return { gone: [...gone.keys(), ...lostSites(facts, new Set())], taken };
+    return { gone: [...gone.keys(), ...goneSites(facts, new Set())], taken };
   }
 
   /** What the placement of a group lacks, in words; undefined when every copy has a site. */
