@@ -121,9 +121,9 @@ describe("a verification", { concurrency: false }, () => {
   });
 
   it("finds damage of each kind, and heals it from a holder", async () => {
-    const damaged = damage(quimper);
     const root = [...shardsOf(quimper).values()].find((file) => statSync(file).size < 4 * MIB);
     assert.ok(root);
+    const damaged = damage(quimper);
     flipByte(root, 400);
     const expected = [...damaged, basename(root)].toSorted();
     const looked = await verify("--all", "--dry-run");

@@ -6,6 +6,7 @@ import { CHUNK_ID_BYTES, type ChunkKind } from "../../../protocol/chunk.ts";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import { decodeTable } from "../../../protocol/shard-table.ts";
+import { gaplessWay } from "./gapless-way.ts";
 import { contradiction } from "./shard-reader.ts";
 
 /** A part of a chunk, and where its bytes are. */
@@ -82,16 +83,8 @@ export class ChunkLocator {
       if (piece.length === piece.chunkLength) return [piece];
       found.push(piece);
     }
-    // A chunk may have been stored twice and cut at different places: any gapless way will do.
-    const way: PiecePlace[] = [];
-    let covered = 0;
-    for (;;) {
-      const next = found.find(({ chunkOffset }) => chunkOffset === covered);
-      if (next === undefined) break;
-      way.push(next);
-      covered += next.length;
-      if (covered === next.chunkLength) return way;
-    }
+    const way = gaplessWay(found, (piece) => piece.length);
+    if (way !== undefined) return way;
     const name = Buffer.from(id).toString("hex");
     throw contradiction(`The index of the snapshot does not say where chunk ${name} is.`);
   }

@@ -5,6 +5,7 @@
  * When too many do, the oldest is given up: each of its pieces was sound in itself.
  */
 import type { ShardId } from "../../../protocol/ids.ts";
+import { gaplessWay } from "./gapless-way.ts";
 import type { CutPiece, ShardChecker } from "./shard-check.ts";
 
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -55,15 +56,7 @@ export class CutChunks {
   }
 }
 
-/** A chunk may have been stored twice and cut at different places: any gapless way will do. */
 function assemble(pieces: readonly CutPiece[]): Uint8Array | undefined {
-  const way: Uint8Array[] = [];
-  let covered = 0;
-  for (;;) {
-    const next = pieces.find(({ chunkOffset }) => chunkOffset === covered);
-    if (next === undefined) return undefined;
-    way.push(next.bytes);
-    covered += next.bytes.length;
-    if (covered === next.chunkLength) return Buffer.concat(way);
-  }
+  const way = gaplessWay(pieces, ({ bytes }) => bytes.length);
+  return way === undefined ? undefined : Buffer.concat(way.map(({ bytes }) => bytes));
 }

@@ -125,8 +125,11 @@ function isContent(kind: ChunkKind): boolean {
   return kind === "data" || kind === "tree";
 }
 
-/** Index and record come after all content, so their frames change no number before them. */
+/**
+ * An index names of a shard all frames, or those of content alone: while a shard is made that holds
+ * its own index, the rest of it is not known yet.
+ */
 function isTableOf({ frames }: OpenedShard, table: Uint8Array): boolean {
-  const content = encodeTable(frames.filter(({ kind }) => isContent(kind)));
-  return Buffer.compare(content, table) === 0;
+  const content = frames.filter(({ kind }) => isContent(kind));
+  return [frames, content].some((named) => Buffer.compare(encodeTable(named), table) === 0);
 }
