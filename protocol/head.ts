@@ -35,5 +35,5 @@ export function mayFollow(current: Head | null, next: Head): boolean {
   if (current !== null && current.chain === next.chain) {
     return next.number === current.number + 1 && next.previous === current.root;
   }
-  return next.number === 1;
+  return next.number === 1 && next.previous === null;
 }

@@ -133,6 +133,16 @@ export const placeRecord = z.object({
 });
 export type PlaceRecord = z.output<typeof placeRecord>;
 
+/**
+ * Class `place`, key `SETID/tips`: newest snapshots of other lines of the set, which stand beside
+ * its head until a person settles them. Left out where there is none.
+ */
+export const tipsRecord = z.object({ tips: z.array(snapshotHead).max(16) });
+
+export function tipsKey(set: SetId): string {
+  return `${set}/tips`;
+}
+
 /** The key of a `place` record. */
 export function placeKey(set: SetId): string {
   return set;

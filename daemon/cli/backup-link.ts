@@ -61,6 +61,11 @@ export function headOf(head: z.infer<typeof headShape> | null): Head | null {
   };
 }
 
+/** Heads as the socket gives them. */
+export function headsIn(heads: readonly z.infer<typeof headShape>[]): Head[] {
+  return heads.flatMap((head) => headOf(head) ?? []);
+}
+
 async function setState(client: ControlClient, set: SetId): Promise<KeyState | undefined> {
   const detail = await setDetail(client, set);
   if (detail === undefined) return undefined;
@@ -70,7 +75,8 @@ async function setState(client: ControlClient, set: SetId): Promise<KeyState | u
   );
   return {
     head: headOf(detail.head),
-    newestHead: headOf(detail.newestHead.head),
+    tips: headsIn(detail.tips),
+    setBackTo: detail.setBackTo === null ? null : { head: headOf(detail.setBackTo.head) },
     shards: new Set(shards),
     keyEpoch: detail.keyEpoch,
     copies: detail.copies.wanted,
@@ -82,6 +88,7 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
   const path = `/v1/backup/sets/${set}`;
   return {
     state: () => setState(client, set),
+    heads: async () => (await setHeads(client, set)).heads.map(({ head }) => head),
     get: async (shard: ShardId) => fetchShard(client, `${path}/shards/${shard}`),
     put: async (shard: ShardId, bytes: Uint8Array) => {
       const options = { timeoutMs: STORE_TIMEOUT_MS };
@@ -94,6 +101,9 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
         keyEpoch: request.keyEpoch,
         copies: request.copies,
         head: request.head,
+        found: [...(request.found ?? [])],
+        settled: [...(request.settled ?? [])],
+        again: (request.again ?? []).map(([shard, sizeBytes]) => [shard, sizeBytes]),
         add: request.add.map(([shard, sizeBytes]) => [shard, sizeBytes]),
         remove: [...(request.remove ?? [])],
       };

@@ -8,7 +8,7 @@ import { copiesShape } from "../control/shapes-backup.ts";
 import { runsShape } from "../control/shapes-run.ts";
 import { parseId, type SetId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
-import { headOf, setDetail, setStore } from "./backup-link.ts";
+import { headOf, setDetail, setStore, type SetDetail } from "./backup-link.ts";
 import { help, type CliContext } from "./context.ts";
 import { epochText } from "./epoch-numbers.ts";
 import { table } from "./output.ts";
@@ -32,13 +32,15 @@ export function showCommand(context: CliContext): Command {
         record === undefined
           ? null
           : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
-      const { head, shards, bytes, newestHead } = detail;
+      const { head, tips, shards, bytes, newestHead, setBackTo } = detail;
       const keys = keyFacts(context, name);
       const doubts = record?.doubts ?? null;
-      const said = { head, shards, bytes, newestHead, copies, keys, snapshots, doubts };
+      const newest = { head, tips, setBackTo, newestHead };
+      const said = { ...newest, shards, bytes, copies, keys, snapshots, doubts };
       context.out.result({ name, set, ...said }, () =>
         [
           `${name}: ${shards} shards, ${formatBytes(bytes)} sealed`,
+          ...tipsText(name, detail),
           ...copiesText(copies),
           `newest snapshot confirmed by ${newestHead.confirmedBy} of ${newestHead.witnesses} members`,
           ...(keys === null ? [] : [keyText(keys)]),
@@ -61,6 +63,26 @@ export function showCommand(context: CliContext): Command {
   return help(show, "Shows the copies and the snapshots of a data set.", [
     ["pleach backup show nextcloud", "what is safe, what is at risk and why"],
   ]);
+}
+
+/** Where several newest snapshots stand, or soon will. */
+function tipsText(name: string, { head, tips, setBackTo }: SetDetail): string[] {
+  if (setBackTo !== null) {
+    return [
+      "This site's directory was set back to an older copy. The next run begins a new chain;",
+      "then a person says which of the two newest snapshots counts.",
+    ];
+  }
+  if (head === null || tips.length === 0) return [];
+  return [
+    `${tips.length + 1} newest snapshots stand beside one another; nothing of them is forgotten:`,
+    ...[head, ...tips].map(
+      ({ root, number, atMs }) =>
+        `  --head ${root.slice(0, 12)}  snapshot ${number}, ${formatTime(atMs)}`,
+    ),
+    `Say which one counts:  pleach backup settle ${name} --head ROOT`,
+    "",
+  ];
 }
 
 /** What this box can still read of a set; null for those who may not read the keys. */

@@ -7,6 +7,7 @@ import { accountsCommand } from "./backup-accounts.ts";
 import { forgetCommand } from "./backup-forget.ts";
 import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
 import { rulesCommand } from "./backup-rules.ts";
+import { settleCommand } from "./backup-settle.ts";
 import { runCommand } from "./backup-run.ts";
 import { showCommand } from "./backup-show.ts";
 import { applyTimers, timedSets } from "./backup-timers.ts";
@@ -30,6 +31,7 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(verifyCommand(context))
     .addCommand(accountsCommand(context))
     .addCommand(forgetCommand(context))
+    .addCommand(settleCommand(context))
     .addCommand(keptCommand(context))
     .addCommand(agreeCommand(context))
     .addCommand(objectCommand(context))
@@ -51,9 +53,9 @@ function listCommand(context: CliContext): Command {
         ? "No data sets. Make one:  pleach backup add NAME --path DIR"
         : table([
             ["DATA SET", "LAST SNAPSHOT", "SEALED", "COPIES"],
-            ...known.map(({ name, setId, head, bytes, copies }) => [
+            ...known.map(({ name, setId, head, tips, bytes, copies }) => [
               name ?? setId,
-              head === null ? "-" : formatTime(head.atMs),
+              head === null ? "-" : `${formatTime(head.atMs)}${besideText(tips.length)}`,
               formatBytes(bytes),
               copies.safe ? `${copies.min}, safe` : `at risk, ${copies.min} of ${copies.wanted}`,
             ]),
@@ -62,6 +64,10 @@ function listCommand(context: CliContext): Command {
     );
   });
   return help(list, "Lists the data sets.", [["pleach backup list", "those of this site"]]);
+}
+
+function besideText(tips: number): string {
+  return tips === 0 ? "" : `, ${tips} more newest`;
 }
 
 function timersCommand(context: CliContext): Command {

@@ -1,6 +1,11 @@
 /** Which of the snapshots that members know of a recovery takes. */
 import type { z } from "zod";
 import { BackupError } from "../backup/client/error.ts";
+import { leadsThrough, lineOf } from "../core/snapshot-line.ts";
+import { PleachError } from "../../protocol/error.ts";
+import type { ShardId } from "../../protocol/ids.ts";
+import type { SnapshotRecord } from "../../protocol/snapshot.ts";
+import { headOf } from "./backup-link.ts";
 import type { recoverStatusShape } from "../control/shapes-backup.ts";
 
 /** A head of one data set, and who confirms it. */
@@ -38,6 +43,37 @@ export function chooseHead(
     tips.length === 0 ? "No snapshot that was found fits." : "There are several newest snapshots.",
     { hint: ["Choose one with --head:", ...lines].join("\n"), exit: 5 },
   );
+}
+
+/** So many records are read at most: members may claim what they like. */
+const MAX_READ = 16;
+
+/**
+ * Leaves the ends of chains out that another one's history names: a person has settled that they
+ * are not the newest. What cannot be read settles nothing.
+ */
+export async function withoutSettled(
+  reader: { snapshot(root: ShardId): Promise<SnapshotRecord> },
+  heads: readonly FoundHead[],
+): Promise<readonly FoundHead[]> {
+  const ends = newestOfChains(heads.filter(({ available }) => available));
+  const settled = new Set<FoundHead>();
+  for (const end of ends.length > 1 ? ends.slice(0, MAX_READ) : []) {
+    const head = headOf(end.head);
+    if (head === null) continue;
+    try {
+      const line = lineOf(head.root, await reader.snapshot(head.root));
+      for (const other of ends) {
+        const known = headOf(other.head);
+        if (other !== end && known !== null && leadsThrough(line, known)) settled.add(other);
+      }
+    } catch (error) {
+      if (!(error instanceof PleachError)) throw error;
+    }
+  }
+  const chains = new Set([...settled].map(({ head }) => head.chain));
+  const standing = new Set(ends.filter((end) => !settled.has(end)).map(({ head }) => head.chain));
+  return heads.filter((each) => !chains.has(each.head.chain) || standing.has(each.head.chain));
 }
 
 /** Whether a head begins as a person typed it. */

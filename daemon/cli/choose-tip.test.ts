@@ -97,14 +97,18 @@ describe("the newest snapshots", () => {
     const fresh = (known: typeof alone, answered: number) =>
       tipFreshness(known, chooseTip(known, undefined), { answered, witnesses: 3 });
     assert.match(fresh(alone, 0).text, /snapshot 1, UNCONFIRMED \(no other member/);
-    assert.match(fresh(alone, 2).text, /UNCONFIRMED \(confirmed by 0 of 3 members\)/);
+    assert.match(fresh(alone, 2).text, /UNCONFIRMED \(confirmed by 0 of 3 members, 3 are needed\)/);
     const behind = await readHeads(reader, [
       { head: head("missing", "c", 2), confirmedBy: 1 },
       { head: head("a", "c", 1), confirmedBy: 2 },
     ]);
     assert.equal(fresh(behind, 3).fields.confirmed, false);
     assert.match(fresh(behind, 3).text, /members know 2/);
-    const sure = await readHeads(reader, [{ head: head("a", "c", 1), confirmedBy: 2 }]);
-    assert.match(fresh(sure, 2).text, /^Newest snapshot 1, confirmed by 2 of 3 members\.$/);
+    const two = await readHeads(reader, [{ head: head("a", "c", 1), confirmedBy: 2 }]);
+    assert.equal(fresh(two, 2).fields.confirmed, false);
+    assert.match(fresh(two, 2).text, /UNCONFIRMED \(confirmed by 2 of 3 members, 3 are/);
+    const sure = await readHeads(reader, [{ head: head("a", "c", 1), confirmedBy: 3 }]);
+    assert.equal(fresh(sure, 3).fields.confirmed, true);
+    assert.match(fresh(sure, 3).text, /^Newest snapshot 1, confirmed by 3 of 3 members\.$/);
   });
 });

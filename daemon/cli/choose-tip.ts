@@ -5,6 +5,8 @@
  * chain of the newest one: both are tips, and a person picks. What another tip grew out of is none.
  */
 import { BackupError } from "../backup/client/error.ts";
+import { confirmationsNeeded, freshnessText } from "../core/freshness.ts";
+import { leadsThrough, lineOf } from "../core/snapshot-line.ts";
 import type { Head } from "../../protocol/head.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import { PleachError } from "../../protocol/error.ts";
@@ -39,7 +41,7 @@ export async function readHeads(
   const unread: KnownHead[] = [];
   for (const known of heads) {
     const { head } = known;
-    if (read.some(({ record }) => isOlder(head, record))) continue;
+    if (read.some((tip) => leadsThrough(lineOfTip(tip), head))) continue;
     if (read.length + unread.length >= MAX_READ) break;
     try {
       const record = await reader.snapshot(head.root);
@@ -52,20 +54,13 @@ export async function readHeads(
       unread.push(known);
     }
   }
-  const isTip = ({ head }: KnownHead): boolean => !read.some(({ record }) => isOlder(head, record));
+  const isTip = ({ head }: KnownHead): boolean =>
+    !read.some((tip) => tip.head !== head && leadsThrough(lineOfTip(tip), head));
   return { tips: read.filter(isTip), unread: unread.filter(isTip) };
 }
 
-/**
- * Whether the snapshot of `record` grew out of that head: its history names it, or has passed its
- * place in the chain without naming another one there (it was forgotten since).
- */
-function isOlder(head: Head, record: SnapshotRecord): boolean {
-  const ofChain = record.history.filter(({ chain }) => chain === head.chain);
-  const there = ofChain.filter(({ number }) => number === head.number);
-  if (there.length > 0) return there.some(({ root }) => root === head.root);
-  if (record.chain === head.chain) return head.number < record.number;
-  return ofChain.some(({ number }) => number > head.number);
+function lineOfTip({ head, record }: KnownTip) {
+  return lineOf(head.root, record);
 }
 
 /**
@@ -106,14 +101,11 @@ export function tipFreshness(
   { answered, witnesses }: { readonly answered: number; readonly witnesses: number },
 ) {
   const newer = unread.find((each) => each.confirmedBy > 0);
-  const confirmed = newer === undefined && confirmedBy > 0;
-  const said =
-    answered === 0
-      ? "no other member could be asked"
-      : `confirmed by ${confirmedBy} of ${witnesses} members`;
+  const needed = confirmationsNeeded(witnesses);
+  const confirmed = newer === undefined && confirmedBy >= needed;
   const text =
     newer === undefined
-      ? `Newest snapshot ${head.number}, ${confirmed ? said : `UNCONFIRMED (${said})`}.`
+      ? `Newest snapshot ${head.number}, ${freshnessText(confirmedBy, answered, witnesses)}.`
       : `UNCONFIRMED: the newest that can be had is ${head.number}, members know ${newer.head.number}.`;
   return {
     text,
@@ -123,6 +115,7 @@ export function tipFreshness(
       confirmedBy,
       answered,
       witnesses,
+      needed,
       tips: tips.map((tip) => ({
         root: tip.head.root,
         chain: tip.head.chain,

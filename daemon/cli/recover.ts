@@ -5,24 +5,26 @@ import { Command, Option } from "commander";
 import { z } from "zod";
 import { BackupError } from "../backup/client/error.ts";
 import { keysFromShard, ShardReader } from "../backup/client/shard-reader.ts";
+import { confirmationsNeeded, freshnessText } from "../core/freshness.ts";
 import type { ControlClient } from "../control/client.ts";
 import {
   recoverStartedShape,
   recoverStatusShape,
   type RecoverRequest,
 } from "../control/shapes-backup.ts";
+import type { Head } from "../../protocol/head.ts";
 import { parseId, type SetId } from "../../protocol/ids.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { deriveOwnerKeys, type OwnerKeys } from "../../protocol/owner-keys.ts";
 import { parseRecoverySheet } from "../../protocol/recovery-sheet.ts";
 import { openSetName } from "../../protocol/set-keys.ts";
 import { headOf, recoverySource } from "./backup-link.ts";
-import { chooseHead, isWanted } from "./choose-head.ts";
+import { chooseHead, isWanted, withoutSettled, type FoundHead } from "./choose-head.ts";
 import { help, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { readPhrase, readSmallFile } from "./people-files.ts";
 import { formatDuration } from "./quantities.ts";
-import { freshness, restoreInto } from "./restore.ts";
+import { restoreInto } from "./restore.ts";
 
 interface RecoverOptions {
   readonly to: string;
@@ -182,10 +184,12 @@ async function recoverSet(
   { set, source, heads, keys, name }: Awaited<ReturnType<typeof openSet>>,
   folder: string,
 ) {
-  const { taken, newest } = chooseHead(heads, options.head);
+  const reader = new ShardReader(source, keys);
+  const isChosen = heads.some((each) => options.head !== undefined && isWanted(each, options.head));
+  const standing = isChosen ? heads : await withoutSettled(reader, heads);
+  const { taken, newest } = chooseHead(standing, options.head);
   const head = headOf(taken.head);
   if (head === null) throw new RangeError("a head that was found");
-  const reader = new ShardReader(source, keys);
   const record = await reader.snapshot(head.root);
   const fresh = freshness(newest, head);
   context.out.note(fresh.text);
@@ -210,6 +214,17 @@ function folderFor(taken: Set<string>, set: SetId, name: string | undefined): st
   const folder = taken.has(plain) ? `${plain}-${set}` : plain;
   taken.add(folder);
   return folder;
+}
+
+/** What the members say of the newest snapshot that one of them knows. */
+function freshness({ head: newest, confirmedBy, witnesses }: FoundHead, head: Head) {
+  const isNewest = newest.root === head.root;
+  const confirmed = isNewest && confirmedBy >= confirmationsNeeded(witnesses);
+  const said = freshnessText(confirmedBy, confirmedBy, witnesses);
+  const text = isNewest
+    ? `Newest snapshot ${head.number}, ${said}.`
+    : `UNCONFIRMED: the newest that can be had is ${head.number}, members know ${newest.number}.`;
+  return { text, fields: { number: head.number, confirmed, confirmedBy, witnesses } };
 }
 
 function fewest(sets: readonly { readonly confirmedBy: number; readonly witnesses: number }[]) {

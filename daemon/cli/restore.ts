@@ -11,7 +11,6 @@ import { runRestore, type RestoreFigures } from "../backup/client/restore-run.ts
 import { freeBytesAt } from "../backup/client/restore-target.ts";
 import { hasSetKeys, readSetKeys } from "../backup/client/set-key-file.ts";
 import { ShardReader, type ReaderKeys } from "../backup/client/shard-reader.ts";
-import type { Head } from "../../protocol/head.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import type { SnapshotRecord } from "../../protocol/snapshot.ts";
 import { setDetail, setHeads, setStore } from "./backup-link.ts";
@@ -249,23 +248,4 @@ export async function chooseSnapshot(
   if (at === undefined) return { root: head.root, record };
   const { root } = snapshotAt(record, head, at);
   return { root, record: root === head.root ? record : await reader.snapshot(root) };
-}
-
-/** What the members say of the newest snapshot. */
-export function freshness(
-  newest: {
-    readonly head: { readonly root: string; readonly number: number } | null;
-    readonly confirmedBy: number;
-    readonly witnesses: number;
-  },
-  head: Head,
-) {
-  const { confirmedBy, witnesses } = newest;
-  const isNewest = newest.head === null || newest.head.root === head.root;
-  const confirmed = isNewest && confirmedBy > 0;
-  const said = `confirmed by ${confirmedBy} of ${witnesses} members`;
-  const text = isNewest
-    ? `Newest snapshot ${head.number}, ${confirmed ? said : `UNCONFIRMED (${said})`}.`
-    : `UNCONFIRMED: the newest here is ${head.number}, members know ${newest.head?.number}.`;
-  return { text, fields: { number: head.number, confirmed, confirmedBy, witnesses } };
 }

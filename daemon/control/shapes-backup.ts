@@ -32,7 +32,13 @@ export const commitRequestShape = z.strictObject({
   copies: z.int().min(1).max(16),
   /** Null, or the head that is there, for shards that come before the run ends. */
   head: headShape.strict().nullable(),
+  /** Newest snapshots of other lines that have turned up: they stand until they are settled. */
+  found: z.array(headShape.strict()).max(64).default([]),
+  /** Roots of such snapshots that the history of the head names now. */
+  settled: z.array(shardId).max(64).default([]),
   add: z.array(entry),
+  /** Shards that no list names any more and that holders keep: they are listed again. */
+  again: z.array(entry).default([]),
   remove: z.array(shardId),
 });
 export type CommitRequest = z.infer<typeof commitRequestShape>;
@@ -68,7 +74,9 @@ const summary = {
   /** Whether this site writes the data set. */
   mine: z.boolean(),
 };
-export const setSummaryShape = z.object(summary);
+/** Newest snapshots of other lines of the set, which stand beside the head. */
+const tips = z.array(headShape);
+export const setSummaryShape = z.object({ ...summary, tips });
 export const setsShape = z.object({ sets: z.array(setSummaryShape) });
 
 /** The newest list of a placement group, and the sites that are to hold it. */
@@ -82,6 +90,7 @@ const groupShape = z.object({
 
 export const setDetailShape = z.object({
   ...summary,
+  tips,
   groups: z.array(groupShape),
   /**
    * Where shard S of the set is the file `xx/S` of the local store, `xx` being the first two digits
@@ -90,6 +99,11 @@ export const setDetailShape = z.object({
   folder: z.string(),
   /** Listed shards that are not here, and for which no other site has signed. */
   lost: z.array(shardId),
+  /**
+   * This site's directory was found older than what the site had published: the head that it had
+   * then, out of which the next snapshot grows, in a new chain. Null: it was not.
+   */
+  setBackTo: z.object({ head: headShape.nullable() }).nullable(),
   newestHead: z.object({
     head: headShape.nullable(),
     /** Other members that have confirmed the record with this head, durably. */

@@ -11,6 +11,7 @@ const mail: SetStatus = {
   limitMs: 24 * HOUR_MS,
   copies: { wanted: 3, least: 3, shards: 10, concerns: [], asks: [] },
   trouble: undefined,
+  tips: 0,
 };
 const well: StatusFacts = {
   site: "quimper",
@@ -50,6 +51,13 @@ test("what is well is OK, asks nothing of anybody, and meets every condition", (
   assert.deepEqual(todo, []);
   assert.deepEqual(conditions, { joined: true, mesh: true, dns: true, copies: true });
   assert.equal(alone, "answer DNS (1 zone), edit everything, restore 1 of its 1 set");
+});
+
+test("several newest snapshots of a set need a person", () => {
+  const { verdict, todo } = report({ sets: [{ ...mail, tips: 1 }] });
+  assert.equal(verdict, "WARNING");
+  assert.match(todo[0]?.text ?? "", /mail has 2 newest snapshots/);
+  assert.equal(todo[0]?.command, "pleach backup show mail");
 });
 
 test("an area without evidence is never OK", () => {

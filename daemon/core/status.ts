@@ -44,6 +44,8 @@ export interface SetStatus {
     | undefined;
   /** How the last run ended, if it did not end well. */
   readonly trouble: string | undefined;
+  /** Newest snapshots that stand beside the head until a person settles them. */
+  readonly tips: number;
 }
 
 export interface StatusFacts {
@@ -218,6 +220,13 @@ function backupArea({ sets }: StatusFacts): Finding {
       todo.push({ text, command });
     }
     if (trouble !== undefined) todo.push({ text: `Data set ${label}: ${trouble}.`, command });
+    if (set.tips > 0) {
+      if (state === "OK") state = "WARNING";
+      todo.push({
+        text: `Data set ${label} has ${set.tips + 1} newest snapshots: the box was set back. Say which one counts.`,
+        command: `pleach backup show ${set.name ?? "NAME"}`,
+      });
+    }
   }
   const ages = sets.flatMap(({ ageMs }) => ageMs ?? []);
   const oldest = ages.length === 0 ? "" : `; oldest ${hours(Math.max(...ages))}`;

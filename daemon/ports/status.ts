@@ -16,6 +16,7 @@ import type { State } from "../state/state.ts";
 export interface StoredSet {
   readonly setId: string;
   readonly head: { readonly atMs: number } | null;
+  readonly tips: readonly unknown[];
   readonly shards: number;
   readonly copies: {
     readonly wanted: number;
@@ -134,6 +135,7 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
       ageMs: ageOf(set, nowMs()),
       copies: copiesOf(set),
       trouble: troubleOf(run),
+      tips: set?.tips.length ?? 0,
     };
   });
   const unnamed = [...mine.values()]
@@ -146,6 +148,7 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
         ageMs: ageOf(set, nowMs()),
         copies: copiesOf(set),
         trouble: undefined,
+        tips: set.tips.length,
       };
     });
   return [...configured, ...unnamed];

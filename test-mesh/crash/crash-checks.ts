@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { RunJournal } from "../../daemon/backup/client/run-journal.ts";
-import { shardsOf } from "../../daemon/backup/client/forget-run.ts";
+import { SnapshotShards } from "../../daemon/backup/client/snapshot-shards.ts";
 import { ShardReader } from "../../daemon/backup/client/shard-reader.ts";
 import { setDetail, setStore, type SetDetail } from "../../daemon/cli/backup-link.ts";
 import { copiesShape } from "../../daemon/control/shapes-backup.ts";
@@ -85,7 +85,7 @@ export async function checkComplete(mesh: CrashMesh): Promise<Violations> {
   const record = await reader.snapshot(root as ShardId);
   const snapshots = [...record.history, { ...record, root: root as ShardId, number, atMs }];
   const known = new Set<string>(snapshots.map((one) => one.root));
-  const needed = await shardsOf(reader, snapshots, new Map());
+  const needed = new Set((await new SnapshotShards(reader).of(snapshots)).keys());
   const named = new Set<string>(all);
   return [
     ...missing,

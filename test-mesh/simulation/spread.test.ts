@@ -28,7 +28,12 @@ async function mesh(context: TestContext, names: string, options: SpreadMeshOpti
 }
 
 /** Stores shards at the site and publishes them as the next snapshot. */
-async function backUp(home: SimulatedSite, number: number, sizes: readonly number[]) {
+async function backUp(
+  home: SimulatedSite,
+  number: number,
+  sizes: readonly number[],
+  chain: string = CHAIN,
+) {
   const add: [ShardId, number][] = [];
   for (const size of sizes) {
     const bytes = random.bytes(size);
@@ -38,9 +43,10 @@ async function backUp(home: SimulatedSite, number: number, sizes: readonly numbe
   }
   const known = (await home.backups.sets()).find(({ setId }) => setId === SET);
   const root = add[0]?.[0] ?? idOf<ShardId>(sha256("none"));
+  const previous = number === 1 ? null : (known?.head?.root ?? null);
   await home.backups.commit(SET, {
     ...{ owner: OWNER, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, add, remove: [] },
-    head: { chain: CHAIN, number, previous: known?.head?.root ?? null, root, atMs: 1 },
+    head: { chain, number, previous, root, atMs: 1 },
   });
   return add;
 }
@@ -349,8 +355,32 @@ test("an old copy of the owner's directory is put back: it catches up with what 
     await made.until(settledFlag(bytes), 60_000, "the shard");
     assert.equal((await bytes).length, size);
   }
-  await backUp(again, 3, [4096]);
+  // What it knew is another line now: it does not go on in the chain, and both tips stand.
+  const at = await again.backups.set(SET);
+  assert.equal(at.setBackTo?.head?.number, 1);
+  await assert.rejects(backUp(again, 3, [4096]), /was set back/);
+  await backUp(again, 1, [4096], "ab".repeat(16));
+  const { tips, setBackTo } = await again.backups.set(SET);
+  assert.deepEqual(
+    tips.map(({ number }) => number),
+    [2],
+  );
+  assert.equal(setBackTo, null);
   await untilSafe(made, again, 60_000);
+  // Every member knows both, and tells them.
+  for (const name of ["a", "b", "c"]) {
+    const other = made.sites.get(name);
+    assert.ok(other);
+    const [told] = (await other.backups.sets()).filter(({ setId }) => setId === SET);
+    assert.deepEqual([told?.head?.number, told?.tips.map(({ number }) => number)], [1, [2]]);
+  }
+  // The root of a tip cannot be taken from the lists.
+  const plain = { owner: OWNER, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3 };
+  const remove = tips.map(({ root }) => root);
+  await assert.rejects(
+    again.backups.commit(SET, { ...plain, head: null, add: [], remove }),
+    /cannot be forgotten/,
+  );
 });
 
 test("an old copy of a holder's directory is put back: its receipts are void, and it is filled again", async (context) => {
@@ -446,6 +476,12 @@ test("a fork that went unseen is joined: the union of both lists is signed above
   const { groups } = await again.backups.set(SET);
   const listed = new Set(groups.flatMap(({ entries }) => entries.map(([shard]) => shard)));
   for (const [shard] of [...seen, ...own]) assert.ok(listed.has(shard));
+  const { head, tips } = await again.backups.set(SET);
+  assert.equal(head?.root, own[0]?.[0]);
+  assert.deepEqual(
+    tips.map(({ root }) => root),
+    [seen[0]?.[0]],
+  );
 });
 
 /** Tells whether a promise is settled. */

@@ -4,26 +4,26 @@
  * The run counts when the daemon has taken the commit; whatever happens before, the last snapshot
  * stays the newest. Two runs of one data set never overlap.
  */
-import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
 import type { Head } from "../../../protocol/head.ts";
-import { idOf, type ChainId, type ShardId } from "../../../protocol/ids.ts";
 import { firstDoubts, type SnapshotRecord } from "../../../protocol/snapshot.ts";
 import { readBefore } from "./before-run.ts";
 import { BackupError } from "./error.ts";
 import { gatherFiles, type FilesParts, type Gathered } from "./gather-files.ts";
 import { gatherStream, type StreamSource } from "./gather-stream.ts";
 import { saveMemory } from "./memory-budget.ts";
+import { ownLine } from "./own-line.ts";
 import { planPaths } from "./path-plan.ts";
 import { PORTION_BYTES, Portions } from "./portions.ts";
-import type { SetState, SetStore } from "./port.ts";
+import type { SetStore } from "./port.ts";
 import { RunJournal } from "./run-journal.ts";
 import { eraseFile } from "./secret-file.ts";
 import { SeenChunks } from "./seen-chunks.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
 import { withSetLock } from "./set-lock.ts";
+import { ShardReader } from "./shard-reader.ts";
 import { writeTableCache } from "./table-cache.ts";
 import { TreeOutlet } from "./tree-outlet.ts";
 import { noFigures, type WalkFigures } from "./walk.ts";
@@ -90,9 +90,11 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     await store.state();
     await request.before();
   }
-  const state = await store.state();
+  const [state, claims] = await Promise.all([store.state(), store.heads()]);
   const journal = new RunJournal(join(folder, "journal"));
   const before = await readBefore(keys, store, folder, journal, state);
+  const reader = readerOf(keys, store);
+  const line = await ownLine({ reader, state, headLine: before.history, claims });
   const epoch = keys.epochs.at(-1);
   if (epoch === undefined) {
     throw new BackupError("E-BACKUP-EPOCH", `"${keys.name}" has no key to seal with.`, {
@@ -108,13 +110,21 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     epochKey: epoch.key,
     capsule: epoch.capsule,
   };
+  const plain = {
+    owner: keys.owner,
+    sealedName: keys.sealedName,
+    keyEpoch: epoch.epoch,
+    copies: request.copies,
+  };
+  if (line.found.length > 0) {
+    // Nothing of another line may go while it stands.
+    await store.commit({ ...plain, head: null, add: [], found: line.found, again: line.again });
+  }
   const commit = (head: Head | null, tables: readonly ShardTable[]) =>
     store.commit({
-      owner: keys.owner,
-      sealedName: keys.sealedName,
-      keyEpoch: epoch.epoch,
-      copies: request.copies,
+      ...plain,
       head,
+      settled: head === null ? [] : line.settled,
       add: tables.flatMap(({ shard, sizeBytes }) =>
         shard === undefined ? [] : [[shard, sizeBytes]],
       ),
@@ -141,13 +151,17 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     const ticking = setInterval(() => request.onProgress(figures, pool.storedBytes), 250);
     const parts = { pool, trees, setKey: keys.setKey, figures };
     try {
-      gathered = await gather(request, { ...parts, folder, base: before.base?.root });
+      gathered = await gather(request, {
+        ...parts,
+        folder,
+        base: (line.base ?? before.base)?.root,
+      });
     } finally {
       clearInterval(ticking);
     }
     trees.flush();
     const atMs = request.now();
-    const next = nextHead(state, before.base);
+    const { next, history } = line;
     const open = {
       set: keys.set,
       name: keys.name,
@@ -165,7 +179,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
         ...figures.unreadable,
         ...figures.changed.map((path) => ({ path, reason: "changed" })),
       ]),
-      history: before.history,
+      history,
     };
     const earlier = [...(before.newIndex ? before.tables : []), ...before.unfinished];
     const { root, record } = await pool.finish(earlier, open);
@@ -209,18 +223,7 @@ async function gather(
   return { tree, paths: [path], publish: () => undefined, abandon: () => {} };
 }
 
-/**
- * The next place in the chain. A member that knows a newer head than our own list means that this
- * box was set back to an older state: then a new chain begins, and both tips stay visible.
- */
-function nextHead(
-  state: SetState | undefined,
-  base: Head | null,
-): { readonly chain: ChainId; readonly number: number; readonly previous: ShardId | null } {
-  const newest = state?.newestHead ?? base;
-  const rolledBack = newest !== null && newest.root !== base?.root;
-  if (base === null || rolledBack) {
-    return { chain: idOf<ChainId>(randomBytes(16)), number: 1, previous: null };
-  }
-  return { chain: base.chain, number: base.number + 1, previous: base.root };
+function readerOf({ epochs, owner, set, setKey }: SetKeyFile, store: SetStore): ShardReader {
+  const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
+  return new ShardReader(store, { owner, set, setKey, epochs: byNumber });
 }

@@ -7,6 +7,7 @@ export class BackupError extends PleachError<
   | "E-BACKUP-EPOCH" // the key of a key epoch is not on this machine
   | "E-BACKUP-EXISTS" // a data set of this name is there already
   | "E-BACKUP-UNKNOWN" // no data set has this name
+  | "E-BACKUP-TIPS" // there is nothing to settle, or not yet
   | "E-BACKUP-BUSY" // another run of this data set is under way
   | "E-BACKUP-SPACE" // there is no room for the lock of a run
   | "E-BACKUP-HOOK" // the program that runs before the backup failed

@@ -27,7 +27,12 @@ class HardStore implements SetStore {
 
   async state(): Promise<SetState | undefined> {
     const { head, listed } = this;
-    return head === null ? undefined : { head, newestHead: head, shards: new Set(listed) };
+    if (head === null) return undefined;
+    return { head, tips: [], setBackTo: null, shards: new Set(listed) };
+  }
+
+  async heads(): Promise<readonly Head[]> {
+    return this.head === null ? [] : [this.head];
   }
 
   async get(shard: ShardId): Promise<Uint8Array> {

@@ -4,11 +4,14 @@
  *
  * What a snapshot needs is told by its index, which names every shard that it was built on. A
  * snapshot whose record or index cannot be read ends the plan: it is never taken to need nothing.
- * Shards that no known snapshot names stay, too: they may be another chain's.
+ * Shards that no known snapshot names stay, too. While another newest snapshot stands beside the
+ * head, all that its line needs stays, until a person has settled which one counts.
  */
 import { join } from "node:path";
 import { forgotten, isTired, type KeepRule } from "../../core/forget.ts";
+import { lineOf } from "../../core/snapshot-line.ts";
 import type { ShardTable } from "../../../protocol/chunk-index.ts";
+import type { Head } from "../../../protocol/head.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
 import { decodeTable } from "../../../protocol/shard-table.ts";
 import type { PastSnapshot, SnapshotRecord } from "../../../protocol/snapshot.ts";
@@ -20,6 +23,7 @@ import { RunJournal } from "./run-journal.ts";
 import type { SetKeyFile } from "./set-key-file.ts";
 import { withSetLock } from "./set-lock.ts";
 import { ShardReader } from "./shard-reader.ts";
+import { SnapshotShards } from "./snapshot-shards.ts";
 import { writeTired } from "./tired-shards.ts";
 import { WalkCache } from "./walk-cache.ts";
 
@@ -81,60 +85,40 @@ async function planForget(
       hint: `Run it:  pleach backup run ${keys.name}`,
     });
   }
-  const { head, shards } = state;
+  const { head, tips, shards } = state;
   const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
   const { owner, set, setKey } = keys;
   const reader = new ShardReader(store, { owner, set, setKey, epochs });
   const newest = await reader.snapshot(head.root);
-  const { chain, number, atMs, files, bytes } = newest;
-  const all = [...newest.history, { chain, number, root: head.root, atMs, files, bytes }].filter(
-    ({ root }) => shards.has(root),
-  );
+  const all = lineOf(head.root, newest).filter(({ root }) => shards.has(root));
   const gone = new Set(forgotten(all, rules, nowMs));
   const kept = all.filter((snapshot) => !gone.has(snapshot));
-  const indexes = new Map<string, readonly ShardId[]>();
-  const needed = await shardsOf(reader, kept, indexes);
+  const beside = (await besideOf(reader, tips, all)).filter(({ root }) => shards.has(root));
+  const shardsOf = new SnapshotShards(reader);
+  const needed = new Set((await shardsOf.of([...kept, ...beside])).keys());
   for (const { shard } of new RunJournal(join(folder, "journal")).read()) {
     if (shard !== undefined) needed.add(shard);
   }
-  const droppable = await shardsOf(reader, [...gone], indexes);
-  const remove = [...droppable].filter((shard) => shards.has(shard) && !needed.has(shard));
+  const droppable = await shardsOf.of([...gone]);
+  const remove = [...droppable.keys()].filter((shard) => shards.has(shard) && !needed.has(shard));
   const tired = await tiredShards(reader, newest, head.root, folder);
   return { kept, forgotten: [...gone], remove, tired };
 }
 
-/** All shards that snapshots need. @param indexes - What frames of indexes name, once read. */
-export async function shardsOf(
+/** Snapshots of other lines that are in none of ours. @throws when one of them cannot be read. */
+async function besideOf(
   reader: ShardReader,
-  snapshots: readonly PastSnapshot[],
-  indexes: Map<string, readonly ShardId[]>,
-): Promise<Set<ShardId>> {
-  const needed = new Set<ShardId>();
-  for (const { root } of snapshots) {
-    const record = await reader.snapshot(root);
-    needed.add(root);
-    for (const { shard = root, frame } of record.index) {
-      needed.add(shard);
-      const address = `${shard}:${frame}`;
-      const named = indexes.get(address) ?? (await namedBy(reader, record, shard, frame));
-      indexes.set(address, named);
-      for (const one of named) needed.add(one);
+  tips: readonly Head[],
+  own: readonly PastSnapshot[],
+): Promise<PastSnapshot[]> {
+  const known = new Set(own.map(({ root }) => root));
+  const beside = new Map<ShardId, PastSnapshot>();
+  for (const { root } of tips) {
+    for (const snapshot of lineOf(root, await reader.snapshot(root))) {
+      if (!known.has(snapshot.root)) beside.set(snapshot.root, snapshot);
     }
   }
-  return needed;
-}
-
-async function namedBy(
-  reader: ShardReader,
-  record: SnapshotRecord,
-  shard: ShardId,
-  frame: number,
-): Promise<readonly ShardId[]> {
-  const named: ShardId[] = [];
-  for await (const table of reader.tables(shard, { ...record, index: [{ shard, frame }] })) {
-    if (table.shard !== undefined) named.push(table.shard);
-  }
-  return named;
+  return [...beside.values()];
 }
 
 /** Shards of the newest index of which the newest snapshot uses less than half. */

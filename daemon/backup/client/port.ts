@@ -22,6 +22,12 @@ export interface CommitRequest {
   readonly copies: number;
   /** Null while a run is under way: the head stays what it was. */
   readonly head: Head | null;
+  /** Newest snapshots of other lines that have turned up. Default: none. */
+  readonly found?: readonly Head[];
+  /** Roots of such snapshots that the history of the head names now. Default: none. */
+  readonly settled?: readonly ShardId[];
+  /** Shards that no list names any more and that holders keep: listed again. Default: none. */
+  readonly again?: readonly (readonly [ShardId, sizeBytes: number])[];
   readonly add: readonly (readonly [ShardId, sizeBytes: number])[];
   /** What the lists name no longer. Default: nothing. */
   readonly remove?: readonly ShardId[];
@@ -31,8 +37,10 @@ export interface CommitRequest {
 export interface SetState {
   /** Head of its newest list; null before the first run. */
   readonly head: Head | null;
-  /** The newest head that any member knows: a newer one means that this box was rolled back. */
-  readonly newestHead: Head | null;
+  /** Newest snapshots of other lines, which stand beside it until a person settles them. */
+  readonly tips: readonly Head[];
+  /** The head that this box had when it was found older than what it had published; null: it was not. */
+  readonly setBackTo: { readonly head: Head | null } | null;
   /** Every shard of the newest lists that was not found lost. */
   readonly shards: ReadonlySet<ShardId>;
 }
@@ -51,6 +59,8 @@ export interface KeyState extends SetState {
 export interface SetStore extends ShardSource {
   /** Undefined when the daemon has never heard of the data set. */
   state(): Promise<SetState | undefined>;
+  /** Every head of the set that this site or a member that answers now knows, in any order. */
+  heads(): Promise<readonly Head[]>;
   /** Resolves when the shard is durable in the local store. */
   put(shard: ShardId, bytes: Uint8Array): Promise<void>;
   /**

@@ -35,11 +35,15 @@ class SignedStore implements SetStore, KeyStore {
   head: Head | null = null;
   keyEpoch = 0;
 
+  async heads(): Promise<readonly Head[]> {
+    return this.head === null ? [] : [this.head];
+  }
+
   async state(): Promise<KeyState | undefined> {
     const { head, keyEpoch } = this;
     if (head === null) return undefined;
     const shards = new Set(this.listed);
-    return { head, newestHead: head, shards, keyEpoch, copies: 3, folder: "/nowhere" };
+    return { head, tips: [], setBackTo: null, shards, keyEpoch, copies: 3, folder: "/nowhere" };
   }
 
   async get(shard: ShardId): Promise<Uint8Array> {

@@ -10,7 +10,7 @@ import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey, placeKey } from "../../../protocol/record.ts";
+import { holdKey, placeKey, placeRecord } from "../../../protocol/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/shard-id.ts";
 import type { SigningKey } from "../../../protocol/signature.ts";
@@ -67,18 +67,25 @@ const MINUTE_MS = 60_000;
 /** As the design has it: a silent hop is passed over after half an hour, a holder after 72 h. */
 const DEFAULT_TIMES: SpreadTimes = { silentMs: 30 * MINUTE_MS, lostMs: 72 * 60 * MINUTE_MS };
 
+interface RequestedHead {
+  readonly chain: string;
+  readonly number: number;
+  readonly previous: string | null;
+  readonly root: string;
+  readonly atMs: number;
+}
+
 export interface CommitRequest {
   readonly owner: string;
   readonly sealedName: string;
   readonly keyEpoch: number;
   readonly copies: number;
-  readonly head: {
-    readonly chain: string;
-    readonly number: number;
-    readonly previous: string | null;
-    readonly root: string;
-    readonly atMs: number;
-  } | null;
+  readonly head: RequestedHead | null;
+  /** See next-tips.ts. Default: none. */
+  readonly found?: readonly RequestedHead[];
+  readonly settled?: readonly string[];
+  /** Listed again, wherever they are. Default: none. */
+  readonly again?: readonly (readonly [shard: string, sizeBytes: number])[];
   readonly add: readonly (readonly [shard: string, sizeBytes: number])[];
   readonly remove: readonly string[];
 }
@@ -347,7 +354,13 @@ export class BackupStore {
         keyEpoch: request.keyEpoch,
         copies: request.copies,
         head: request.head as Head | null,
+        found: (request.found ?? []) as readonly Head[],
+        settled: (request.settled ?? []) as readonly ShardId[],
         add: request.add.map(([shard, sizeBytes]) => ({ shard: shard as ShardId, sizeBytes })),
+        again: (request.again ?? []).map(([shard, sizeBytes]) => ({
+          shard: shard as ShardId,
+          sizeBytes,
+        })),
         remove: request.remove as readonly ShardId[],
       });
     });
@@ -381,9 +394,16 @@ export class BackupStore {
 
   /** The heads of a set, as the members know them now. */
   async heads(id: SetId) {
-    const set = this.#own.get(id);
-    if (set === undefined) throw unknownSet(id);
-    return askWitnesses(this.#holder, set.owner, id);
+    const { state, transport, lists } = this.#holder;
+    const entry = state.view().get("place", placeKey(id), transport.self);
+    const place = placeRecord.safeParse(entry?.value);
+    const owner =
+      this.#own.get(id)?.owner ??
+      (place.success ? place.data.owner : undefined) ??
+      lists.all().find(({ header }) => header.set === id)?.header.owner;
+    if (owner !== undefined) return askWitnesses(this.#holder, owner, id);
+    // Before its first run nobody but this site can know of a set.
+    return { heads: [], answered: 0, witnesses: Math.max(0, state.authority().sites.size - 1) };
   }
 
   copies(id: SetId, detail: boolean) {

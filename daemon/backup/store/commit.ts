@@ -11,24 +11,25 @@ import {
   type SetId,
   type ShardId,
 } from "../../../protocol/ids.ts";
-import { mayFollow, type Head } from "../../../protocol/head.ts";
+import type { Head } from "../../../protocol/head.ts";
 import { groupOf, ListError, signList, type ListEntry } from "../../../protocol/list.ts";
 import { isShardSize } from "../../../protocol/shard-id.ts";
 import { nextLists, type GroupState } from "../../core/next-lists.ts";
+import { MAX_TIPS, nextTips, type Tips, type TipsChange } from "../../core/next-tips.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
 import { loadList, type LoadedList } from "./list-store.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
 
-export interface CommitInput {
+export interface CommitInput extends TipsChange {
   readonly owner: OwnerId;
   readonly set: SetId;
   readonly sealedName: Uint8Array;
   readonly keyEpoch: number;
   readonly copies: number;
-  /** Null: the head that is there stays. */
-  readonly head: Head | null;
   readonly add: readonly ListEntry[];
+  /** Named by no list any more, but kept by holders: they are listed again, wherever they are. */
+  readonly again: readonly ListEntry[];
   readonly remove: readonly ShardId[];
 }
 
@@ -46,8 +47,8 @@ export async function commit(holder: Holder, own: OwnSets, input: CommitInput): 
   if (before !== undefined && before.owner !== input.owner) {
     throw new BackupError("E-BACKUP-RIGHT", "The data set belongs to another owner.", { exit: 5 });
   }
-  const head = nextHead(before?.head ?? null, input.head);
-  return holder.gates.run(input, () => publish(holder, own, input, mesh, head));
+  const tips = tipsAfter(before ?? { head: null, tips: [], setBackTo: null }, input);
+  return holder.gates.run(input, () => publish(holder, own, input, mesh, tips));
 }
 
 /** No shard may be deleted between the look whether it is here and the list that names it. */
@@ -56,7 +57,7 @@ async function publish(
   own: OwnSets,
   input: CommitInput,
   mesh: MeshId,
-  head: Head | null,
+  { head, tips, setBackTo }: Tips,
 ): Promise<OwnSet> {
   const before = own.get(input.set);
   await checkStored(holder, input);
@@ -64,7 +65,8 @@ async function publish(
   const isNewHead = head !== null && head.root !== before?.head?.root;
   const remove = new Set(input.remove);
   const root = isNewHead ? head.root : null;
-  const next = nextLists(groups, { add: input.add, remove, root });
+  checkTips(tips, remove);
+  const next = nextLists(groups, { add: [...input.add, ...input.again], remove, root });
   checkRoot(head, groups, next.length === 0 ? [] : next.flatMap(({ entries }) => entries), remove);
   let signed: LoadedList[];
   try {
@@ -87,6 +89,8 @@ async function publish(
     keyEpoch: input.keyEpoch,
     copies: input.copies,
     head,
+    tips: [...tips],
+    setBackTo,
     // The halves of a split group keep its holders.
     targets: Array.from({ length: count }, (_none, group) => [
       ...(targets[group] ?? targets[group & (targets.length - 1)] ?? []),
@@ -116,25 +120,43 @@ function checkRight(holder: Holder, owner: OwnerId, set: SetId) {
   return mesh;
 }
 
-function nextHead(before: Head | null, wanted: Head | null): Head | null {
-  if (wanted === null) return before;
-  const same =
-    before?.chain === wanted.chain &&
-    before.number === wanted.number &&
-    before.root === wanted.root;
-  // The answer to an earlier attempt was lost: the client asks again for what is done.
-  if (same) return before;
-  if (mayFollow(before, wanted)) return wanted;
-  const at = before === null ? "none" : `number ${before.number} of chain ${before.chain}`;
+function tipsAfter(before: Tips, input: CommitInput): Tips {
+  const after = nextTips(before, input);
+  if (typeof after !== "string") return after;
+  if (after === "many") {
+    const message = `More than ${MAX_TIPS} newest snapshots would stand beside one another.`;
+    throw new BackupError("E-BACKUP-HEAD", message, {
+      hint: "Say which one counts:  pleach backup settle NAME --head ROOT",
+    });
+  }
+  const { number, chain } = input.head ?? { number: 0, chain: "" };
+  if (after === "set-back") {
+    const message = `The directory was set back: no snapshot may go on in chain ${chain}.`;
+    throw new BackupError("E-BACKUP-HEAD", message, {
+      hint: "Run the backup again: it begins a new chain.",
+    });
+  }
+  const at = before.head;
+  const newest = at === null ? "none" : `number ${at.number} of chain ${at.chain}`;
   throw new BackupError(
     "E-BACKUP-HEAD",
-    `Head ${wanted.number} of chain ${wanted.chain} does not follow the newest one (${at}).`,
+    `Head ${number} of chain ${chain} does not follow the newest one (${newest}).`,
     { hint: "Another run has published meanwhile. Run the backup again." },
   );
 }
 
-async function checkStored(holder: Holder, { owner, set, add }: CommitInput): Promise<void> {
-  const odd = add.find(({ shard, sizeBytes }) => {
+/** @throws BackupError when what a tip begins with would leave the lists. */
+function checkTips(tips: readonly Head[], remove: ReadonlySet<ShardId>): void {
+  const tip = tips.find(({ root }) => remove.has(root));
+  if (tip === undefined) return;
+  throw new BackupError("E-BACKUP-INPUT", "The root of a newest snapshot cannot be forgotten.", {
+    hint: "Say which one counts:  pleach backup settle NAME --head ROOT",
+    exit: 2,
+  });
+}
+
+async function checkStored(holder: Holder, { owner, set, add, again }: CommitInput): Promise<void> {
+  const odd = [...add, ...again].find(({ shard, sizeBytes }) => {
     return parseId<ShardId>(shard) === undefined || !isShardSize(sizeBytes);
   });
   if (odd !== undefined) {

@@ -6,8 +6,16 @@
  * with itself, a site must not publish on top of the old ones: what was confirmed would be lost.
  */
 import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
+import { MAX_TIPS } from "../../core/next-tips.ts";
+import type { Head } from "../../../protocol/head.ts";
 import { signList } from "../../../protocol/list.ts";
-import { holdKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
+import {
+  holdKey,
+  placeRecord,
+  tipsKey,
+  tipsRecord,
+  type PlaceRecord,
+} from "../../../protocol/record.ts";
 import { fetchList } from "./fetch.ts";
 import type { Holder } from "./holder.ts";
 import { loadList, type LoadedList } from "./list-store.ts";
@@ -44,7 +52,8 @@ export class OwnHistory {
   }
 
   /**
-   * Takes the published state of a set back from its holders.
+   * Takes the published state of a set back from its holders. The line that this directory knew
+   * does not go on in that chain: both are shown, and a person picks.
    *
    * @returns Whether all of its lists could be had; if not, nothing was changed.
    */
@@ -66,6 +75,8 @@ export class OwnHistory {
       keyEpoch: place.keyEpoch,
       copies: place.copies,
       head: place.head,
+      tips: this.#tipsAfter(set, place.head),
+      setBackTo: this.#setBackTo(set, place.head),
       targets: groups.map(({ targets }) => [...targets]),
       sentBytes: this.#own.get(set)?.sentBytes ?? 0,
     };
@@ -77,7 +88,8 @@ export class OwnHistory {
 
   /**
    * A holder has a list of ours that is not older than the newest one here: signs the union of
-   * both anew, above it. Nothing that either names is lost.
+   * both anew, above it. Nothing that either names is lost, and where it serves another snapshot
+   * than ours, that one is a tip as well: which of them grew out of the other the next run sees.
    */
   async reconcile(set: OwnSet, group: number, site: SiteId): Promise<void> {
     const ours = await this.#holder.lists.load(set.owner, set.set, group);
@@ -90,7 +102,27 @@ export class OwnHistory {
     const place = { mesh, owner, set: set.set, group, groups, generation, previous: theirs.id };
     const fields = { ...place, sealedName, keyEpoch, copies, head };
     const signed = signList(this.#holder.siteKey, fields, [...union.values()]);
-    await this.#holder.lists.put([loadList(signed)]);
+    const after = withTip(set, theirs.header.head);
+    await this.#holder.lists.put([loadList(signed)], [this.#own.change(after)]);
+    this.#own.accept(after);
+  }
+
+  /** What stood beside the head, here and as it was published. */
+  #tipsAfter(set: SetId, head: Head | null): Head[] {
+    const { state, transport } = this.#holder;
+    const entry = state.view().get("place", tipsKey(set), transport.self);
+    const told = tipsRecord.safeParse(entry?.value);
+    const tips = [...(told.success ? told.data.tips : []), ...(this.#own.get(set)?.tips ?? [])];
+    const unique = new Map(tips.map((tip) => [tip.root, tip]));
+    return [...unique.values()].filter(({ root }) => root !== head?.root).slice(0, MAX_TIPS);
+  }
+
+  /** The line of a directory that was set back twice is the one before. */
+  #setBackTo(set: SetId, head: Head | null): OwnSet["setBackTo"] {
+    const own = this.#own.get(set);
+    const isNewest = (own?.head ?? null)?.root === head?.root;
+    if (isNewest) return own?.setBackTo ?? null;
+    return own?.setBackTo ?? { head: own?.head ?? null };
   }
 
   async #fetch(owner: OwnerId, set: SetId, group: number, generation: number) {
@@ -120,4 +152,10 @@ export class OwnHistory {
       .filter(({ key, author }) => key === holdKey(owner, set) && links.includes(author))
       .map(({ author }) => author);
   }
+}
+
+function withTip(set: OwnSet, head: Head | null): OwnSet {
+  const known = [set.head, ...set.tips].some((one) => one?.root === head?.root);
+  if (head === null || known || set.tips.length >= MAX_TIPS) return set;
+  return { ...set, tips: [...set.tips, head] };
 }

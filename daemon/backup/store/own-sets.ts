@@ -1,5 +1,6 @@
 /** The data sets that this site writes: what the lists do not say. */
 import { z } from "zod";
+import { MAX_TIPS } from "../../core/next-tips.ts";
 import { prefixRange, type Store, type StoreChange } from "../../core/store.ts";
 import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
 import { headField } from "../../../protocol/head.ts";
@@ -18,6 +19,10 @@ const ownSet = z.strictObject({
   /** Remote copies wanted. */
   copies: countField(1, 16),
   head: headField.nullable(),
+  /** Newest snapshots of other lines; they stand until a person settles them. */
+  tips: z.array(headField).max(MAX_TIPS),
+  /** See next-tips.ts: the next snapshot begins a new chain. */
+  setBackTo: z.strictObject({ head: headField.nullable() }).nullable(),
   /** For each group the sites that are to hold it; as many as there are groups. */
   targets: z.array(z.array(idField<SiteId>())),
   /** Shard bytes handed to the network, ever. */

@@ -16,8 +16,8 @@ import {
   type RecoverQuestion,
   type SiteAddresses,
 } from "../../../protocol/recover-message.ts";
-import { nodeRecord, placeRecord } from "../../../protocol/record.ts";
 import { isRangeStart, rangeRoots } from "../../../protocol/shard-ranges.ts";
+import { nodeRecord, placeRecord, tipsKey, tipsRecord } from "../../../protocol/record.ts";
 import { encodeStatement } from "../../../protocol/statement.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
@@ -144,10 +144,13 @@ export class RecoverServer {
     const view = this.#holder.state.view();
     const heads: { set: SetId; head: Head }[] = [];
     const sites = new Set<SiteId>();
-    for (const { key, value } of view.entries("place")) {
+    for (const { key, author, value } of view.entries("place")) {
       const place = placeRecord.safeParse(value);
       if (!place.success || place.data.owner !== owner) continue;
-      if (place.data.head !== null) heads.push({ set: key as SetId, head: place.data.head });
+      const set = key as SetId;
+      if (place.data.head !== null) heads.push({ set, head: place.data.head });
+      const beside = tipsRecord.safeParse(view.get("place", tipsKey(set), author)?.value);
+      if (beside.success) for (const head of beside.data.tips) heads.push({ set, head });
       for (const { targets } of place.data.groups) for (const site of targets) sites.add(site);
     }
     for (const { key, author } of view.entries("hold")) {

@@ -108,7 +108,7 @@ export class Recovery {
         set: set as string,
         head,
         confirmedBy: by.size,
-        witnesses: this.#answered.size,
+        witnesses: this.#witnessesOf(set),
         available: this.#listed.has(head.root),
       })),
     };
@@ -230,6 +230,14 @@ export class Recovery {
         this.#problems.push(`${member.address}: ${why}`);
       }
     }
+  }
+
+  /** Members that could know the head of a set: all but those that signed for it. */
+  #witnessesOf(set: SetId): number {
+    const signers = new Set(this.#listsOf(set).map(({ header }) => header.by));
+    const members = [...(this.#authority?.sites.keys() ?? [])];
+    const others = members.filter((site) => !signers.has(site)).length;
+    return Math.max(others, this.#answered.size);
   }
 
   #listsOf(set: SetId): FoundList[] {

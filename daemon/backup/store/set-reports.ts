@@ -1,9 +1,16 @@
 /** What is told about data sets: how much they are, where they are, what is still missing. */
 import { riskText } from "../../core/risk-text.ts";
 import { risksOf, safeCopies, vouchedAtMs, type HolderFacts } from "../../core/set-safety.ts";
+import type { Head } from "../../../protocol/head.ts";
 import type { SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { askKey, askRecord } from "../../../protocol/hold-record.ts";
-import { placeKey, placeRecord, type PlaceRecord } from "../../../protocol/record.ts";
+import {
+  placeKey,
+  placeRecord,
+  tipsKey,
+  tipsRecord,
+  type PlaceRecord,
+} from "../../../protocol/record.ts";
 import { piecesOf, receiptsFor, unsigned } from "./copies.ts";
 import { BackupError } from "./error.ts";
 import type { Holder } from "./holder.ts";
@@ -43,11 +50,17 @@ export class SetReports {
       .view()
       .entries("place")
       .filter(({ author }) => author !== this.#holder.transport.self)
-      .flatMap(({ key, value }) => {
+      .flatMap(({ key, author, value }) => {
         const place = placeRecord.safeParse(value);
-        return place.success ? [foreignSummary(key, place.data)] : [];
+        return place.success ? [foreignSummary(key, place.data, this.#tipsOf(key, author))] : [];
       });
     return [...own, ...others];
+  }
+
+  #tipsOf(set: string, author: SiteId): readonly Head[] {
+    const entry = this.#holder.state.view().get("place", tipsKey(set as SetId), author);
+    const beside = tipsRecord.safeParse(entry?.value);
+    return beside.success ? beside.data.tips : [];
   }
 
   async set(id: SetId) {
@@ -74,7 +87,8 @@ export class SetReports {
     );
     const summary = this.#summary(set, await this.#facts.of(set));
     const folder = this.#holder.shards.folderOf(set.owner, id);
-    return { ...summary, groups, folder, lost, newestHead: this.#newestHead(set) };
+    const { setBackTo } = set;
+    return { ...summary, groups, folder, lost, setBackTo, newestHead: this.#newestHead(set) };
   }
 
   async copies(id: SetId, detail: boolean) {
@@ -203,6 +217,7 @@ export class SetReports {
       sealedName: Buffer.from(set.sealedName).toString("base64"),
       keyEpoch: set.keyEpoch,
       head: set.head,
+      tips: set.tips,
       shards,
       bytes,
       copies: {
@@ -255,7 +270,7 @@ function fewestWhole(groups: readonly (readonly HolderFacts[])[]): number {
   return whole.length === 0 ? 0 : Math.min(...whole);
 }
 
-function foreignSummary(setId: string, place: PlaceRecord) {
+function foreignSummary(setId: string, place: PlaceRecord, tips: readonly Head[]) {
   const { owner, name, keyEpoch, head, copies, groups } = place;
   const fewest = Math.min(copies, ...groups.map(({ targets }) => targets.length));
   return {
@@ -264,6 +279,7 @@ function foreignSummary(setId: string, place: PlaceRecord) {
     sealedName: name,
     keyEpoch,
     head,
+    tips: [...tips],
     shards: groups.reduce((sum, { shards }) => sum + shards, 0),
     bytes: groups.reduce((sum, { bytes }) => sum + bytes, 0),
     // Only the owner's site counts receipts; of others' sets nothing is claimed to be safe.

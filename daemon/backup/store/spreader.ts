@@ -8,7 +8,7 @@
 import { hasLetGo } from "../../core/let-go.ts";
 import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
-import { placeKey } from "../../../protocol/record.ts";
+import { placeKey, tipsKey } from "../../../protocol/record.ts";
 import type { Refusal } from "../../../protocol/shard-message.ts";
 import { sameSites, type ChainQueue } from "./chain-queue.ts";
 import { groupName } from "./group-name.ts";
@@ -132,15 +132,21 @@ export class Spreader {
     }
   }
 
-  /** Writes the `place` record when it is not what the view shows. */
+  /** Writes the records of a set in class `place` when they are not what the view shows. */
   async #publish(id: SetId): Promise<void> {
     const set = this.#own.get(id);
     if (set === undefined) return;
+    const tips = set.tips.length === 0 ? undefined : { tips: set.tips.map((tip) => ({ ...tip })) };
+    await this.#show(placeKey(id), this.placeValue(set));
+    await this.#show(tipsKey(id), tips);
+  }
+
+  async #show(key: string, value: JsonValue | undefined): Promise<void> {
     const { state, transport } = this.#holder;
-    const value = this.placeValue(set);
-    const shown = state.view().get("place", placeKey(id), transport.self)?.value;
-    if (shown !== undefined && sameJson(shown, value)) return;
-    await state.write([{ class: "place", key: placeKey(id), value }]);
+    const shown = state.view().get("place", key, transport.self)?.value;
+    if (shown === undefined && value === undefined) return;
+    if (shown !== undefined && value !== undefined && sameJson(shown, value)) return;
+    await state.write([{ class: "place", key, value }]);
   }
 
   placeValue(set: OwnSet): JsonValue {

@@ -8,7 +8,7 @@ import type { Channel } from "../../core/transport.ts";
 import type { Head } from "../../../protocol/head.ts";
 import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { openListHeader } from "../../../protocol/list.ts";
-import { placeKey, placeRecord } from "../../../protocol/record.ts";
+import { placeKey, placeRecord, tipsKey, tipsRecord } from "../../../protocol/record.ts";
 import {
   decodeHolderMessage,
   encodeHolderMessage,
@@ -78,12 +78,13 @@ export async function askWitnesses(holder: Holder, owner: OwnerId, set: SetId) {
 }
 
 function knownHeads(holder: Holder, owner: OwnerId, set: SetId, withLists: boolean): Head[] {
-  const published = holder.state
-    .view()
-    .entries("place")
-    .filter(({ key }) => key === placeKey(set))
-    .map(({ value }) => placeRecord.safeParse(value))
-    .flatMap((place) => (place.success && place.data.owner === owner ? [place.data.head] : []));
+  const view = holder.state.view();
+  const published = view.entries("place", placeKey(set)).flatMap(({ key, author, value }) => {
+    const place = placeRecord.safeParse(value);
+    if (key !== placeKey(set) || !place.success || place.data.owner !== owner) return [];
+    const beside = tipsRecord.safeParse(view.get("place", tipsKey(set), author)?.value);
+    return [place.data.head, ...(beside.success ? beside.data.tips : [])];
+  });
   const listed = withLists ? holder.lists.all(owner, set).map(({ header }) => header.head) : [];
   const heads = [...published, ...listed].filter((head) => head !== null);
   return [...new Map(heads.map((head) => [head.root, head])).values()];
