@@ -29,8 +29,9 @@ const listed = new Set<ShardId>();
 const store: SetStore = {
   state: async () => {
     if (head === null && listed.size === 0) return undefined;
-    return { head, newestHead: head, shards: new Set(listed) };
+    return { head, newestHead: head, tips: [], setBackTo: null, shards: new Set(listed) };
   },
+  heads: async () => (head === null ? [] : [head]),
   get: async (shard) => Uint8Array.from(shards.get(shard) ?? []),
   put: async (shard, bytes) => void shards.set(shard, Uint8Array.from(bytes)),
   commit: async ({ head: next, add }) => {
