@@ -68,10 +68,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     replace: "return rivals(held, their).length > 99;",
   },
   {
-    name: "the snapshot that a log goes on from is pruned",
+    name: "logs are dropped as soon as they count no more",
     file: "daemon/state/keep/pruning.ts",
-    find: "of held.prune(keptFrom)) {",
-    replace: "of held.prune(held.storedSeq + 1)) {",
+    find: "else if (held.storedSeq > 0 && this.#isTakenUp(held, beforeMs)) await this.drop(held);",
+    replace: "else await this.drop(held);",
   },
   {
     name: "records are shown without a right",
