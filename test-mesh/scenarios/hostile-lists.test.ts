@@ -29,6 +29,12 @@ import { waitFor } from "../wait.ts";
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
 
+interface HeadBefore {
+  readonly chain: string;
+  readonly number: number;
+  readonly root: string;
+}
+
 test("what the last honest list named survives its owner's own box, and restores", () =>
   withMesh(async (mesh) => {
     const [quimper, brest] = await mesh.form(["quimper", "brest"]);
@@ -56,11 +62,13 @@ test("what the last honest list named survives its owner's own box, and restores
     assert.ok(shards.length > 6);
 
     const share = Math.ceil(shards.length * 0.19);
-    for (let step = 1; step <= 5; step++) {
-      await dropShards(quimper, set, honest, shards.slice((step - 1) * share, step * share));
+    let head: HeadBefore | null = honest.head;
+    for (let step = 0; step < 5; step++) {
+      const part = shards.slice(step * share, (step + 1) * share);
+      head = await dropShards(quimper, set, honest, part, head);
     }
-    await dropShards(quimper, set, honest, shards);
-    await dropShards(quimper, set, honest, []);
+    head = await dropShards(quimper, set, honest, shards, head);
+    await dropShards(quimper, set, honest, [], head);
     await quimper.kill();
 
     await later(brest, 3 * 365 * DAY_MS);
@@ -103,24 +111,27 @@ test("what the last honest list named survives its owner's own box, and restores
     );
   }));
 
-/** Publishes a list without these shards, under a head that leads nowhere. */
+/** Publishes a list without these shards, under a head that follows the newest one and leads nowhere. */
 async function dropShards(
   site: TestSite,
   set: SetId,
   { owner, sealedName, keyEpoch }: { owner: string; sealedName: string; keyEpoch: number },
   remove: readonly string[],
-): Promise<void> {
+  before: HeadBefore | null,
+): Promise<HeadBefore> {
   const bytes = randomBytes(4096);
   const root = shardIdOf(owner as OwnerId, set, bytes);
   await site.client.putOctets(`/v1/backup/sets/${set}/shards/${root}`, bytes);
-  const chain = toHex(randomBytes(16));
-  const head = { chain, number: 1, previous: null, root, atMs: 2 ** 52 };
+  const chain = before?.chain ?? toHex(randomBytes(16));
+  const number = (before?.number ?? 0) + 1;
+  const head = { chain, number, previous: before?.root ?? null, root, atMs: 2 ** 52 };
   await site.client.post(
     `/v1/backup/sets/${set}/commit`,
     { owner, sealedName, keyEpoch, copies: 1, head, add: [[root, 4096]], remove },
     commitAnswerShape,
   );
   await untilSafe(site, set);
+  return head;
 }
 
 async function untilSafe(site: TestSite, set: SetId): Promise<void> {
