@@ -83,10 +83,12 @@ export async function checkComplete(mesh: CrashMesh): Promise<Violations> {
   const reader = new ShardReader(source, { ...keys, epochs }, detail.folder);
   const { root, number, atMs } = detail.head;
   const record = await reader.snapshot(root as ShardId);
-  const snapshots = [...record.history, { ...record, root: root as ShardId, number, atMs }];
+  const named = new Set<string>(all);
+  // The history still tells of a forgotten snapshot until the next run; its root is in no list.
+  const history = record.history.filter((one) => named.has(one.root));
+  const snapshots = [...history, { ...record, root: root as ShardId, number, atMs }];
   const known = new Set<string>(snapshots.map((one) => one.root));
   const needed = new Set((await new SnapshotShards(reader).of(snapshots)).keys());
-  const named = new Set<string>(all);
   return [
     ...missing,
     ...acknowledged
