@@ -38,9 +38,7 @@ const at = (...steps: string[]): string => join(mesh.directory, ...steps);
 
 before(async () => {
   mesh = await TestMesh.create();
-  site = await mesh.site("quimper", { dns: false });
-  await site.start();
-  await mesh.found(site);
+  [site = assert.fail()] = await mesh.form(["quimper"], { dns: false });
   tap = await tapSocket(at("tap"), site.client.socketPath, at("heard"));
   const config = readFileSync(site.configFile, "utf8").replace(site.client.socketPath, at("tap"));
   mkdirSync(at("client"));

@@ -21,9 +21,7 @@ const at = (...steps: string[]): string => join(mesh.directory, ...steps);
 
 before(async () => {
   mesh = await TestMesh.create();
-  site = await mesh.site("quimper", { dns: false });
-  await site.start();
-  await mesh.found(site);
+  [site = assert.fail()] = await mesh.form(["quimper"], { dns: false });
   mkdirSync(at("source"));
   writeFileSync(at("source", "a"), "words");
 });
