@@ -1,8 +1,8 @@
 /**
  * Holders that lose or withhold what they hold, in simulated time: found, told apart, repaired.
  *
- * 24 seconds stand for a day. A dishonest holder is a real one whose answers to audits are replaced,
- * so that it neither hears of its loss nor mends it.
+ * 24 seconds stand for a day. A dishonest holder is a real one whose answers to audits are replaced
+ * and that proves and mends nothing of its own accord, so that it never hears of its loss.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -127,10 +127,18 @@ class AuditedMesh {
     return new Set(files.map((file) => file.slice(3)).filter((file) => file.length === 64));
   }
 
-  /** From now on the site answers with what it finds, and mends nothing. */
-  dishonest(name: string, serve?: (channel: Channel) => Promise<void>): void {
-    const site = this.site(name);
-    const server = new AuditServer(site.backups.holder, () => {});
+  /**
+   * From now on the site answers with what it finds, mends nothing and asks nobody: who asks of others
+   * reads his own copies, and would find what is damaged.
+   */
+  async dishonest(name: string, serve?: (channel: Channel) => Promise<void>): Promise<void> {
+    await this.made.endProofs(name);
+    this.answersBy(name, serve);
+  }
+
+  /** From now on the site hears nothing of what others ask in vain; it goes on reading and asking. */
+  answersBy(name: string, serve?: (channel: Channel) => Promise<void>): void {
+    const server = new AuditServer(this.site(name).backups.holder, () => {});
     this.made.answers.set(name, serve ?? ((channel) => server.serve(channel)));
   }
 
@@ -171,7 +179,7 @@ for (const [what, share] of [
   test(`a holder that deletes ${what} is found, and a third copy is made elsewhere`, async (context) => {
     const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
     const [bad = ""] = mesh.holders;
-    mesh.dishonest(bad);
+    await mesh.dishonest(bad);
     const gone = random.shuffled(mesh.shards).slice(0, Math.round(40 * share));
     for (const shard of gone) await rm(mesh.pathOf(bad, shard));
     const tookMs = await mesh.untilTold("the loss", 5 * DAY, () =>
@@ -186,7 +194,7 @@ for (const [what, share] of [
 test("a flipped bit is found by asking for shards whole", async (context) => {
   const mesh = await AuditedMesh.create(context, "home a b c d", [1024 * 1024, 4096]);
   const [, bad = ""] = mesh.holders;
-  mesh.dishonest(bad);
+  await mesh.dishonest(bad);
   const [large] = mesh.shards;
   assert.ok(large);
   const bytes = await readFile(mesh.pathOf(bad, large));
@@ -216,7 +224,7 @@ test("answers with another shard, with an old one and with nonsense fail at once
   const [bad = ""] = mesh.holders;
   const other = random.bytes(4096);
   const leaf = { bytes: other, path: [...merkleProof(other, 0, 4096)] };
-  mesh.dishonest(bad, async (channel) => {
+  await mesh.dishonest(bad, async (channel) => {
     for (;;) {
       const frame = await channel.receive(60_000);
       if (frame === undefined) break;
@@ -260,7 +268,7 @@ test("a set is safe while its holders prove it, and both sides of an account sho
 
   // A holder that answers nothing any more: the copy does not count, and that is said.
   const [bad = ""] = mesh.holders;
-  mesh.dishonest(bad, async (channel) => {
+  await mesh.dishonest(bad, async (channel) => {
     await channel.receive(1000);
     await channel.send(encodeAuditAnswer({ k: "refuse", why: "busy" }));
   });
@@ -278,12 +286,12 @@ test("a set is safe while its holders prove it, and both sides of an account sho
 test("refused, silent and offline are told apart; only the first two become a loss by themselves", async (context) => {
   const mesh = await AuditedMesh.create(context, "home a b c d", MANY, { patienceMs: 6 * DAY });
   const [refuses = "", isSilent = "", isAway = ""] = mesh.holders;
-  mesh.dishonest(refuses, async (channel) => {
+  await mesh.dishonest(refuses, async (channel) => {
     await channel.receive(60_000);
     await channel.send(encodeAuditAnswer({ k: "refuse", why: "busy" }));
     await channel.end();
   });
-  mesh.dishonest(isSilent, async (channel) => {
+  await mesh.dishonest(isSilent, async (channel) => {
     for (let frames = 0; frames < 9; frames++) await channel.receive(60_000);
   });
   await mesh.made.kill(isAway);
@@ -320,7 +328,7 @@ test("the owner is dead and a holder deletes: two co-holders prove it, and a thi
   const mesh = await AuditedMesh.create(context, "home a b c d e", MANY);
   const [bad = ""] = mesh.holders;
   await mesh.made.kill("home");
-  mesh.dishonest(bad);
+  await mesh.dishonest(bad);
   for (const shard of mesh.shards.slice(0, 10)) await rm(mesh.pathOf(bad, shard));
   await mesh.untilHeldBy(3, [bad, "home"]);
   // Back again, the owner takes the newcomer over, and sends nothing.
@@ -351,7 +359,7 @@ test("the one whose turn it is does not act: the next one does", async (context)
   );
   // From now on it decides nothing; what it says about the silent site stands.
   await mesh.site(leader).proofs?.stop();
-  mesh.dishonest(leader);
+  await mesh.dishonest(leader);
   for (const entry of mesh.made.records()) {
     if (entry.key !== auditKey(OWNER, SET) || mesh.nameOf(entry.author) !== leader) continue;
     const { holders } = auditRecord.parse(entry.value);
@@ -390,7 +398,7 @@ test("a question that was put is put again after a restart, until it is answered
   const mesh = await AuditedMesh.create(context, "home a b c", MANY);
   const [bad = ""] = mesh.holders;
   const asked: string[] = [];
-  mesh.dishonest(bad, async (channel) => {
+  await mesh.dishonest(bad, async (channel) => {
     const frame = await channel.receive(60_000);
     if (frame !== undefined && channel.peer === mesh.site("home").id) {
       asked.push(Buffer.from(frame).toString("hex"));
@@ -412,7 +420,7 @@ test("a holder that takes its time over one set is asked for its other sets all 
   for (const set of others) await mesh.backUp([4096, 4096], set);
   const [slow = ""] = mesh.holders;
   const server = new AuditServer(mesh.site(slow).backups.holder, () => {});
-  mesh.dishonest(slow, async (channel) => {
+  await mesh.dishonest(slow, async (channel) => {
     const frame = await channel.receive(60_000);
     if (frame === undefined) return;
     let unread: Uint8Array | undefined = frame;
@@ -443,7 +451,7 @@ test("a site that waits for an answer stops at once, and does not call it a refu
   const mesh = await AuditedMesh.create(context, "home a b c", MANY);
   const [mute = ""] = mesh.holders;
   let asked = 0;
-  mesh.dishonest(mute, async (channel) => {
+  await mesh.dishonest(mute, async (channel) => {
     await channel.receive(60_000);
     asked++;
     await channel.receive(60_000);
@@ -477,7 +485,7 @@ test("own reading finds a flipped bit beside a missing file, tells of it and men
   assert.ok(flipped && missing);
   const [poor = ""] = mesh.holders;
   // Nobody's question may find it first: the disk is slower than the time of a simulation.
-  mesh.dishonest(poor);
+  mesh.answersBy(poor);
   const bytes = await readFile(mesh.pathOf(poor, flipped));
   bytes[5000] = (bytes[5000] ?? 0) ^ 1;
   await writeFile(mesh.pathOf(poor, flipped), bytes);

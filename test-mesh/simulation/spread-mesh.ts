@@ -157,15 +157,32 @@ export class SpreadMesh {
 
   /** Ends a site without a word to anybody. */
   async kill(name: string): Promise<void> {
-    const site = this.sites.get(name);
-    if (site === undefined) throw new RangeError(name);
+    const site = this.#named(name);
     this.network.leave(site.id);
     // What it still tries comes to nothing: the network has forgotten it.
-    let stopped = false;
-    const end = Promise.resolve(site.proofs?.stop())
-      .then(() => site.backups.stop())
-      .finally(() => (stopped = true));
-    await this.until(() => stopped, 60_000, "the end of the site");
+    await this.#untilDone("the end of the site", async () => {
+      await site.proofs?.stop();
+      await site.backups.stop();
+    });
+  }
+
+  /** Ends what a site does to prove and mend copies of its own accord; the rest of it goes on. */
+  async endProofs(name: string): Promise<void> {
+    const { proofs } = this.#named(name);
+    await this.#untilDone("the end of its proofs", async () => proofs?.stop());
+  }
+
+  #named(name: string): SimulatedSite {
+    const site = this.sites.get(name);
+    if (site === undefined) throw new RangeError(name);
+    return site;
+  }
+
+  /** Lets time pass until something is done that may wait for others. */
+  async #untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    let isDone = false;
+    const end = work().finally(() => (isDone = true));
+    await this.until(() => isDone, 60_000, what);
     await end;
   }
 
