@@ -4,7 +4,7 @@
 import { access, constants, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PleachError } from "../protocol/error.ts";
-import { signingKey, type SigningKey } from "../protocol/signature.ts";
+import { signingKey, type SigningKey } from "../protocol/keys/signature.ts";
 import { createSecretFile, readSecretFile } from "./config/secret-file.ts";
 
 export class DataDirectoryError extends PleachError<"E-DATA-DIR"> {}

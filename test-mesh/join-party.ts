@@ -4,25 +4,25 @@
  */
 import { Membership } from "../daemon/membership/membership.ts";
 import { addressPort, statementPort } from "../daemon/ports/membership.ts";
-import { signDelegate, signNewOwner } from "../daemon/cli/owner-ceremony.ts";
+import { signDelegate, signNewOwner } from "../daemon/cli/backup/owner-ceremony.ts";
 import type { Channel } from "../daemon/core/transport.ts";
 import { silentLogger } from "../daemon/observe/log.ts";
 import { State } from "../daemon/state/state.ts";
-import { encodeApplication, openApplication } from "../protocol/application.ts";
-import { DEFAULT_LIMITS } from "../protocol/genesis.ts";
+import { encodeApplication, openApplication } from "../protocol/messages/application.ts";
+import { DEFAULT_LIMITS } from "../protocol/statements/genesis.ts";
 import { idOf, sha256, type MeshId, type OperatorId, type PeerKey } from "../protocol/ids.ts";
 import type { SiteId, StatementId } from "../protocol/ids.ts";
-import { deriveOwnerKeys, type OwnerKeys } from "../protocol/owner-keys.ts";
-import { OWN_CLASSES } from "../protocol/record-class.ts";
-import { signingKey, type SigningKey } from "../protocol/signature.ts";
-import { signSiteRelease } from "../protocol/site-statement.ts";
-import { StatementChain } from "../protocol/statement-chain.ts";
+import { deriveOwnerKeys, type OwnerKeys } from "../protocol/keys/owner-keys.ts";
+import { OWN_CLASSES } from "../protocol/logs/record-class.ts";
+import { signingKey, type SigningKey } from "../protocol/keys/signature.ts";
+import { signSiteRelease } from "../protocol/statements/site-statement.ts";
+import { StatementChain } from "../protocol/statements/statement-chain.ts";
 import {
   encodeStatement,
   meshIdOf,
   signStatement,
   type SignedStatement,
-} from "../protocol/statement.ts";
+} from "../protocol/statements/statement.ts";
 import { FakeChannel, type Wire } from "./fakes/channel.ts";
 import type { FakeTime } from "./fakes/clock.ts";
 import { FakeDisk } from "./fakes/store.ts";

@@ -7,7 +7,7 @@
  */
 import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { RANGE_BYTES } from "../protocol/shard-id.ts";
+import { RANGE_BYTES } from "../protocol/backup/shard-id.ts";
 import { Gate } from "./gate.ts";
 import type { TestMesh } from "./harness.ts";
 import { SharedLine } from "./network/shared-line.ts";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { commitAnswerShape, copiesShape, setDetailShape } from "../daemon/control/shapes-backup.ts";
 import { parseId, toHex, type OwnerId, type SetId, type ShardId } from "../protocol/ids.ts";
-import { shardIdOf } from "../protocol/shard-id.ts";
+import { shardIdOf } from "../protocol/backup/shard-id.ts";
 import type { TestSite } from "./test-site.ts";
 import { waitFor } from "./wait.ts";
 

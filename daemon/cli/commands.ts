@@ -4,7 +4,7 @@
  * A new command adds a line here. The summary is what `pleach help` prints.
  */
 import type { Command } from "commander";
-import type { CliContext } from "./context.ts";
+import type { CliContext } from "./shell/context.ts";
 
 export interface CommandEntry {
   readonly name: string;
@@ -16,17 +16,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "approve",
     summary: "let an applicant in",
-    load: async () => (await import("./approve.ts")).approveCommand,
+    load: async () => (await import("./members/approve.ts")).approveCommand,
   },
   {
     name: "backup",
     summary: "data sets: add, run, list, show",
-    load: async () => (await import("./backup.ts")).backupCommand,
+    load: async () => (await import("./backup/backup.ts")).backupCommand,
   },
   {
     name: "config",
     summary: "check the configuration",
-    load: async () => (await import("./config.ts")).configCommand,
+    load: async () => (await import("./shell/config.ts")).configCommand,
   },
   {
     name: "conflicts",
@@ -36,7 +36,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "dns",
     summary: "zones and records: add-zone, list, set, add, remove, keep, explain",
-    load: async () => (await import("./dns.ts")).dnsCommand,
+    load: async () => (await import("./dns/dns.ts")).dnsCommand,
   },
   {
     name: "events",
@@ -51,7 +51,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "grant",
     summary: "let a site write a zone",
-    load: async () => (await import("./grant.ts")).grantCommand,
+    load: async () => (await import("./members/grant.ts")).grantCommand,
   },
   {
     name: "init",
@@ -61,27 +61,27 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "invite",
     summary: "make a code for a machine that joins",
-    load: async () => (await import("./invite.ts")).inviteCommand,
+    load: async () => (await import("./members/invite.ts")).inviteCommand,
   },
   {
     name: "join",
     summary: "ask to join a mesh",
-    load: async () => (await import("./join.ts")).joinCommand,
+    load: async () => (await import("./members/join.ts")).joinCommand,
   },
   {
     name: "keys",
     summary: "recovery sheets, and keys of data sets: sheet, rotate, open",
-    load: async () => (await import("./keys.ts")).keysCommand,
+    load: async () => (await import("./backup/keys.ts")).keysCommand,
   },
   {
     name: "leave",
     summary: "end the membership of this site",
-    load: async () => (await import("./leave.ts")).leaveCommand,
+    load: async () => (await import("./members/leave.ts")).leaveCommand,
   },
   {
     name: "operators",
     summary: "the people who decide",
-    load: async () => (await import("./operators.ts")).operatorsCommand,
+    load: async () => (await import("./members/operators.ts")).operatorsCommand,
   },
   {
     name: "peers",
@@ -91,17 +91,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "recover",
     summary: "everything of an owner, on an empty machine",
-    load: async () => (await import("./recover.ts")).recoverCommand,
+    load: async () => (await import("./backup/recover.ts")).recoverCommand,
   },
   {
     name: "restore",
     summary: "a data set of this site, into a directory",
-    load: async () => (await import("./restore.ts")).restoreCommand,
+    load: async () => (await import("./backup/restore.ts")).restoreCommand,
   },
   {
     name: "revoke",
     summary: "expel a site or an operator",
-    load: async () => (await import("./revoke.ts")).revokeCommand,
+    load: async () => (await import("./members/revoke.ts")).revokeCommand,
   },
   {
     name: "service",
@@ -111,7 +111,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "sign",
     summary: "what waits for a signature, on the mesh or by file",
-    load: async () => (await import("./sign.ts")).signCommand,
+    load: async () => (await import("./members/sign.ts")).signCommand,
   },
   {
     name: "status",
@@ -121,21 +121,21 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "suspend",
     summary: "hold up what a site or an operator makes",
-    load: async () => (await import("./suspend.ts")).suspendCommand,
+    load: async () => (await import("./members/suspend.ts")).suspendCommand,
   },
   {
     name: "ungrant",
     summary: "take a right to write back",
-    load: async () => (await import("./grant.ts")).ungrantCommand,
+    load: async () => (await import("./members/grant.ts")).ungrantCommand,
   },
   {
     name: "unsuspend",
     summary: "end a suspension",
-    load: async () => (await import("./suspend.ts")).unsuspendCommand,
+    load: async () => (await import("./members/suspend.ts")).unsuspendCommand,
   },
   {
     name: "wait",
     summary: "until the node is ready",
-    load: async () => (await import("./wait.ts")).waitCommand,
+    load: async () => (await import("./shell/wait.ts")).waitCommand,
   },
 ];

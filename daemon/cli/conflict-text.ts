@@ -1,7 +1,7 @@
 /** A record of which several versions stand, in words. */
 import type { ConflictInfo } from "../control/shapes-conflicts.ts";
-import { table } from "./output.ts";
-import { formatTime } from "./quantities.ts";
+import { table } from "./shell/output.ts";
+import { formatTime } from "./shell/quantities.ts";
 
 const VALUE_CHARACTERS = 40;
 

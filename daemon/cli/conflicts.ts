@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import { conflictsShape, keptShape, type ConflictInfo } from "../control/shapes-conflicts.ts";
 import { conflictText } from "./conflict-text.ts";
-import { help, type CliContext } from "./context.ts";
-import { CommandError, UsageError } from "./exit.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { CommandError, UsageError } from "./shell/exit.ts";
 
 /** As many digits as are shown; more may be given. */
 const LEAST_DIGITS = 8;

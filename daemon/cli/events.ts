@@ -1,7 +1,7 @@
 /** `pleach events`: what happens in the daemon, as it happens. */
 import { createInterface } from "node:readline";
 import { Command } from "commander";
-import { help, type CliContext } from "./context.ts";
+import { help, type CliContext } from "./shell/context.ts";
 
 export function eventsCommand(context: CliContext): Command {
   const events = new Command("events").action(async () => {

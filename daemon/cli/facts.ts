@@ -4,9 +4,9 @@ import { Command } from "commander";
 import { siteFactsShape } from "../control/shapes-inventory.ts";
 import { collectFacts } from "../inventory/facts-collect.ts";
 import { writeFactsFile } from "../inventory/facts.ts";
-import { help, type CliContext } from "./context.ts";
-import { CommandError } from "./exit.ts";
-import { formatBytes } from "./quantities.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { CommandError } from "./shell/exit.ts";
+import { formatBytes } from "./shell/quantities.ts";
 
 interface FactsOptions {
   readonly write?: boolean;

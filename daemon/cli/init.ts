@@ -7,29 +7,38 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Command } from "commander";
-import type { ApplicationParts } from "../../protocol/application.ts";
-import { DEFAULT_LIMITS } from "../../protocol/genesis.ts";
+import type { ApplicationParts } from "../../protocol/messages/application.ts";
+import { DEFAULT_LIMITS } from "../../protocol/statements/genesis.ts";
 import { type MeshId, type SiteId } from "../../protocol/ids.ts";
-import type { OperatorPublic, OperatorSecret } from "../../protocol/operator-key.ts";
-import { deriveOwnerKeys, type OwnerKeys } from "../../protocol/owner-keys.ts";
-import { OWN_CLASSES } from "../../protocol/record-class.ts";
-import { StatementChain } from "../../protocol/statement-chain.ts";
-import { meshIdOf, signStatement, type SignedStatement } from "../../protocol/statement.ts";
-import { textField } from "../../protocol/wire-field.ts";
+import type { OperatorPublic, OperatorSecret } from "../../protocol/keys/operator-key.ts";
+import { deriveOwnerKeys, type OwnerKeys } from "../../protocol/keys/owner-keys.ts";
+import { OWN_CLASSES } from "../../protocol/logs/record-class.ts";
+import { StatementChain } from "../../protocol/statements/statement-chain.ts";
+import {
+  meshIdOf,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
+import { textField } from "../../protocol/encoding/wire-field.ts";
 import { foundAnswerShape, membershipShape } from "../control/shapes-membership.ts";
-import { help, type CliContext } from "./context.ts";
-import { CommandError, UsageError } from "./exit.ts";
-import { handOver, mustBeAbleToTell, signNewOwner, today } from "./owner-ceremony.ts";
-import { makeDirectory, pinOwner } from "./owner-pin.ts";
-import { requestSite, toBase64 } from "./membership-calls.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { CommandError, UsageError } from "./shell/exit.ts";
+import { handOver, mustBeAbleToTell, signNewOwner, today } from "./backup/owner-ceremony.ts";
+import { makeDirectory, pinOwner } from "./backup/owner-pin.ts";
+import { requestSite, toBase64 } from "./members/membership-calls.ts";
 import {
   choosePassphrase,
   createOperatorFiles,
   MadeFiles,
   readOperatorPublic,
   takingBack,
-} from "./people-files.ts";
-import { siteWords, withSiteOptions, type SiteOptions, type SiteWords } from "./site-options.ts";
+} from "./members/people-files.ts";
+import {
+  siteWords,
+  withSiteOptions,
+  type SiteOptions,
+  type SiteWords,
+} from "./members/site-options.ts";
 
 interface InitOptions extends SiteOptions {
   readonly mesh: string;

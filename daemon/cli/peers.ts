@@ -1,9 +1,9 @@
 /** `pleach peers`: the sites of the mesh, as this node sees them. */
 import { Command } from "commander";
 import { peersShape, type PeerInfo } from "../control/shapes-inventory.ts";
-import { help, type CliContext } from "./context.ts";
-import { table } from "./output.ts";
-import { formatDuration } from "./quantities.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { table } from "./shell/output.ts";
+import { formatDuration } from "./shell/quantities.ts";
 
 export function peersCommand(context: CliContext): Command {
   const peers = new Command("peers").action(async () => {

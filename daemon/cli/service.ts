@@ -3,9 +3,9 @@ import { isIP } from "node:net";
 import { Command } from "commander";
 import { doneShape, serviceResult, servicesShape } from "../control/shapes-inventory.ts";
 import type { ServiceInfo } from "../control/shapes-inventory.ts";
-import { help, type CliContext } from "./context.ts";
-import { CommandError, UsageError } from "./exit.ts";
-import { table } from "./output.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { CommandError, UsageError } from "./shell/exit.ts";
+import { table } from "./shell/output.ts";
 
 interface AddOptions {
   readonly address: readonly string[];

@@ -1,10 +1,10 @@
 /** `pleach status`: the verdict, a line for each area, what to do, and what this node could do alone. */
 import { Command } from "commander";
 import { statusShape, type Status } from "../control/shapes-status.ts";
-import { help, type CliContext } from "./context.ts";
-import { wrap, type Output, type Tint } from "./output.ts";
-import { formatDuration } from "./quantities.ts";
-import { sheetsLeft } from "./sheet-files.ts";
+import { help, type CliContext } from "./shell/context.ts";
+import { wrap, type Output, type Tint } from "./shell/output.ts";
+import { formatDuration } from "./shell/quantities.ts";
+import { sheetsLeft } from "./backup/sheet-files.ts";
 
 const TINTS: Readonly<Record<Status["areas"][number]["state"], Tint>> = {
   NONE: "dim",

@@ -1,10 +1,10 @@
 /** What the node does with the state: the inventory, DNS and the network side of backups. */
 import { join } from "node:path";
-import type { ServiceRecord } from "../../protocol/record.ts";
-import { RECOVER_PROTOCOL } from "../../protocol/recover-message.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { ServiceRecord } from "../../protocol/logs/record.ts";
+import { RECOVER_PROTOCOL } from "../../protocol/messages/recover-message.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import { BackupStore } from "../backup/store/backup-store.ts";
-import { Recoveries } from "../backup/store/recoveries.ts";
+import { Recoveries } from "../backup/store/recover/recoveries.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import { runShape } from "../control/shapes-run.ts";

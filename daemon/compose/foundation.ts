@@ -1,7 +1,7 @@
 /** What everything else stands on: directory, site key, disk, store and state. */
 import { join } from "node:path";
 import { toHex } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
 import { openDataDirectory, openSiteKey } from "../data-directory.ts";

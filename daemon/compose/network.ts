@@ -1,5 +1,5 @@
 /** Links, membership, replication and presence, and how they follow the state. */
-import { JOIN_PROTOCOL } from "../../protocol/join-message.ts";
+import { JOIN_PROTOCOL } from "../../protocol/messages/join-message.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import { Farewell } from "../membership/farewell.ts";

@@ -3,7 +3,7 @@
  *
  * The simulation opens its sites by this, too: only the store, the disk and the clock are others.
  */
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
 import type { DiskGuard } from "../inventory/disk-guard.ts";

@@ -6,10 +6,10 @@ import { Mender } from "../backup/repair/mender.ts";
 import { Newcomer } from "../backup/repair/newcomer.ts";
 import { Repairer } from "../backup/repair/repairer.ts";
 import type { BackupStore } from "../backup/store/backup-store.ts";
-import { retryMs, type AuditPace } from "../core/audit-pace.ts";
+import { retryMs, type AuditPace } from "../core/backup/audit-pace.ts";
 import type { Store } from "../core/store.ts";
 import type { Channel, Transport } from "../core/transport.ts";
-import { AUDIT_PROTOCOL } from "../../protocol/audit-message.ts";
+import { AUDIT_PROTOCOL } from "../../protocol/messages/audit-message.ts";
 
 export interface Proofs {
   /** Once the store is open. */

@@ -4,7 +4,7 @@
  * The simulation starts them by this, too.
  */
 import type { SiteId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Transport } from "../core/transport.ts";

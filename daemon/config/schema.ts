@@ -9,8 +9,8 @@ import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
-import { MAX_COPIES } from "../../protocol/list.ts";
-import { MAX_NAMED_HOLDERS, MAX_NAMED_OWNERS } from "../../protocol/record.ts";
+import { MAX_COPIES } from "../../protocol/backup/list.ts";
+import { MAX_NAMED_HOLDERS, MAX_NAMED_OWNERS } from "../../protocol/logs/record.ts";
 import {
   parseDuration,
   parseHours,

@@ -5,7 +5,7 @@
  * its outside memory grow and collected the whole heap of the daemon every few shards: that was
  * half of what a backup cost the daemon.
  */
-import { release } from "../../protocol/frame.ts";
+import { release } from "../../protocol/backup/frame.ts";
 
 /** A client has two shards under way for each of its threads. */
 const MAX_KEPT = 4;

@@ -6,7 +6,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { z } from "zod";
 import { PleachError } from "../../protocol/error.ts";
-import { release } from "../../protocol/frame.ts";
+import { release } from "../../protocol/backup/frame.ts";
 
 export class RequestError extends PleachError<
   | "E-REQUEST" // the request has a form that this route does not take

@@ -9,7 +9,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { z } from "zod";
 import { PleachError } from "../../protocol/error.ts";
-import { release } from "../../protocol/frame.ts";
+import { release } from "../../protocol/backup/frame.ts";
 import { errorShape } from "./shapes.ts";
 
 export class ControlError extends PleachError<

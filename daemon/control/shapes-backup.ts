@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
-import { MAX_NAMED_HOLDERS } from "../../protocol/record.ts";
+import { MAX_NAMED_HOLDERS } from "../../protocol/logs/record.ts";
 
 const count = z.int().min(0);
 const country = z.string().refine(isCountry, "is no country of ISO 3166-1");

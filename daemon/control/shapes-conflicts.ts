@@ -1,6 +1,6 @@
 /** What the routes of conflicts take and give: records of which several versions stand. */
 import { z } from "zod";
-import { RECORD_CLASSES } from "../../protocol/record-class.ts";
+import { RECORD_CLASSES } from "../../protocol/logs/record-class.ts";
 
 const id = z.string().regex(/^[0-9a-f]{64}$/, "is not an identifier");
 

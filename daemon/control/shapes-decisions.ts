@@ -5,7 +5,7 @@
  * gives and takes them. What a site wrote it alone can tell: where logs end, and what lies behind.
  */
 import { z } from "zod";
-import { MAX_LOG_HEADS } from "../../protocol/log-head.ts";
+import { MAX_LOG_HEADS } from "../../protocol/logs/log-head.ts";
 
 const id = z.string().regex(/^[0-9a-f]{64}$/, "is not an identifier");
 const logId = z.string().regex(/^[0-9a-f]{32}$/, "is not a log");

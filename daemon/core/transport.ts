@@ -5,7 +5,7 @@
  * The real thing is `daemon/mesh/`; the fake is `test-mesh/fakes/`; both pass one acceptance suite.
  */
 import type { PeerKey, SiteId } from "../../protocol/ids.ts";
-import type { Urgency } from "./uplink-rule.ts";
+import type { Urgency } from "./backup/uplink-rule.ts";
 
 /** A frame is checked against this before anything is allocated for it. */
 export const MAX_FRAME_BYTES = 320 * 1024;

@@ -3,9 +3,9 @@
  *
  * Source: RFC 1034 section 4.3.2 step 6, RFC 9471 (glue), RFC 2782, RFC 9460 section 4.1.
  */
-import { readDnsName, type DnsName, nameKey } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
-import type { RRset } from "../core/zone.ts";
+import { readDnsName, type DnsName, nameKey } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { RRset } from "../core/zones/zone.ts";
 import type { AdditionalSet, AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import {

@@ -1,6 +1,6 @@
 /** The sections of an answer before they are bytes, and the response codes. */
-import type { DnsName } from "../../protocol/dns-name.ts";
-import type { RRset } from "../core/zone.ts";
+import type { DnsName } from "../../protocol/dns/dns-name.ts";
+import type { RRset } from "../core/zones/zone.ts";
 import type { ServedZone } from "./zone-tree.ts";
 
 /** RFC 1035 section 4.1.1, RFC 2136 section 2.2. */

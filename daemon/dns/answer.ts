@@ -11,9 +11,9 @@ import {
   parentName,
   readDnsName,
   type DnsName,
-} from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
-import type { RRset } from "../core/zone.ts";
+} from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { RRset } from "../core/zones/zone.ts";
 import { addressesFor } from "./additional.ts";
 import { RCODE, type Answer, type AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";

@@ -1,9 +1,9 @@
 /** What people ask of the DNS part: the zones served, edits, lists and explanations. */
-import { parseDnsName } from "../../protocol/dns-name.ts";
+import { parseDnsName } from "../../protocol/dns/dns-name.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { zoneText } from "../../protocol/zone-record.ts";
-import type { ViewEntry } from "../core/view.ts";
-import type { Zone } from "../core/zone.ts";
+import { zoneText } from "../../protocol/dns/zone-record.ts";
+import type { ViewEntry } from "../core/logs/view.ts";
+import type { Zone } from "../core/zones/zone.ts";
 import type { DnsServer } from "./dns-server.ts";
 import { DnsError } from "./error.ts";
 import { ZoneEditor, type RecordEdit, type ZoneWriter } from "./zone-editor.ts";

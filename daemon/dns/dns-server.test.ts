@@ -6,9 +6,9 @@ import { encode, streamDecode } from "dns-packet";
 import { StaticSource } from "../../test-mesh/dns/static-source.ts";
 import { silentLogger } from "../observe/log.ts";
 import { systemClock } from "../observe/system-clock.ts";
-import { makeZoneRecord, zoneRecordJson, zoneRecordKey } from "../../protocol/zone-record.ts";
-import { parseDnsName } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
+import { makeZoneRecord, zoneRecordJson, zoneRecordKey } from "../../protocol/dns/zone-record.ts";
+import { parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { DnsServer } from "./dns-server.ts";
 
 const source = new StaticSource(["quimper"]);

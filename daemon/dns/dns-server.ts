@@ -5,7 +5,7 @@
  * immutable version of the zones, which a change of the state replaces as a whole.
  */
 import type { Clock } from "../core/clock.ts";
-import type { Zone } from "../core/zone.ts";
+import type { Zone } from "../core/zones/zone.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Listen } from "./listen.ts";
 import { Responder, type Carrier } from "./responder.ts";
@@ -14,7 +14,7 @@ import { UdpServer, type Respond } from "./udp-server.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
-import { zoneText } from "../../protocol/zone-record.ts";
+import { zoneText } from "../../protocol/dns/zone-record.ts";
 
 export interface DnsServerOptions {
   /** Each address gets a UDP and a TCP socket. */

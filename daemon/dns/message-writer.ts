@@ -6,12 +6,12 @@
  * Suffixes are found by a hash that grows label by label from the right, so a name costs its
  * length whatever it looks like; a name of 127 labels is no more work than any other.
  */
-import type { DnsName } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
-import { nameOffsets } from "../../protocol/rdata.ts";
-import { mayCompress } from "../../protocol/rdata-layout.ts";
+import type { DnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import { nameOffsets } from "../../protocol/dns/rdata.ts";
+import { mayCompress } from "../../protocol/dns/rdata-layout.ts";
 import { SuffixTable } from "./suffix-table.ts";
-import type { RRset } from "../core/zone.ts";
+import type { RRset } from "../core/zones/zone.ts";
 
 const CLASS_IN = 1;
 /** Type, class, TTL and the length of the data. */

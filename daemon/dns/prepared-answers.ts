@@ -5,7 +5,7 @@
  * are kept: of names that exist as asked, with records of the type or without for the few types
  * that everybody asks. So a flood of invented names fills nothing.
  */
-import { TYPE } from "../../protocol/dns-type.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { RCODE, type Answer } from "./answer-sections.ts";
 import type { Edns, Question } from "./query.ts";
 import { HEADER_BYTES } from "./query.ts";

@@ -6,8 +6,8 @@
  *
  * Source: RFC 1035 section 4.1, RFC 6891, RFC 8906, RFC 9619.
  */
-import { readDnsName, type DnsName } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
+import { readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { RCODE } from "./answer-sections.ts";
 
 export const HEADER_BYTES = 12;

@@ -7,7 +7,7 @@
  *
  * Source: RFC 1035 section 4.1, RFC 2181 section 9 (truncation), RFC 6891, RFC 8482, RFC 9471.
  */
-import { TYPE } from "../../protocol/dns-type.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { answerQuestion } from "./answer.ts";
 import { RCODE, type Answer } from "./answer-sections.ts";
 import { MessageWriter } from "./message-writer.ts";

@@ -1,14 +1,14 @@
 /** The records of a zone as they stand in the state, and which may stand together. */
-import { formatDnsName, nameKey, type DnsName } from "../../protocol/dns-name.ts";
-import { formatType, TYPE } from "../../protocol/dns-type.ts";
+import { formatDnsName, nameKey, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../protocol/error.ts";
 import {
   isSingleType,
   readZoneRecord,
   zoneKeyPrefix,
   type ZoneRecord,
-} from "../../protocol/zone-record.ts";
-import type { View, ViewEntry } from "../core/view.ts";
+} from "../../protocol/dns/zone-record.ts";
+import type { View, ViewEntry } from "../core/logs/view.ts";
 import { DnsError } from "./error.ts";
 
 export interface StoredRecord {

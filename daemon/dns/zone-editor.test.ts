@@ -1,8 +1,8 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { StaticSource } from "../../test-mesh/dns/static-source.ts";
-import type { Zone } from "../core/zone.ts";
-import { buildZones } from "../core/zone-build.ts";
+import type { Zone } from "../core/zones/zone.ts";
+import { buildZones } from "../core/zones/zone-build.ts";
 import { ZoneEditor, type RecordEdit } from "./zone-editor.ts";
 import { exportZone, listZone } from "./zone-report.ts";
 

@@ -10,9 +10,9 @@ import {
   parentName,
   parseDnsName,
   type DnsName,
-} from "../../protocol/dns-name.ts";
-import { formatType, TYPE } from "../../protocol/dns-type.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
+} from "../../protocol/dns/dns-name.ts";
+import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import {
   isSingleType,
   makeZoneRecord,
@@ -23,11 +23,11 @@ import {
   zoneRecordKey,
   zoneText,
   type ZoneRecord,
-} from "../../protocol/zone-record.ts";
-import type { View, ViewEntry } from "../core/view.ts";
+} from "../../protocol/dns/zone-record.ts";
+import type { View, ViewEntry } from "../core/logs/view.ts";
 import { DnsError } from "./error.ts";
 import { recordsOf, refuseConflict, type StoredRecord } from "./stored-records.ts";
-import type { Zone } from "../core/zone.ts";
+import type { Zone } from "../core/zones/zone.ts";
 
 export interface ZoneWriter {
   /** Writes all changes durably or none; refuses without a grant. Undefined deletes. */

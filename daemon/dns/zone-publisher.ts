@@ -5,9 +5,9 @@
  * the work: a flood of changes costs a small share of the time, a single change no delay.
  */
 import type { Clock } from "../core/clock.ts";
-import type { Zone } from "../core/zone.ts";
-import { buildZones, type ReadRecords } from "../core/zone-build.ts";
-import { serialOffset } from "../core/zone-serial.ts";
+import type { Zone } from "../core/zones/zone.ts";
+import { buildZones, type ReadRecords } from "../core/zones/zone-build.ts";
+import { serialOffset } from "../core/zones/zone-serial.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";

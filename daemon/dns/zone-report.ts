@@ -5,12 +5,12 @@ import {
   nameKey,
   parseDnsName,
   type DnsName,
-} from "../../protocol/dns-name.ts";
-import { formatType, parseType } from "../../protocol/dns-type.ts";
+} from "../../protocol/dns/dns-name.ts";
+import { formatType, parseType } from "../../protocol/dns/dns-type.ts";
 import { toHex, type SiteId } from "../../protocol/ids.ts";
-import { formatRdata } from "../../protocol/rdata.ts";
-import { zoneText } from "../../protocol/zone-record.ts";
-import type { Zone, ZoneLine } from "../core/zone.ts";
+import { formatRdata } from "../../protocol/dns/rdata.ts";
+import { zoneText } from "../../protocol/dns/zone-record.ts";
+import type { Zone, ZoneLine } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
 import { RCODE, type AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";

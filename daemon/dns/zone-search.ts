@@ -3,8 +3,8 @@
  *
  * Source: RFC 1034 section 4.3.2 step 3, RFC 4592 section 3.3, RFC 6672 section 3.2.
  */
-import { TYPE } from "../../protocol/dns-type.ts";
-import type { RRset } from "../core/zone.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { RRset } from "../core/zones/zone.ts";
 import { rrsetOf, type NamePath, type ServedZone, type ZoneNode } from "./zone-tree.ts";
 
 export type Finding = {

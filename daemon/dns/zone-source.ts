@@ -1,7 +1,7 @@
 /** What the DNS part reads of the state; filled in main.ts. */
-import type { Authority } from "../core/authority.ts";
-import type { View } from "../core/view.ts";
-import type { CountedLog, CountedStatement } from "../core/zone-serial.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { View } from "../core/logs/view.ts";
+import type { CountedLog, CountedStatement } from "../core/zones/zone-serial.ts";
 
 export interface ZoneSource {
   view(): View;

@@ -5,9 +5,9 @@
  * records of their own that stand above others (empty non-terminals) are nodes, too, so that they
  * are told apart from names that do not exist (RFC 8020).
  */
-import { labelKeys, type DnsName } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
-import type { RRset, Zone } from "../core/zone.ts";
+import { labelKeys, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { RRset, Zone } from "../core/zones/zone.ts";
 
 export interface ZoneNode {
   /** One of each type: few enough to look through. */

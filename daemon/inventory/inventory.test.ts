@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import type { ServiceRecord } from "../../protocol/record.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { ServiceRecord } from "../../protocol/logs/record.ts";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { FakeHost } from "../../test-mesh/fakes/host.ts";
 import { silentLogger } from "../observe/log.ts";

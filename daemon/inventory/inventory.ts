@@ -5,8 +5,8 @@
  * that one leaves with its part of the configuration, and a command never fights a file. Nothing
  * is written that is there already: records change, they are not samples.
  */
-import { encodeJson, type JsonValue } from "../../protocol/json-value.ts";
-import type { NodeRecord, ServiceRecord } from "../../protocol/record.ts";
+import { encodeJson, type JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { NodeRecord, ServiceRecord } from "../../protocol/logs/record.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import { InventoryError } from "./error.ts";

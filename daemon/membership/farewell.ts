@@ -6,11 +6,11 @@
  * believes nothing but these statements, each checked as if it came in a round. It is one channel
  * of its own, bounded in bytes and time; nothing else is said to a former member.
  */
-import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
+import { encodeStatement, type SignedStatement } from "../../protocol/statements/statement.ts";
 import type { PeerKey, SiteId } from "../../protocol/ids.ts";
-import type { Authority } from "../core/authority.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { Clock } from "../core/clock.ts";
-import { endingProof } from "../core/ending-proof.ts";
+import { endingProof } from "../core/authority/ending-proof.ts";
 import type { Channel } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 

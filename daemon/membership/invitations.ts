@@ -7,8 +7,8 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
-import { MAX_APPLICATION_BYTES } from "../../protocol/application.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
+import { MAX_APPLICATION_BYTES } from "../../protocol/messages/application.ts";
 import { sha256, toHex, type MeshId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
 import {
   INVITATION_SECRET_BYTES,
@@ -16,8 +16,8 @@ import {
   MAX_INVITATION_ADDRESSES,
   printInvitation,
   proofKeyOf,
-} from "../../protocol/invitation.ts";
-import { bytesField, countField, idField } from "../../protocol/wire-field.ts";
+} from "../../protocol/messages/invitation.ts";
+import { bytesField, countField, idField } from "../../protocol/encoding/wire-field.ts";
 import type { Clock } from "../core/clock.ts";
 import { prefixRange, type Store } from "../core/store.ts";
 import { MembershipError } from "./error.ts";

@@ -4,7 +4,7 @@
  * Everything here comes from somebody who is no member. Before the proof only a nonce is given
  * away; after it the name of the mesh; after an operator's approval the statements.
  */
-import { openApplication } from "../../protocol/application.ts";
+import { openApplication } from "../../protocol/messages/application.ts";
 import {
   decodeJoinRequest,
   encodeJoinReply,
@@ -13,14 +13,14 @@ import {
   type JoinReply,
   type JoinRequest,
   type Refusal,
-} from "../../protocol/join-message.ts";
+} from "../../protocol/messages/join-message.ts";
 import type { OwnerId, PeerKey, SiteId } from "../../protocol/ids.ts";
-import { cutItems } from "../../protocol/item-frames.ts";
-import { MAX_LOG_HEADS } from "../../protocol/log-head.ts";
-import type { ChainHead } from "../../protocol/statement-head.ts";
-import { encodeStatement, isGenesis } from "../../protocol/statement.ts";
+import { cutItems } from "../../protocol/encoding/item-frames.ts";
+import { MAX_LOG_HEADS } from "../../protocol/logs/log-head.ts";
+import type { ChainHead } from "../../protocol/statements/statement-head.ts";
+import { encodeStatement, isGenesis } from "../../protocol/statements/statement.ts";
 import type { Clock } from "../core/clock.ts";
-import { unfit } from "../core/enrolment.ts";
+import { unfit } from "../core/authority/enrolment.ts";
 import type { Channel } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Invitations, UsedInvitation } from "./invitations.ts";

@@ -6,10 +6,10 @@ import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { JoinParty } from "../../test-mesh/join-party.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { idOf, sha256, type PeerKey, type SiteId } from "../../protocol/ids.ts";
-import { parseInvitation } from "../../protocol/invitation.ts";
-import { encodeJoinReply, type JoinReply } from "../../protocol/join-message.ts";
-import { signingKey } from "../../protocol/signature.ts";
-import { encodeStatement } from "../../protocol/statement.ts";
+import { parseInvitation } from "../../protocol/messages/invitation.ts";
+import { encodeJoinReply, type JoinReply } from "../../protocol/messages/join-message.ts";
+import { signingKey } from "../../protocol/keys/signature.ts";
+import { encodeStatement } from "../../protocol/statements/statement.ts";
 import { JoinSession } from "./join-session.ts";
 
 const APPLICANT = idOf<SiteId>(signingKey(sha256("applicant")).publicKey);

@@ -2,20 +2,20 @@
  * The side of the applicant on one channel: proves the code, then asks and is answered.
  */
 import type { MeshId, OwnerId, PeerKey } from "../../protocol/ids.ts";
-import { joinProof, proofKeyOf, type Invitation } from "../../protocol/invitation.ts";
+import { joinProof, proofKeyOf, type Invitation } from "../../protocol/messages/invitation.ts";
 import {
   decodeJoinReply,
   encodeJoinRequest,
   type JoinReply,
   type JoinRequest,
   type Refusal,
-} from "../../protocol/join-message.ts";
+} from "../../protocol/messages/join-message.ts";
 import {
   decodeStatement,
   isGenesis,
   meshIdOf,
   type SignedStatement,
-} from "../../protocol/statement.ts";
+} from "../../protocol/statements/statement.ts";
 import type { Channel } from "../core/transport.ts";
 import { MembershipError } from "./error.ts";
 import type { IssuerPort } from "./ports.ts";

@@ -6,16 +6,20 @@
  * the code and that name this very node.
  */
 import { z } from "zod";
-import { MAX_APPLICATION_BYTES } from "../../protocol/application.ts";
-import { decodeCbor, encodeCbor } from "../../protocol/cbor.ts";
+import { MAX_APPLICATION_BYTES } from "../../protocol/messages/application.ts";
+import { decodeCbor, encodeCbor } from "../../protocol/encoding/cbor.ts";
 import type { MeshId, OwnerId, SiteId } from "../../protocol/ids.ts";
-import { parseInvitation, proofKeyOf, type Invitation } from "../../protocol/invitation.ts";
-import { joinWords } from "../../protocol/join-words.ts";
-import { isGenesis, meshIdOf, type SignedStatement } from "../../protocol/statement.ts";
-import { bytesField } from "../../protocol/wire-field.ts";
-import { authorize } from "../core/authorize.ts";
+import {
+  parseInvitation,
+  proofKeyOf,
+  type Invitation,
+} from "../../protocol/messages/invitation.ts";
+import { joinWords } from "../../protocol/messages/join-words.ts";
+import { isGenesis, meshIdOf, type SignedStatement } from "../../protocol/statements/statement.ts";
+import { bytesField } from "../../protocol/encoding/wire-field.ts";
+import { authorize } from "../core/authority/authorize.ts";
 import type { Clock } from "../core/clock.ts";
-import { misfits } from "../core/statement-set.ts";
+import { misfits } from "../core/authority/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { MembershipError } from "./error.ts";

@@ -4,10 +4,10 @@ import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { JoinParty, ownerOf, type PartyNode } from "../../test-mesh/join-party.ts";
 import { PleachError } from "../../protocol/error.ts";
 import { sha256 } from "../../protocol/ids.ts";
-import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
-import { encodeStatement, signStatement } from "../../protocol/statement.ts";
+import { parseInvitation, printInvitation } from "../../protocol/messages/invitation.ts";
+import { encodeStatement, signStatement } from "../../protocol/statements/statement.ts";
 import { MAX_INVITATIONS } from "./invitations.ts";
-import { signingKey } from "../../protocol/signature.ts";
+import { signingKey } from "../../protocol/keys/signature.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -5,22 +5,22 @@
  * the command of an operator or an owner, and is refused whole when part of it would have no
  * effect, because statements stay for ever.
  */
-import { openApplication } from "../../protocol/application.ts";
+import { openApplication } from "../../protocol/messages/application.ts";
 import type { MeshId, OperatorId, OwnerId, PeerKey, SiteId } from "../../protocol/ids.ts";
-import { joinWords, parseJoinWords } from "../../protocol/join-words.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { signSiteRequest, type SiteRequest } from "../../protocol/site-statement.ts";
-import type { ChainHead } from "../../protocol/statement-head.ts";
+import { joinWords, parseJoinWords } from "../../protocol/messages/join-words.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { signSiteRequest, type SiteRequest } from "../../protocol/statements/site-statement.ts";
+import type { ChainHead } from "../../protocol/statements/statement-head.ts";
 import {
   decodeStatement,
   isGenesis,
   meshIdOf,
   StatementError,
   type SignedStatement,
-} from "../../protocol/statement.ts";
-import { authorize } from "../core/authorize.ts";
+} from "../../protocol/statements/statement.ts";
+import { authorize } from "../core/authority/authorize.ts";
 import type { Clock } from "../core/clock.ts";
-import { misfits } from "../core/statement-set.ts";
+import { misfits } from "../core/authority/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Channel } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";

@@ -2,9 +2,9 @@
  * What membership needs of the state and of the network; `main.ts` connects them.
  */
 import type { EnvelopeId, LogId, MeshId, PeerKey, SiteId } from "../../protocol/ids.ts";
-import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
-import type { Authority } from "../core/authority.ts";
+import type { ChainHead, SignerId } from "../../protocol/statements/statement-head.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { Channel } from "../core/transport.ts";
 
 /** The statements of this node. */

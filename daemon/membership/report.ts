@@ -1,6 +1,6 @@
 /** Who is who, and how far a `join` is, in the words of the control socket. */
 import { toHex, type SiteId } from "../../protocol/ids.ts";
-import type { Authority } from "../core/authority.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { JoinStatus } from "./joining.ts";
 
 /** @param addressesOf - Of a member, with `/p2p/…`. */

@@ -10,7 +10,7 @@
  * delay; without a cap they waited for more than 15 s.
  */
 import type { Clock } from "../core/clock.ts";
-import { FairShares } from "../core/fair-shares.ts";
+import { FairShares } from "../core/backup/fair-shares.ts";
 import { MAX_FRAME_BYTES, type BulkFlow } from "../core/transport.ts";
 import { MeshError } from "./error.ts";
 import { flowShares } from "./flow-shares.ts";

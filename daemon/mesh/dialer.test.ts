@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { idOf, sha256, type SiteId } from "../../protocol/ids.ts";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { silentLogger } from "../observe/log.ts";
-import { neighboursOf } from "../core/overlay.ts";
+import { neighboursOf } from "../core/logs/overlay.ts";
 import { addressesOf, Dialer, waitMs } from "./dialer.ts";
 
 const [self, peer] = [idOf<SiteId>(sha256("self")), idOf<SiteId>(sha256("peer"))];

@@ -9,7 +9,7 @@
  */
 import type { SiteId } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
-import { FULLY_LINKED_SITES, neighboursOf } from "../core/overlay.ts";
+import { FULLY_LINKED_SITES, neighboursOf } from "../core/logs/overlay.ts";
 import type { Logger } from "../observe/log.ts";
 import type { RosterEntry } from "./membership.ts";
 

@@ -1,7 +1,7 @@
 /** Whose turn it is where flows of bulk share a line: by urgency, then owner, then data set. */
-import type { Share } from "../core/fair-shares.ts";
+import type { Share } from "../core/backup/fair-shares.ts";
 import type { BulkFlow } from "../core/transport.ts";
-import type { Urgency } from "../core/uplink-rule.ts";
+import type { Urgency } from "../core/backup/uplink-rule.ts";
 
 /** What a person waits for goes first, and yet leaves one part in twenty-five to copies. */
 const WEIGHTS: Readonly<Record<Urgency, number>> = { restore: 16, proof: 4, repair: 4, spread: 1 };

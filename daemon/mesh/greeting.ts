@@ -5,7 +5,7 @@ import {
   encodeHello,
   MAX_HELLO_BYTES,
   type Hello,
-} from "../../protocol/hello-message.ts";
+} from "../../protocol/messages/hello-message.ts";
 import type { Channel } from "../core/transport.ts";
 import { MeshError } from "./error.ts";
 

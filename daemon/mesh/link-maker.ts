@@ -5,7 +5,7 @@
  * open that the other side's gate is about to cut.
  */
 import type { Connection } from "@libp2p/interface";
-import { HELLO_PROTOCOL, type Hello } from "../../protocol/hello-message.ts";
+import { HELLO_PROTOCOL, type Hello } from "../../protocol/messages/hello-message.ts";
 import { toHex, type SiteId } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Channel } from "../core/transport.ts";

@@ -6,7 +6,7 @@
  */
 import { multiaddr } from "@multiformats/multiaddr";
 import { idOf, type PeerKey, type SiteId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Clock } from "../core/clock.ts";
 import type {
   Channel,
@@ -15,7 +15,7 @@ import type {
   ProtocolName,
   Transport,
 } from "../core/transport.ts";
-import type { UplinkRule, Urgency } from "../core/uplink-rule.ts";
+import type { UplinkRule, Urgency } from "../core/backup/uplink-rule.ts";
 import type { Logger } from "../observe/log.ts";
 import { Channels, type MemberHandler } from "./channels.ts";
 import { withDeadline } from "./deadline.ts";

@@ -5,7 +5,7 @@ import { kadDHT, type KadDHT } from "@libp2p/kad-dht";
 import { ping, type Ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { MeshError } from "./error.ts";
 import type { Guard } from "./guard.ts";

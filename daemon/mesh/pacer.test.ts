@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import type { BulkFlow } from "../core/transport.ts";
-import type { Urgency } from "../core/uplink-rule.ts";
+import type { Urgency } from "../core/backup/uplink-rule.ts";
 import { MeshError } from "./error.ts";
 import { Pacer } from "./pacer.ts";
 

@@ -6,7 +6,7 @@
  * counted on top, for what Noise, yamux, TCP and IP add.
  */
 import type { Clock } from "../core/clock.ts";
-import { FairShares } from "../core/fair-shares.ts";
+import { FairShares } from "../core/backup/fair-shares.ts";
 import type { BulkFlow } from "../core/transport.ts";
 import { flowShares } from "./flow-shares.ts";
 import { MeshError } from "./error.ts";

@@ -7,7 +7,7 @@ import type { PeerId, PrivateKey } from "@libp2p/interface";
 import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { idBytes, parseId, type PeerKey } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import { MeshError } from "./error.ts";
 
 /** @throws RangeError when the text is not 32 bytes of hexadecimal, which is a bug in the caller. */

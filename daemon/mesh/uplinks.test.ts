@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
-import type { UplinkRule } from "../core/uplink-rule.ts";
+import type { UplinkRule } from "../core/backup/uplink-rule.ts";
 import { Uplinks } from "./uplinks.ts";
 
 const HOUR_MS = 3_600_000;

@@ -7,7 +7,7 @@
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import type { BulkFlow } from "../core/transport.ts";
-import { opensInMs, rateOf, type UplinkRule, type Urgency } from "../core/uplink-rule.ts";
+import { opensInMs, rateOf, type UplinkRule, type Urgency } from "../core/backup/uplink-rule.ts";
 import { Pacer } from "./pacer.ts";
 
 /** Hours end to the minute; who waits for the line hears of it in time. */

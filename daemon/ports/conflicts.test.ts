@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Founding } from "../../test-mesh/fakes/founding.ts";
 import { bring, startMember } from "../../test-mesh/fakes/state-node.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import { PleachError } from "../../protocol/error.ts";
 import type { State } from "../state/state.ts";
 import { conflictPort } from "./conflicts.ts";

@@ -1,11 +1,11 @@
 /** Records of which several versions stand, for people, and how they are settled. */
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { PleachError } from "../../protocol/error.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import { isSharedClass, RECORD_CLASSES } from "../../protocol/record-class.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import { isSharedClass, RECORD_CLASSES } from "../../protocol/logs/record-class.ts";
 import type { ConflictPort } from "../control/conflict-routes.ts";
 import type { ConflictInfo } from "../control/shapes-conflicts.ts";
-import type { ConflictedRecord, StandingVersion } from "../core/view.ts";
+import type { ConflictedRecord, StandingVersion } from "../core/logs/view.ts";
 import type { State } from "../state/state.ts";
 
 /** A version that cannot be kept. */

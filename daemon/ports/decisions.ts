@@ -1,14 +1,14 @@
 /** Connects decisions with the statements and logs of this node and with its links. */
 import type { SiteId } from "../../protocol/ids.ts";
-import { offerRecord, parseHoldKey } from "../../protocol/record.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import { offerRecord, parseHoldKey } from "../../protocol/logs/record.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import {
   decodeStatement,
   encodeStatement,
   signStatement,
   StatementError,
   type SignedStatement,
-} from "../../protocol/statement.ts";
+} from "../../protocol/statements/statement.ts";
 import { RequestError } from "../control/body.ts";
 import type { DecisionPort } from "../control/decision-routes.ts";
 import type { LeavingAnswer } from "../control/shapes-decisions.ts";

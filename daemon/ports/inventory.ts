@@ -1,10 +1,10 @@
 /** Services, peers and facts for the control socket, from state, links and presence. */
 import type { SiteId } from "../../protocol/ids.ts";
-import { serviceRecord } from "../../protocol/record.ts";
+import { serviceRecord } from "../../protocol/logs/record.ts";
 import type { InventoryPort } from "../control/inventory-routes.ts";
 import type { PeerInfo, ServiceInfo } from "../control/shapes-inventory.ts";
-import type { Authority } from "../core/authority.ts";
-import type { View, ViewEntry } from "../core/view.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { View, ViewEntry } from "../core/logs/view.ts";
 import { factsShape } from "../inventory/facts.ts";
 import type { Inventory, OwnRecords } from "../inventory/inventory.ts";
 import type { LinkDetail } from "../mesh/mesh.ts";

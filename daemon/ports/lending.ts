@@ -1,8 +1,8 @@
 /** What the configuration lends, with the owners that it names as the mesh knows them now. */
 import { parseId, type OwnerId } from "../../protocol/ids.ts";
 import type { GiveConfig } from "../config/config.ts";
-import type { Authority } from "../core/authority.ts";
-import type { Lending, OwnerTerms } from "../core/lending.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { Lending, OwnerTerms } from "../core/backup/lending.ts";
 
 /** An owner whom no member knows yet gets its terms when it appears. */
 export function lendingOf(

@@ -1,8 +1,8 @@
 /** Where the logs of a site end, and what lies behind given ends, for decisions that cut them. */
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
-import type { LogHead } from "../../protocol/log-head.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
+import type { LogHead } from "../../protocol/logs/log-head.ts";
+import type { ClassName } from "../../protocol/logs/record-class.ts";
 import type { CutEffect, EffectRequest, EndsRequest } from "../control/shapes-decisions.ts";
 import type { State } from "../state/state.ts";
 

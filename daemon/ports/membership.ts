@@ -1,6 +1,6 @@
 /** Connects membership with the statements of this node and with its mesh. */
 import type { SiteId } from "../../protocol/ids.ts";
-import { JOIN_PROTOCOL } from "../../protocol/join-message.ts";
+import { JOIN_PROTOCOL } from "../../protocol/messages/join-message.ts";
 import type { AddressPort, IssuerPort, StatementPort } from "../membership/ports.ts";
 import { memberAddress } from "../mesh/peer-id.ts";
 import type { OutsiderProtocol } from "../mesh/membership.ts";

@@ -3,10 +3,10 @@
  * the `node` records where members can be reached.
  */
 import type { SiteId } from "../../protocol/ids.ts";
-import { parseGroupKey, repairRecord } from "../../protocol/hold-record.ts";
-import { nodeRecord, placeRecord, type NodeRecord } from "../../protocol/record.ts";
-import type { Authority } from "../core/authority.ts";
-import type { View } from "../core/view.ts";
+import { parseGroupKey, repairRecord } from "../../protocol/logs/hold-record.ts";
+import { nodeRecord, placeRecord, type NodeRecord } from "../../protocol/logs/record.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { View } from "../core/logs/view.ts";
 import type { RosterEntry } from "../mesh/membership.ts";
 
 /** What a member says about its node; undefined when it has said nothing sound. */

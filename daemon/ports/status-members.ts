@@ -1,11 +1,11 @@
 /** Gathers what `pleach status` judges about members, decisions and what was signed. */
-import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
+import { KNOWN_RULES } from "../../protocol/statements/epoch-statement.ts";
 import type { OperatorId, SiteId } from "../../protocol/ids.ts";
-import { RECORD_CLASSES } from "../../protocol/record-class.ts";
-import { isChained } from "../../protocol/statement.ts";
-import type { SignerId } from "../../protocol/statement-head.ts";
-import type { Authority } from "../core/authority.ts";
-import type { MemberFacts, StateFacts } from "../core/status-members.ts";
+import { RECORD_CLASSES } from "../../protocol/logs/record-class.ts";
+import { isChained } from "../../protocol/statements/statement.ts";
+import type { SignerId } from "../../protocol/statements/statement-head.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { MemberFacts, StateFacts } from "../core/status/status-members.ts";
 import type { State } from "../state/state.ts";
 
 /** Digits of an id that people read and type. */

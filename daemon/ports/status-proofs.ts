@@ -5,11 +5,11 @@ import {
   parseGroupKey,
   SCRUB_KEY,
   scrubRecord,
-} from "../../protocol/hold-record.ts";
+} from "../../protocol/logs/hold-record.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import type { Authority } from "../core/authority.ts";
-import type { ProofFacts } from "../core/status-proofs.ts";
-import type { View } from "../core/view.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { ProofFacts } from "../core/status/status-proofs.ts";
+import type { View } from "../core/logs/view.ts";
 
 export function proofFacts(
   view: View,

@@ -4,9 +4,14 @@ import type { KeptSet } from "../backup/keep/keeper.ts";
 import type { Config } from "../config/config.ts";
 import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
-import type { LineFacts } from "../core/status-lines.ts";
-import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "../core/status.ts";
-import type { KeptFacts } from "../core/status-kept.ts";
+import type { LineFacts } from "../core/status/status-lines.ts";
+import {
+  statusReport,
+  type PeerStatus,
+  type SetStatus,
+  type StatusFacts,
+} from "../core/status/status.ts";
+import type { KeptFacts } from "../core/status/status-kept.ts";
 import { proofFacts } from "./status-proofs.ts";
 import { memberFacts, stateFacts } from "./status-members.ts";
 import type { Seen } from "../state/presence.ts";

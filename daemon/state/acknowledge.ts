@@ -2,12 +2,16 @@
  * The word of this site on which epoch counts: signed by the daemon without being asked, once for
  * each number.
  */
-import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
+import { KNOWN_RULES } from "../../protocol/statements/epoch-statement.ts";
 import { idOf, type SiteId, type StatementId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { isUnknown, signStatement, type SignedStatement } from "../../protocol/statement.ts";
-import type { Authority } from "../core/authority.ts";
-import type { StatementSet } from "../core/statement-set.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import {
+  isUnknown,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { StatementSet } from "../core/authority/statement-set.ts";
 
 /**
  * The ACK to make now; undefined when there is nothing to say: no epoch after GENESIS, one that is

@@ -9,7 +9,7 @@ import {
   RECORD_CLASSES,
   type ClassName,
   type RecordClass,
-} from "../../protocol/record-class.ts";
+} from "../../protocol/logs/record-class.ts";
 import type { Logger } from "../observe/log.ts";
 import type { NewItem } from "./replica.ts";
 

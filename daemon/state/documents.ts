@@ -1,8 +1,8 @@
 /**
  * Builds the documents of logs from the entries in the store, where they are needed.
  */
-import { readStoredEnvelope, type Envelope } from "../../protocol/envelope.ts";
-import { LogDocument } from "../core/log-document.ts";
+import { readStoredEnvelope, type Envelope } from "../../protocol/logs/envelope.ts";
+import { LogDocument } from "../core/logs/log-document.ts";
 import type { Store } from "../core/store.ts";
 import type { HeldLog, LineageName } from "./held-log.ts";
 import { entriesFrom } from "./keys.ts";

@@ -2,9 +2,9 @@
  * Takes in headers without their payloads: they prove forks, and carry the chain of snapshots over
  * what is pruned everywhere.
  */
-import { encodeSignedHeader, type SignedHeader } from "../../protocol/signed-header.ts";
-import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
-import type { Authority } from "../core/authority.ts";
+import { encodeSignedHeader, type SignedHeader } from "../../protocol/logs/signed-header.ts";
+import type { ForkProofBody } from "../../protocol/statements/fork-proof-statement.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { HeldLog } from "./held-log.ts";
 import type { AuthorRoom } from "./keep/author-room.ts";

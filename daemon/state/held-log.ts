@@ -2,11 +2,11 @@
  * What a node has of one log, how much of it counts, and the document that comes of it.
  */
 import { ENTRY_BYTES, HEADER_BYTES, LOG_BYTES, RETIREMENT_BYTES } from "./keep/author-room.ts";
-import type { SnapshotWord } from "../core/lineage.ts";
-import type { LogDocument } from "../core/log-document.ts";
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { SnapshotWord } from "../core/logs/lineage.ts";
+import type { LogDocument } from "../core/logs/log-document.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/logs/record-class.ts";
 import type { Stretch } from "./replica.ts";
 
 interface HeldEntry {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { ForkingLog } from "../../test-mesh/hostile/forking-log.ts";
 import { startMember } from "../../test-mesh/fakes/state-node.ts";
-import { signSiteRelease } from "../../protocol/site-statement.ts";
+import { signSiteRelease } from "../../protocol/statements/site-statement.ts";
 import { idOf, type SiteId } from "../../protocol/ids.ts";
 import type { State } from "./state.ts";
 

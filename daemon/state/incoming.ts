@@ -1,10 +1,10 @@
 /**
  * Takes entries in, lets those wait that come too early, and makes known what became durable.
  */
-import type { Envelope } from "../../protocol/envelope.ts";
-import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
+import type { ForkProofBody } from "../../protocol/statements/fork-proof-statement.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { Lamport } from "../core/lamport.ts";
+import { Lamport } from "../core/logs/lamport.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Outcome } from "./commit-queue.ts";
 import type { HeldLog } from "./held-log.ts";

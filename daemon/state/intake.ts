@@ -1,16 +1,16 @@
 /**
  * Admits entries to the logs of this node, foreign and own ones by the same checks.
  *
- * The order: form and signature (protocol/envelope.ts), mesh, author, limit, place in the log,
+ * The order: form and signature (protocol/logs/envelope.ts), mesh, author, limit, place in the log,
  * what others have taken up, room, then the document. What has to be written is staged; the
  * caller publishes it when it is durable.
  */
-import { readEnvelope, type Envelope } from "../../protocol/envelope.ts";
-import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
-import { encodeSignedHeader } from "../../protocol/signed-header.ts";
-import type { Authority } from "../core/authority.ts";
+import { readEnvelope, type Envelope } from "../../protocol/logs/envelope.ts";
+import type { ForkProofBody } from "../../protocol/statements/fork-proof-statement.ts";
+import { encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { Clock } from "../core/clock.ts";
-import { LogDocument, type DocumentRefusal } from "../core/log-document.ts";
+import { LogDocument, type DocumentRefusal } from "../core/logs/log-document.ts";
 import type { Store } from "../core/store.ts";
 import { noLongerShut } from "./build-at-start.ts";
 import type { CommitQueue } from "./commit-queue.ts";

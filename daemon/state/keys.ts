@@ -4,7 +4,7 @@
  * Everything is kept as it came and checks itself when it is read again: the store may have lost
  * or damaged records without a word.
  */
-import { MAX_SEQ } from "../../protocol/envelope.ts";
+import { MAX_SEQ } from "../../protocol/logs/envelope.ts";
 import type { EnvelopeId, LogId, StatementId } from "../../protocol/ids.ts";
 import { prefixRange } from "../core/store.ts";
 

@@ -9,9 +9,9 @@ import { resignEnvelope, resignStatement } from "../../test-mesh/fakes/resign.ts
 import { entriesOf, startMember, startState } from "../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { fromHex, idOf, type SiteId } from "../../protocol/ids.ts";
-import { decodeEnvelope } from "../../protocol/envelope.ts";
-import { decodeStatement, encodeStatement } from "../../protocol/statement.ts";
-import { CLASS_GROUPS } from "../../protocol/record-class.ts";
+import { decodeEnvelope } from "../../protocol/logs/envelope.ts";
+import { decodeStatement, encodeStatement } from "../../protocol/statements/statement.ts";
+import { CLASS_GROUPS } from "../../protocol/logs/record-class.ts";
 import type { State } from "./state.ts";
 
 const newer = testKey("newer");

@@ -4,15 +4,15 @@
  * Nothing but the entries themselves is trusted: a record that the store lost or damaged ends
  * its log there. What is of no use after that is deleted, and replication brings it again.
  */
-import { decodeCbor } from "../../protocol/cbor.ts";
+import { decodeCbor } from "../../protocol/encoding/cbor.ts";
 import {
   EnvelopeError,
   readEnvelope,
   readStoredEnvelope,
   type Envelope,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import type { LogId, MeshId } from "../../protocol/ids.ts";
-import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
+import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { HeldLog } from "./held-log.ts";

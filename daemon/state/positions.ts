@@ -1,7 +1,7 @@
 /**
  * How far this node durably has each log, and the digests over that.
  */
-import { encodeCbor } from "../../protocol/cbor.ts";
+import { encodeCbor } from "../../protocol/encoding/cbor.ts";
 import {
   idBytes,
   sha256,
@@ -15,8 +15,8 @@ import {
   groupOf,
   type ClassGroup,
   type ClassName,
-} from "../../protocol/record-class.ts";
-import { BUCKETS_PER_CLASS } from "../../protocol/sync-message.ts";
+} from "../../protocol/logs/record-class.ts";
+import { BUCKETS_PER_CLASS } from "../../protocol/messages/sync-message.ts";
 import type { LineageName } from "./held-log.ts";
 import type { LogPosition } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";

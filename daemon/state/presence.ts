@@ -9,10 +9,10 @@ import {
   encodePresence,
   MAX_COUNTER,
   type Presence as Word,
-} from "../../protocol/presence.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+} from "../../protocol/logs/presence.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Clock } from "../core/clock.ts";
-import { PresenceTable } from "../core/presence-table.ts";
+import { PresenceTable } from "../core/status/presence-table.ts";
 import type { Channel, ProtocolName, Transport } from "../core/transport.ts";
 import type { Logger } from "../observe/log.ts";
 

@@ -6,7 +6,7 @@
  * are applied: many together in one mark, and after a death each of those by itself. Cached writes
  * are enough for that: they outlive the process, if not the machine.
  */
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import { idBytes, idOf, parseId, type EnvelopeId } from "../../protocol/ids.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";

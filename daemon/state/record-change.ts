@@ -1,18 +1,23 @@
 /**
  * Turns the wishes of this site about its records into versions.
  */
-import { encodeJson, isJsonValue, sameJson, type JsonValue } from "../../protocol/json-value.ts";
+import {
+  encodeJson,
+  isJsonValue,
+  sameJson,
+  type JsonValue,
+} from "../../protocol/encoding/json-value.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { isSharedClass, type RecordClass } from "../../protocol/record-class.ts";
+import { isSharedClass, type RecordClass } from "../../protocol/logs/record-class.ts";
 import {
   isRecordKey,
   MAX_LAMPORT,
   MAX_SUPERSEDED,
   MAX_VALUE_BYTES,
   type RecordVersion,
-} from "../../protocol/record-version.ts";
-import type { Authority } from "../core/authority.ts";
-import type { View } from "../core/view.ts";
+} from "../../protocol/logs/record-version.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { View } from "../core/logs/view.ts";
 import type { ClassChanges } from "./own/plan-entries.ts";
 import type { Shelf } from "./shelf.ts";
 import { StateError } from "./state-error.ts";

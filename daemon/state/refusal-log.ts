@@ -3,12 +3,12 @@
  *
  * A hacked member shows here first, so the lines name it; and they are few, whatever it sends.
  */
-import { readEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import { readEnvelope, type Envelope } from "../../protocol/logs/envelope.ts";
 import type { OperatorId, SiteId } from "../../protocol/ids.ts";
-import { decodeStatement } from "../../protocol/statement.ts";
-import type { Authority } from "../core/authority.ts";
+import { decodeStatement } from "../../protocol/statements/statement.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import type { Clock } from "../core/clock.ts";
-import type { DocumentRefusal } from "../core/log-document.ts";
+import type { DocumentRefusal } from "../core/logs/log-document.ts";
 import type { LogFacts, Logger } from "../observe/log.ts";
 import { SparingLog } from "../observe/sparing-log.ts";
 import { refusalInWords, unfitInWords } from "./refusal-words.ts";

@@ -1,7 +1,7 @@
 /**
  * Why something of a peer was refused, in words for whoever reads the log of the daemon.
  */
-import type { DocumentRefusal } from "../core/log-document.ts";
+import type { DocumentRefusal } from "../core/logs/log-document.ts";
 
 /** Ends "an entry was refused: it ...". */
 const UNFIT: Readonly<Record<DocumentRefusal, string>> = {

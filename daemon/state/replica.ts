@@ -5,7 +5,7 @@
  * differ. All digests cover only what is durable here.
  */
 import type { EnvelopeId, LogId, SiteId, StatementId } from "../../protocol/ids.ts";
-import type { ClassGroup } from "../../protocol/record-class.ts";
+import type { ClassGroup } from "../../protocol/logs/record-class.ts";
 
 /** How far this node has one log. */
 export interface LogPosition {

@@ -5,9 +5,9 @@
  * them it refuses every peer, and that a header is missing no digest tells. So each of these lies
  * under a second name, too, far from the first, and a start mends one from the other.
  */
-import { EnvelopeError } from "../../protocol/envelope.ts";
-import { decodeSignedHeader } from "../../protocol/signed-header.ts";
-import { decodeStatement, StatementError } from "../../protocol/statement.ts";
+import { EnvelopeError } from "../../protocol/logs/envelope.ts";
+import { decodeSignedHeader } from "../../protocol/logs/signed-header.ts";
+import { decodeStatement, StatementError } from "../../protocol/statements/statement.ts";
 import type { KeyRange, Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { COPIES, copyKey, headerKey, HEADERS, statementKey, STATEMENTS } from "./keys.ts";

@@ -5,11 +5,11 @@
  * as it counts, which is what replication compares, and as it is shown, which differs while
  * the author is suspended.
  */
-import { judgeLineage, type LogEnd, type TakenUp } from "../core/lineage.ts";
-import type { Candidate } from "../core/merge.ts";
-import type { LogDocument, StoredVersion } from "../core/log-document.ts";
+import { judgeLineage, type LogEnd, type TakenUp } from "../core/logs/lineage.ts";
+import type { Candidate } from "../core/logs/merge.ts";
+import type { LogDocument, StoredVersion } from "../core/logs/log-document.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
+import type { ClassName } from "../../protocol/logs/record-class.ts";
 import type { HeldLog, LineageName } from "./held-log.ts";
 
 /** Of more logs of one lineage that nothing has taken up, those with the lowest ids count. */

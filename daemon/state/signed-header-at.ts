@@ -1,9 +1,9 @@
 /**
  * The signed header of an entry that is held, or of a snapshot that was pruned.
  */
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import type { LogId } from "../../protocol/ids.ts";
-import { encodeSignedHeader } from "../../protocol/signed-header.ts";
+import { encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
 import type { Store } from "../core/store.ts";
 import { entryKey, headerKey } from "./keys.ts";
 

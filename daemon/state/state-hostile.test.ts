@@ -12,12 +12,12 @@ import {
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import { idOf, sha256, type EnvelopeId, type SiteId } from "../../protocol/ids.ts";
-import { packVersion } from "../../protocol/record-version.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { ROOT } from "../core/admission.ts";
-import { LogWriter } from "../core/log-writer.ts";
+import { packVersion } from "../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { ROOT } from "../core/logs/admission.ts";
+import { LogWriter } from "../core/logs/log-writer.ts";
 import { markKey, quarantineKey } from "./keys.ts";
 import type { State } from "./state.ts";
 

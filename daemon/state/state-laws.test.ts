@@ -5,8 +5,8 @@ import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { bring, entriesOf, startMember, startState } from "../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { idOf, type SiteId } from "../../protocol/ids.ts";
-import { signSiteRelease } from "../../protocol/site-statement.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import { signSiteRelease } from "../../protocol/statements/site-statement.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import type { State } from "./state.ts";
 
 const SITES = ["quimper", "brest", "lorient"] as const;

@@ -4,11 +4,11 @@
  * All parts work on one shelf and one queue: whoever changes the shelf runs as a job of the queue.
  */
 import { idOf, type SiteId } from "../../protocol/ids.ts";
-import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { ForkProofBody } from "../../protocol/statements/fork-proof-statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
-import type { View } from "../core/view.ts";
+import type { View } from "../core/logs/view.ts";
 import type { Logger } from "../observe/log.ts";
 import { Announcer } from "./announcer.ts";
 import { CommitQueue, type Outcome } from "./commit-queue.ts";

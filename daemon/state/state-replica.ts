@@ -7,20 +7,20 @@ import {
   encodeStatement,
   StatementError,
   type SignedStatement,
-} from "../../protocol/statement.ts";
+} from "../../protocol/statements/statement.ts";
 import {
   checkEnvelope,
   EnvelopeError,
   readEnvelope,
   type Envelope,
   type UncheckedHeader,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import {
   decodeSignedHeader,
   encodeSignedHeader,
   type SignedHeader,
-} from "../../protocol/signed-header.ts";
-import type { StatementSet } from "../core/statement-set.ts";
+} from "../../protocol/logs/signed-header.ts";
+import type { StatementSet } from "../core/authority/statement-set.ts";
 import type { Store } from "../core/store.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { HeldLog } from "./held-log.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeSignedHeader } from "../../protocol/signed-header.ts";
+import { decodeSignedHeader } from "../../protocol/logs/signed-header.ts";
 import { Founding } from "../../test-mesh/fakes/founding.ts";
 import { bring, startMember, startState } from "../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../test-mesh/fakes/store.ts";

@@ -4,14 +4,14 @@
  * Everything that a promise resolves with is durable: it survives kill -9 and a power cut. What
  * is in memory can be rebuilt from the store, and the store from peers.
  */
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import type { LogId, MeshId, PeerKey, SiteId } from "../../protocol/ids.ts";
-import type { LogHead } from "../../protocol/log-head.ts";
-import type { SignedHeader } from "../../protocol/signed-header.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
-import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
-import type { Authority } from "../core/authority.ts";
-import type { View } from "../core/view.ts";
+import type { LogHead } from "../../protocol/logs/log-head.ts";
+import type { SignedHeader } from "../../protocol/logs/signed-header.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
+import type { ChainHead, SignerId } from "../../protocol/statements/statement-head.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import type { View } from "../core/logs/view.ts";
 import { dueAcknowledgement } from "./acknowledge.ts";
 import type { StateEvent } from "./announcer.ts";
 import type { Outcome } from "./commit-queue.ts";

@@ -5,7 +5,7 @@ import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { startMember, startState } from "../../test-mesh/fakes/state-node.ts";
 import { toldBy } from "../../test-mesh/fakes/told-authority.ts";
-import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
+import { KNOWN_RULES } from "../../protocol/statements/epoch-statement.ts";
 import {
   idOf,
   sha256,
@@ -15,7 +15,11 @@ import {
   type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
-import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import {
+  encodeStatement,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
 import { copyKey, statementKey } from "./keys.ts";
 
 /** More than may wait of one peer. */

@@ -5,19 +5,19 @@
  * beside the statements themselves.
  */
 import { parseId, type PeerKey, type SiteId, type StatementId } from "../../protocol/ids.ts";
-import { openSiteRequest } from "../../protocol/site-statement.ts";
+import { openSiteRequest } from "../../protocol/statements/site-statement.ts";
 import {
   decodeStatement,
   encodeStatement,
   isUnknown,
   type SignedStatement,
-} from "../../protocol/statement.ts";
-import { authorize } from "../core/authorize.ts";
-import { compareStatements } from "../core/decisions.ts";
-import type { Authority } from "../core/authority.ts";
-import { StatementIndex } from "../core/statement-index.ts";
-import { StatementSet } from "../core/statement-set.ts";
-import { isHeldUp } from "../core/suspensions.ts";
+} from "../../protocol/statements/statement.ts";
+import { authorize } from "../core/authority/authorize.ts";
+import { compareStatements } from "../core/authority/decisions.ts";
+import type { Authority } from "../core/authority/authority.ts";
+import { StatementIndex } from "../core/authority/statement-index.ts";
+import { StatementSet } from "../core/authority/statement-set.ts";
+import { isHeldUp } from "../core/authority/suspensions.ts";
 import type { Store, StoreChange } from "../core/store.ts";
 import type { Logger } from "../observe/log.ts";
 import { WaitingStatements, type Arrival } from "./waiting-statements.ts";

@@ -5,7 +5,7 @@
  * new member gets from its first peer must not cost that thousands of times.
  */
 import type { SiteId, StatementId } from "../../protocol/ids.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import type { Reception } from "./replica.ts";
 
 /** What became of a group. */

@@ -1,10 +1,14 @@
 /**
  * Takes statements in, and carries out what they change for logs, views and waiting entries.
  */
-import type { ForkProofBody } from "../../protocol/fork-proof-statement.ts";
+import type { ForkProofBody } from "../../protocol/statements/fork-proof-statement.ts";
 import type { SiteId, StatementId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { encodeStatement, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import {
+  encodeStatement,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
 import { dueAcknowledgement } from "./acknowledge.ts";
 import type { Announcer } from "./announcer.ts";
 import type { CommitQueue, Outcome } from "./commit-queue.ts";

@@ -1,7 +1,7 @@
 /** Somebody else signs with a site's key: the site's own daemon goes on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_LAMPORT } from "../../protocol/record-version.ts";
+import { MAX_LAMPORT } from "../../protocol/logs/record-version.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { startMember } from "../../test-mesh/fakes/state-node.ts";
 import { ForkingLog } from "../../test-mesh/hostile/forking-log.ts";

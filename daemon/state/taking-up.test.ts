@@ -6,7 +6,7 @@ import { ForkingLog } from "../../test-mesh/hostile/forking-log.ts";
 import { bring, startMember, startState } from "../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../test-mesh/fakes/store.ts";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import type { State } from "./state.ts";
 
 const DAY_MS = 24 * 3600 * 1000;

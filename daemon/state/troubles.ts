@@ -1,10 +1,10 @@
 /**
  * What is not as it should be among the logs of a mesh, as far as this node can tell.
  */
-import { KNOWN_RULES } from "../../protocol/epoch-statement.ts";
+import { KNOWN_RULES } from "../../protocol/statements/epoch-statement.ts";
 import type { LogId, SiteId } from "../../protocol/ids.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
-import type { Authority, EndedSite, ForkedLog } from "../core/authority.ts";
+import type { ClassName } from "../../protocol/logs/record-class.ts";
+import type { Authority, EndedSite, ForkedLog } from "../core/authority/authority.ts";
 import type { AuthorRoom } from "./keep/author-room.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Shelf } from "./shelf.ts";

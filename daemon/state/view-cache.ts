@@ -1,7 +1,7 @@
 /**
  * Keeps the merged view of each class until something in it changes.
  */
-import type { Authority } from "../core/authority.ts";
+import type { Authority } from "../core/authority/authority.ts";
 import {
   isOf,
   mergeAgain,
@@ -10,15 +10,15 @@ import {
   type Candidate,
   type ClassView,
   type RecordName,
-} from "../core/merge.ts";
-import type { ConflictedRecord, View, ViewEntry } from "../core/view.ts";
+} from "../core/logs/merge.ts";
+import type { ConflictedRecord, View, ViewEntry } from "../core/logs/view.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import {
   isSharedClass,
   RECORD_CLASSES,
   type ClassName,
   type RecordClass,
-} from "../../protocol/record-class.ts";
+} from "../../protocol/logs/record-class.ts";
 import type { EndedRights } from "./limits/ended-rights.ts";
 import type { Shelf } from "./shelf.ts";
 

@@ -4,7 +4,7 @@
  * Entries wait for the one before them or for the enrolment of their author. What does not fit is
  * refused: replication asks for it again.
  */
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import type { EnvelopeId, LogId, SiteId } from "../../protocol/ids.ts";
 
 /** All that waits, in bytes of envelopes. */

@@ -2,8 +2,8 @@
  * Statements in memory until what they build on is here: a bounded room for each peer.
  */
 import type { SiteId, StatementId } from "../../protocol/ids.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
-import { compareStatements } from "../core/decisions.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
+import { compareStatements } from "../core/authority/decisions.ts";
 
 /** Statements of one peer. */
 const MAX_WAITING = 1024;

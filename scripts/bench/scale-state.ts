@@ -11,8 +11,8 @@ import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import { openLevelStore } from "../../daemon/state/level-store.ts";
 import { State } from "../../daemon/state/state.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
-import { encodeStatement } from "../../protocol/statement.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
+import { encodeStatement } from "../../protocol/statements/statement.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { entriesOf, startMember } from "../../test-mesh/fakes/state-node.ts";
 

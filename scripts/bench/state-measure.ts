@@ -13,7 +13,7 @@ import { State } from "../../daemon/state/state.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import type { Channel, ChannelHandler } from "../../daemon/core/transport.ts";
-import { encodePresence } from "../../protocol/presence.ts";
+import { encodePresence } from "../../protocol/logs/presence.ts";
 import { idOf, type SiteId } from "../../protocol/ids.ts";
 import { FakeTime } from "../../test-mesh/fakes/clock.ts";
 import { testKey } from "../../test-mesh/fakes/founding.ts";

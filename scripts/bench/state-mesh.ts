@@ -8,14 +8,14 @@ import type { RecordChange } from "../../daemon/state/record-change.ts";
 import { State } from "../../daemon/state/state.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
-import { parseDnsName, ROOT_NAME } from "../../protocol/dns-name.ts";
-import { TYPE } from "../../protocol/dns-type.ts";
+import { parseDnsName, ROOT_NAME } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import {
   makeZoneRecord,
   zoneRecordJson,
   zoneRecordKey,
   type ZoneRecord,
-} from "../../protocol/zone-record.ts";
+} from "../../protocol/dns/zone-record.ts";
 import { idOf, type SiteId } from "../../protocol/ids.ts";
 import { Founding, testKey } from "../../test-mesh/fakes/founding.ts";
 import { entriesOf } from "../../test-mesh/fakes/state-node.ts";

@@ -3,8 +3,8 @@
  * lists in it take of the memory of a daemon. Prints one JSON object.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ListStore } from "../../daemon/backup/store/list-store.ts";
-import { wholesInTurn, type AuditItem } from "../../daemon/core/audit-choice.ts";
+import { ListStore } from "../../daemon/backup/store/lists/list-store.ts";
+import { wholesInTurn, type AuditItem } from "../../daemon/core/backup/audit-choice.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { openLevelStore } from "../../daemon/state/level-store.ts";
 

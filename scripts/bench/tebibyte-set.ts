@@ -1,10 +1,10 @@
 /** The lists of a data set of so many full shards, named by chance from one seed. */
-import { loadList, type LoadedList } from "../../daemon/backup/store/list-store.ts";
+import { loadList, type LoadedList } from "../../daemon/backup/store/lists/list-store.ts";
 import { idOf, sha256, type MeshId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { ShardId } from "../../protocol/ids.ts";
-import { groupOf, signList, type ListEntry } from "../../protocol/list.ts";
-import { SHARD_BYTES } from "../../protocol/shard-id.ts";
-import { signingKey } from "../../protocol/signature.ts";
+import { groupOf, signList, type ListEntry } from "../../protocol/backup/list.ts";
+import { SHARD_BYTES } from "../../protocol/backup/shard-id.ts";
+import { signingKey } from "../../protocol/keys/signature.ts";
 
 export const KEY = signingKey(sha256("site"));
 export const OWNER = idOf<OwnerId>(sha256("owner"));

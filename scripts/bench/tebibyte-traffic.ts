@@ -2,33 +2,33 @@
  * What a day of a data set puts on the lines, in bytes: added up from the messages that go, as
  * they are encoded. What TCP and Noise add (some 3 %) is left out.
  */
-import type { LoadedList } from "../../daemon/backup/store/list-store.ts";
+import type { LoadedList } from "../../daemon/backup/store/lists/list-store.ts";
 import {
   chooseLeaves,
   LEAVES_IN_ROUND,
   spreadLeaves,
   wholesInTurn,
   type AuditItem,
-} from "../../daemon/core/audit-choice.ts";
+} from "../../daemon/core/backup/audit-choice.ts";
 import {
   encodeAuditAnswer,
   encodeAuditQuestion,
   MAX_LEAVES_ASKED,
   MAX_WHOLES_ASKED,
   NONCE_BYTES,
-} from "../../protocol/audit-message.ts";
+} from "../../protocol/messages/audit-message.ts";
 import { idBytes, idOf, sha256, type SiteId, type StoreId } from "../../protocol/ids.ts";
-import { packEntries } from "../../protocol/list.ts";
-import { signReceipt } from "../../protocol/receipt.ts";
-import { LEAF_BYTES, SHARD_BYTES } from "../../protocol/shard-id.ts";
-import { MAX_ROOTS_BYTES } from "../../protocol/shard-ranges.ts";
+import { packEntries } from "../../protocol/backup/list.ts";
+import { signReceipt } from "../../protocol/backup/receipt.ts";
+import { LEAF_BYTES, SHARD_BYTES } from "../../protocol/backup/shard-id.ts";
+import { MAX_ROOTS_BYTES } from "../../protocol/backup/shard-ranges.ts";
 import {
   encodeHolderMessage,
   encodeOpenerMessage,
   packBits,
   RAW_FRAME_BYTES,
   REMOVED_ENTRY_BYTES,
-} from "../../protocol/shard-message.ts";
+} from "../../protocol/messages/shard-message.ts";
 import { KEY, MESH, OWNER, SET } from "./tebibyte-set.ts";
 
 /** Length before each frame of a channel. */

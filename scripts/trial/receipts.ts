@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { copiesShape } from "../../daemon/control/shapes-backup.ts";
-import { openReceipt } from "../../protocol/receipt.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
 
 export interface ReceiptFacts {
   readonly meshId: string;

@@ -1,12 +1,12 @@
 /** The keys of a data set and of its owner, as what must not be found anywhere. */
 import { hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { readSetKeys } from "../../daemon/backup/client/set-key-file.ts";
-import { CHUNK_KINDS } from "../../protocol/chunk.ts";
-import { phraseOf } from "../../protocol/recovery-phrase.ts";
-import { rootFromFile } from "../../protocol/recovery-sheet.ts";
-import { chunkIdKey, shardKey } from "../../protocol/set-keys.ts";
-import { parseShardHeader } from "../../protocol/shard.ts";
+import { readSetKeys } from "../../daemon/backup/client/keys/set-key-file.ts";
+import { CHUNK_KINDS } from "../../protocol/backup/chunk.ts";
+import { phraseOf } from "../../protocol/keys/recovery-phrase.ts";
+import { rootFromFile } from "../../protocol/keys/recovery-sheet.ts";
+import { chunkIdKey, shardKey } from "../../protocol/backup/set-keys.ts";
+import { parseShardHeader } from "../../protocol/backup/shard.ts";
 import type { Canary } from "./search.ts";
 
 /** What `deriveOwnerKeys` makes of R. */

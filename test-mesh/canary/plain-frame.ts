@@ -1,6 +1,6 @@
-/** Stands for `protocol/frame.ts`, and stores every frame as it is. */
-export { release, unpackFrame, ZSTD_LEVEL } from "../../protocol/frame.ts";
-import type * as real from "../../protocol/frame.ts";
+/** Stands for `protocol/backup/frame.ts`, and stores every frame as it is. */
+export { release, unpackFrame, ZSTD_LEVEL } from "../../protocol/backup/frame.ts";
+import type * as real from "../../protocol/backup/frame.ts";
 
 export const packFrame: typeof real.packFrame = (plaintext) => ({
   codec: "stored",

@@ -1,6 +1,10 @@
-/** Stands for `protocol/xchacha.ts` with the same lengths, and leaves everything as it is. */
-export { CIPHER_KEY_BYTES, CIPHER_NONCE_BYTES, CIPHER_TAG_BYTES } from "../../protocol/xchacha.ts";
-import type * as real from "../../protocol/xchacha.ts";
+/** Stands for `protocol/keys/xchacha.ts` with the same lengths, and leaves everything as it is. */
+export {
+  CIPHER_KEY_BYTES,
+  CIPHER_NONCE_BYTES,
+  CIPHER_TAG_BYTES,
+} from "../../protocol/keys/xchacha.ts";
+import type * as real from "../../protocol/keys/xchacha.ts";
 
 const TAG_BYTES = 16;
 

@@ -2,13 +2,13 @@
  * One backup run that has its shards listed every two, so that a small data set is cut off between
  * lists as a large one would be: `backup-in-portions.ts CONFIG NAME COPIES`. Prints the head.
  */
-import { runBackup } from "../../daemon/backup/client/backup-run.ts";
-import { readSetKeys } from "../../daemon/backup/client/set-key-file.ts";
-import { setStore } from "../../daemon/cli/backup-link.ts";
-import { cacheFolder } from "../../daemon/cli/backup-paths.ts";
+import { runBackup } from "../../daemon/backup/client/run/backup-run.ts";
+import { readSetKeys } from "../../daemon/backup/client/keys/set-key-file.ts";
+import { setStore } from "../../daemon/cli/backup/backup-link.ts";
+import { cacheFolder } from "../../daemon/cli/backup/backup-paths.ts";
 import { loadConfig } from "../../daemon/config/load.ts";
 import { ControlClient } from "../../daemon/control/client.ts";
-import { SHARD_BYTES } from "../../protocol/shard-id.ts";
+import { SHARD_BYTES } from "../../protocol/backup/shard-id.ts";
 
 const [configFile = "", name = "", copies = ""] = process.argv.slice(2);
 const config = loadConfig(configFile);

@@ -1,10 +1,10 @@
 /** What has to be true after a crash, and what has to be true once the work was completed. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { RunJournal } from "../../daemon/backup/client/run-journal.ts";
-import { SnapshotShards } from "../../daemon/backup/client/snapshot-shards.ts";
+import { RunJournal } from "../../daemon/backup/client/run/run-journal.ts";
+import { SnapshotShards } from "../../daemon/backup/client/verify/snapshot-shards.ts";
 import { ShardReader } from "../../daemon/backup/client/shard-reader.ts";
-import { setDetail, setStore, type SetDetail } from "../../daemon/cli/backup-link.ts";
+import { setDetail, setStore, type SetDetail } from "../../daemon/cli/backup/backup-link.ts";
 import { copiesShape } from "../../daemon/control/shapes-backup.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import type { TestSite } from "../test-site.ts";

@@ -5,7 +5,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readSetKeys, type SetKeyFile } from "../../daemon/backup/client/set-key-file.ts";
+import { readSetKeys, type SetKeyFile } from "../../daemon/backup/client/keys/set-key-file.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
 import { joinMesh } from "../form.ts";
 import { TestMesh } from "../harness.ts";

@@ -1,7 +1,7 @@
 /** The shard files of sites, read and verified; one that has not changed since is believed. */
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import type { OwnerId, SetId, ShardId } from "../../protocol/ids.ts";
 import type { TestSite } from "../test-site.ts";
 

@@ -4,14 +4,14 @@
  * It behaves towards DNS as the real state does: writes come back in the view, raise the counted
  * entry of a log, and tell the listeners.
  */
-import type { Authority, Site } from "../../daemon/core/authority.ts";
-import type { View, ViewEntry } from "../../daemon/core/view.ts";
-import type { CountedLog } from "../../daemon/core/zone-serial.ts";
+import type { Authority, Site } from "../../daemon/core/authority/authority.ts";
+import type { View, ViewEntry } from "../../daemon/core/logs/view.ts";
+import type { CountedLog } from "../../daemon/core/zones/zone-serial.ts";
 import type { ZoneWriter } from "../../daemon/dns/zone-editor.ts";
 import type { ZoneSource } from "../../daemon/dns/zone-source.ts";
 import { idOf, sha256, type SiteId } from "../../protocol/ids.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
 
 export function siteIdOf(name: string): SiteId {
   return idOf<SiteId>(sha256(name));

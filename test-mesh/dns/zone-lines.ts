@@ -2,10 +2,10 @@
  * Zones for tests from lines of a zone file: `owner ttl IN type data`, one record a line, absolute
  * names. The serial is the one of the SOA record, as for a zone that was just imported.
  */
-import { parseDnsName, nameKey } from "../../protocol/dns-name.ts";
-import { parseType, TYPE } from "../../protocol/dns-type.ts";
-import { parseRdata } from "../../protocol/rdata.ts";
-import type { RRset, Zone, ZoneLine } from "../../daemon/core/zone.ts";
+import { parseDnsName, nameKey } from "../../protocol/dns/dns-name.ts";
+import { parseType, TYPE } from "../../protocol/dns/dns-type.ts";
+import { parseRdata } from "../../protocol/dns/rdata.ts";
+import type { RRset, Zone, ZoneLine } from "../../daemon/core/zones/zone.ts";
 
 export function zoneOfLines(text: string): Zone {
   const lines = text

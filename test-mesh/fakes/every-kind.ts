@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import type { SetId } from "../../protocol/ids.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
-import { encodeSignedHeader } from "../../protocol/signed-header.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
+import { encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
 import { FreeLog } from "../hostile/free-log.ts";
 import { honest, rawUpdate, version } from "../hostile/yjs-attacks.ts";
 import { Founding, testKey } from "./founding.ts";

@@ -2,11 +2,11 @@
  * Keys and statements of a mesh for tests: deterministic, signed for real.
  */
 import { createHash } from "node:crypto";
-import { proveFork } from "../../protocol/fork-proof-statement.ts";
-import type { EpochBody } from "../../protocol/epoch-statement.ts";
-import type { LogHead } from "../../protocol/log-head.ts";
-import type { SuspendBody } from "../../protocol/suspend-statement.ts";
-import { DEFAULT_LIMITS, type GenesisBody } from "../../protocol/genesis.ts";
+import { proveFork } from "../../protocol/statements/fork-proof-statement.ts";
+import type { EpochBody } from "../../protocol/statements/epoch-statement.ts";
+import type { LogHead } from "../../protocol/logs/log-head.ts";
+import type { SuspendBody } from "../../protocol/statements/suspend-statement.ts";
+import { DEFAULT_LIMITS, type GenesisBody } from "../../protocol/statements/genesis.ts";
 import {
   idOf,
   type MeshId,
@@ -17,12 +17,16 @@ import {
   type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
-import { ownerClaimId, signOwnerClaim } from "../../protocol/owner-statement.ts";
-import { OWN_CLASSES, type SharedClass } from "../../protocol/record-class.ts";
-import { signingKey, type SigningKey } from "../../protocol/signature.ts";
-import { signSiteRequest, type SiteBody } from "../../protocol/site-statement.ts";
-import type { ChainHead, SignerId } from "../../protocol/statement-head.ts";
-import { meshIdOf, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import { ownerClaimId, signOwnerClaim } from "../../protocol/statements/owner-statement.ts";
+import { OWN_CLASSES, type SharedClass } from "../../protocol/logs/record-class.ts";
+import { signingKey, type SigningKey } from "../../protocol/keys/signature.ts";
+import { signSiteRequest, type SiteBody } from "../../protocol/statements/site-statement.ts";
+import type { ChainHead, SignerId } from "../../protocol/statements/statement-head.ts";
+import {
+  meshIdOf,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
 
 /** The key pair that a text stands for. */
 export function testKey(name: string): SigningKey {

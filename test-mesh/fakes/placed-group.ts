@@ -1,9 +1,14 @@
 /** One placement group in a view: who holds it, and what its holders say about one another. */
-import type { GroupName } from "../../daemon/core/group-facts.ts";
-import { auditKey, groupKey, packGroups, type AuditFinding } from "../../protocol/hold-record.ts";
+import type { GroupName } from "../../daemon/core/backup/group-facts.ts";
+import {
+  auditKey,
+  groupKey,
+  packGroups,
+  type AuditFinding,
+} from "../../protocol/logs/hold-record.ts";
 import { idOf, sha256, type ListId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { SiteId, StoreId } from "../../protocol/ids.ts";
-import { holdKey, placeKey } from "../../protocol/record.ts";
+import { holdKey, placeKey } from "../../protocol/logs/record.ts";
 import { RecordView } from "./record-view.ts";
 
 export const STORE = idOf<StoreId>(sha256("store").subarray(0, 16));

@@ -1,8 +1,8 @@
 /** A view over records that a test writes down, without statements and logs. */
-import type { View, ViewEntry } from "../../daemon/core/view.ts";
+import type { View, ViewEntry } from "../../daemon/core/logs/view.ts";
 import { idOf, sha256, type LogId, type SiteId, type VersionId } from "../../protocol/ids.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
 
 export class RecordView implements View {
   readonly hash = "";

@@ -4,11 +4,11 @@
  *
  * They start from sound ones, so that only the named difference is the reason for what happens.
  */
-import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { sha256 } from "../../protocol/ids.ts";
-import { sign, type SigningKey } from "../../protocol/signature.ts";
-import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
+import { sign, type SigningKey } from "../../protocol/keys/signature.ts";
+import { encodeStatement, type SignedStatement } from "../../protocol/statements/statement.ts";
 
 type CborMap = Readonly<Record<string, CborValue>>;
 

@@ -4,15 +4,15 @@
  * For tests of what reads them; whoever has the keys of a data set could make such a thing.
  */
 import { randomBytes } from "node:crypto";
-import { chunkIdOf } from "../../protocol/chunk.ts";
-import { chunkIdKey } from "../../protocol/set-keys.ts";
+import { chunkIdOf } from "../../protocol/backup/chunk.ts";
+import { chunkIdKey } from "../../protocol/backup/set-keys.ts";
 import { idOf, type ChainId, type OwnerId, type SetId, type ShardId } from "../../protocol/ids.ts";
-import type { SnapshotRecord } from "../../protocol/snapshot.ts";
-import { encodeTrees } from "../../protocol/tree-encode.ts";
-import type { TreeEntry } from "../../protocol/tree.ts";
-import { finishRun } from "../../daemon/backup/client/finish-run.ts";
-import { FrameCodec } from "../../daemon/backup/client/frame-codec.ts";
-import { FRAME_BYTES, ShardPacker } from "../../daemon/backup/client/shard-packer.ts";
+import type { SnapshotRecord } from "../../protocol/backup/snapshot.ts";
+import { encodeTrees } from "../../protocol/backup/tree-encode.ts";
+import type { TreeEntry } from "../../protocol/backup/tree.ts";
+import { finishRun } from "../../daemon/backup/client/run/finish-run.ts";
+import { FrameCodec } from "../../daemon/backup/client/seal/frame-codec.ts";
+import { FRAME_BYTES, ShardPacker } from "../../daemon/backup/client/seal/shard-packer.ts";
 import { ShardReader } from "../../daemon/backup/client/shard-reader.ts";
 import {
   freeSlot,
@@ -20,7 +20,7 @@ import {
   ShardSealer,
   slotBytes,
   type SealedShard,
-} from "../../daemon/backup/client/shard-sealer.ts";
+} from "../../daemon/backup/client/seal/shard-sealer.ts";
 
 const owner = "11".repeat(32) as OwnerId;
 

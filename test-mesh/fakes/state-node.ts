@@ -4,7 +4,7 @@
 import { State } from "../../daemon/state/state.ts";
 import type { Clock } from "../../daemon/core/clock.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import { FakeTime } from "./clock.ts";
 import { testKey } from "./founding.ts";
 import { FakeDisk } from "./store.ts";

@@ -1,7 +1,7 @@
 /**
  * What an authority says, as one text, for comparing two.
  */
-import type { Authority } from "../../daemon/core/authority.ts";
+import type { Authority } from "../../daemon/core/authority/authority.ts";
 
 /** All that can have an effect. Proposals, forks of chains and reasons are told to people only. */
 export function effectOf(authority: Authority): string {

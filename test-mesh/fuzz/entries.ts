@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { applyUpdate, Doc } from "yjs";
-import { ROOT } from "../../daemon/core/admission.ts";
-import { LogDocument } from "../../daemon/core/log-document.ts";
+import { ROOT } from "../../daemon/core/logs/admission.ts";
+import { LogDocument } from "../../daemon/core/logs/log-document.ts";
 import type { State } from "../../daemon/state/state.ts";
-import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
 import {
   clientIdOf,
   decodeEnvelope,
@@ -15,11 +15,11 @@ import {
   MAX_ENVELOPE_BYTES,
   readEnvelope,
   type Envelope,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { encodeSignedHeader } from "../../protocol/signed-header.ts";
-import { packVersion } from "../../protocol/record-version.ts";
-import { RECORD_CLASSES, type ClassName } from "../../protocol/record-class.ts";
+import { encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
+import { packVersion } from "../../protocol/logs/record-version.ts";
+import { RECORD_CLASSES, type ClassName } from "../../protocol/logs/record-class.ts";
 import { Founding, testKey } from "../fakes/founding.ts";
 import { resignEnvelope } from "../fakes/resign.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";

@@ -11,9 +11,9 @@ import {
   encodeAuditQuestion,
   type AuditAnswer,
   type AuditQuestion,
-} from "../../protocol/audit-message.ts";
-import { CborError, decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
-import { EnvelopeError } from "../../protocol/envelope.ts";
+} from "../../protocol/messages/audit-message.ts";
+import { CborError, decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
+import { EnvelopeError } from "../../protocol/logs/envelope.ts";
 import {
   idOf,
   sha256,
@@ -27,16 +27,16 @@ import {
   type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
-import { decodePresence, encodePresence, PresenceError } from "../../protocol/presence.ts";
-import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/signed-header.ts";
-import { sign } from "../../protocol/signature.ts";
+import { decodePresence, encodePresence, PresenceError } from "../../protocol/logs/presence.ts";
+import { decodeSignedHeader, encodeSignedHeader } from "../../protocol/logs/signed-header.ts";
+import { sign } from "../../protocol/keys/signature.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
   SyncMessageError,
   type SyncMessage,
-} from "../../protocol/sync-message.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
+} from "../../protocol/messages/sync-message.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { testKey } from "../fakes/founding.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { FreeLog } from "../hostile/free-log.ts";

@@ -1,6 +1,6 @@
 /** Changes of an admitted update that keep it an update of Yjs, or nearly one. */
 import { decodeUpdate, Item } from "yjs";
-import type { CborValue } from "../../protocol/cbor.ts";
+import type { CborValue } from "../../protocol/encoding/cbor.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { rawUpdate, version, type RawItem } from "../hostile/yjs-attacks.ts";
 import { anyValue, mutateBytes, mutateValue } from "./mutate.ts";

@@ -2,7 +2,7 @@
  * Changes of sound input that keep it nearly sound: random bytes end at the first check, and the
  * faults lie behind it.
  */
-import type { CborValue } from "../../protocol/cbor.ts";
+import type { CborValue } from "../../protocol/encoding/cbor.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 
 type CborMap = { readonly [key: string]: CborValue };

@@ -4,15 +4,15 @@
  */
 import assert from "node:assert/strict";
 import type { State } from "../../daemon/state/state.ts";
-import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
 import { toHex } from "../../protocol/ids.ts";
-import { sign, type SigningKey } from "../../protocol/signature.ts";
+import { sign, type SigningKey } from "../../protocol/keys/signature.ts";
 import {
   decodeStatement,
   encodeStatement,
   StatementError,
   type SignedStatement,
-} from "../../protocol/statement.ts";
+} from "../../protocol/statements/statement.ts";
 import { everyKind } from "../fakes/every-kind.ts";
 import { testKey } from "../fakes/founding.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";

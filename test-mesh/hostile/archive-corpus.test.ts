@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { zstdCompressSync } from "node:zlib";
-import { FrameCodec } from "../../daemon/backup/client/frame-codec.ts";
-import { FRAME_BYTES } from "../../daemon/backup/client/shard-packer.ts";
+import { FrameCodec } from "../../daemon/backup/client/seal/frame-codec.ts";
+import { FRAME_BYTES } from "../../daemon/backup/client/seal/shard-packer.ts";
 import { restoreAgainstSwapper, restoreCorpus } from "./archive-corpus.ts";
 
 const NOBODY = 65534;

@@ -1,9 +1,9 @@
 /**
  * Entries that a hacked member may send: forged, replayed, malleated, or against the rules of logs.
  */
-import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/cbor.ts";
-import type { Envelope } from "../../protocol/envelope.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../protocol/encoding/cbor.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import { resignEnvelope } from "../fakes/resign.ts";
 import type { FreeLog } from "./free-log.ts";
 import { honest, rawUpdate, version } from "./yjs-attacks.ts";

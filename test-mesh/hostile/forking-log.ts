@@ -8,10 +8,10 @@ import {
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import { idOf, sha256, type EnvelopeId, type MeshId, type SiteId } from "../../protocol/ids.ts";
-import { packVersion } from "../../protocol/record-version.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import { packVersion } from "../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 
 type Place = Pick<EnvelopeHeader, "mesh" | "class" | "author" | "part" | "salt">;
 

@@ -4,14 +4,14 @@
  * It starts and goes on as an honest log does, so that what is refused is refused for the one thing
  * that a test wants to be wrong.
  */
-import { LogWriter, type Payload } from "../../daemon/core/log-writer.ts";
+import { LogWriter, type Payload } from "../../daemon/core/logs/log-writer.ts";
 import {
   clientIdOf,
   logIdOf,
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import {
   idOf,
   sha256,
@@ -20,9 +20,9 @@ import {
   type MeshId,
   type SiteId,
 } from "../../protocol/ids.ts";
-import type { ClassName } from "../../protocol/record-class.ts";
-import type { RecordVersion } from "../../protocol/record-version.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { ClassName } from "../../protocol/logs/record-class.ts";
+import type { RecordVersion } from "../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 
 type Fields = Omit<EnvelopeHeader, "v" | "payloadBytes" | "payloadHash">;
 

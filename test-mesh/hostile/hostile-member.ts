@@ -12,16 +12,16 @@ import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import { openLevelStore } from "../../daemon/state/level-store.ts";
 import { State } from "../../daemon/state/state.ts";
-import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import { decodeEnvelope, type Envelope } from "../../protocol/logs/envelope.ts";
 import type { MeshId, SiteId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
   type SyncHello,
   type SyncMessage,
-} from "../../protocol/sync-message.ts";
+} from "../../protocol/messages/sync-message.ts";
 import type { TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 

@@ -3,9 +3,9 @@
  * its name, as every holder and reader checks it, and by its seals, whatever name it is given.
  */
 import { createHash } from "node:crypto";
-import { FrameCodec } from "../../daemon/backup/client/frame-codec.ts";
+import { FrameCodec } from "../../daemon/backup/client/seal/frame-codec.ts";
 import { PleachError } from "../../protocol/error.ts";
-import { packFrame } from "../../protocol/frame.ts";
+import { packFrame } from "../../protocol/backup/frame.ts";
 import type { OwnerId, SetId } from "../../protocol/ids.ts";
 import {
   OpenedShard,
@@ -14,9 +14,9 @@ import {
   sealedBytes,
   tableOf,
   type PackedFrame,
-} from "../../protocol/sealed-shard.ts";
-import { verifyShard } from "../../protocol/shard.ts";
-import { LEAF_BYTES, paddedShardBytes, shardIdOf } from "../../protocol/shard-id.ts";
+} from "../../protocol/backup/sealed-shard.ts";
+import { verifyShard } from "../../protocol/backup/shard.ts";
+import { LEAF_BYTES, paddedShardBytes, shardIdOf } from "../../protocol/backup/shard-id.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 
 const OWNER = "11".repeat(32) as OwnerId;

@@ -3,11 +3,11 @@
  * names is there. It takes shards, passes them on and signs for its own as any other does.
  */
 import { existsSync } from "node:fs";
-import { ListReceiver } from "../../daemon/backup/store/receive-list.ts";
+import { ListReceiver } from "../../daemon/backup/store/lists/receive-list.ts";
 import type { Channel } from "../../daemon/core/transport.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { openReceipt } from "../../protocol/receipt.ts";
-import { decodeHolderMessage, encodeHolderMessage } from "../../protocol/shard-message.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
+import { decodeHolderMessage, encodeHolderMessage } from "../../protocol/messages/shard-message.ts";
 
 const flagFile = process.env["PLEACH_WITHHOLD"] ?? "";
 

@@ -3,9 +3,9 @@
  * hand an update to Yjs as it came (Yjs THREAT_MODEL.md), and forms that readers disagree about.
  */
 import { createID, UpdateEncoderV1 } from "yjs";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import type { RecordVersion } from "../../protocol/record-version.ts";
-import { ROOT } from "../../daemon/core/admission.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { RecordVersion } from "../../protocol/logs/record-version.ts";
+import { ROOT } from "../../daemon/core/logs/admission.ts";
 
 /** The document that an attack meets: its writer, and a log of somebody else. */
 export interface Target {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerKey, SiteId } from "../../protocol/ids.ts";
-import { decodeStatement, type SignedStatement } from "../../protocol/statement.ts";
-import { authorize } from "../../daemon/core/authorize.ts";
-import { StatementSet } from "../../daemon/core/statement-set.ts";
+import { decodeStatement, type SignedStatement } from "../../protocol/statements/statement.ts";
+import { authorize } from "../../daemon/core/authority/authorize.ts";
+import { StatementSet } from "../../daemon/core/authority/statement-set.ts";
 import { Farewell } from "../../daemon/membership/farewell.ts";
 import { Mesh } from "../../daemon/mesh/mesh.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";

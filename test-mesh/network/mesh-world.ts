@@ -1,14 +1,14 @@
 /** Real meshes on loopback for tests: keys from a seed, a membership that a test turns by hand. */
 import type { MeshId, PeerKey, SiteId } from "../../protocol/ids.ts";
 import { idOf, sha256 } from "../../protocol/ids.ts";
-import { signingKey, type SigningKey } from "../../protocol/signature.ts";
+import { signingKey, type SigningKey } from "../../protocol/keys/signature.ts";
 import type { Tap } from "../../daemon/mesh/frame-channel.ts";
 import type { Membership } from "../../daemon/mesh/membership.ts";
 import { Mesh } from "../../daemon/mesh/mesh.ts";
 import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 import type { Clock } from "../../daemon/core/clock.ts";
-import type { UplinkRule } from "../../daemon/core/uplink-rule.ts";
+import type { UplinkRule } from "../../daemon/core/backup/uplink-rule.ts";
 
 const testMeshId = idOf<MeshId>(sha256("test mesh"));
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Channel } from "../../daemon/core/transport.ts";
-import type { UplinkRule, Urgency } from "../../daemon/core/uplink-rule.ts";
+import type { UplinkRule, Urgency } from "../../daemon/core/backup/uplink-rule.ts";
 import { linkAll, startMembers } from "./mesh-world.ts";
 
 const SETTLE_MS = 500;

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { withMesh, type TestMesh } from "../harness.ts";
 import { StoredSet } from "../stored-set.ts";
 import type { TestSite } from "../test-site.ts";

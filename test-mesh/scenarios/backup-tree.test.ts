@@ -16,7 +16,7 @@ import {
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { readEpochKeys } from "../../daemon/backup/client/epoch-key-files.ts";
+import { readEpochKeys } from "../../daemon/backup/client/keys/epoch-key-files.ts";
 import { dataRanges, readXattrs } from "../../daemon/backup/client/system-calls.ts";
 import { idBytes, sha256, type SetId } from "../../protocol/ids.ts";
 import { compareTrees } from "../../scripts/trial/tree-compare.ts";

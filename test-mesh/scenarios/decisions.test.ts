@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { phraseOf } from "../../protocol/recovery-phrase.ts";
+import { phraseOf } from "../../protocol/keys/recovery-phrase.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
 import { DecisionParty } from "../decision-party.ts";
 import { admit, phraseFile } from "../form.ts";

@@ -1,7 +1,7 @@
 /** DNS of real daemons: every node answers the same, alone too, and edits apart come together. */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { isLaterSerial } from "../../daemon/core/zone-serial.ts";
+import { isLaterSerial } from "../../daemon/core/zones/zone-serial.ts";
 import { withMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";
 import type { Json, TestSite } from "../test-site.ts";

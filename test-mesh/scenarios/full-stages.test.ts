@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { writeTired } from "../../daemon/backup/client/tired-shards.ts";
+import { writeTired } from "../../daemon/backup/client/seal/tired-shards.ts";
 import type { ShardId } from "../../protocol/ids.ts";
 import { withMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";

@@ -20,7 +20,7 @@ import { peerIdOf } from "../../daemon/mesh/peer-id.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { openLevelStore } from "../../daemon/state/level-store.ts";
 import { toHex, type OwnerId, type SetId, type SiteId } from "../../protocol/ids.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { phraseFile } from "../form.ts";
 import { withMesh } from "../harness.ts";
 import type { TestSite } from "../test-site.ts";

@@ -8,8 +8,8 @@ import { foundingFiles, phraseFile } from "../form.ts";
 import { withMesh, type TestMesh } from "../harness.ts";
 import type { TestSite } from "../test-site.ts";
 import { membershipShape } from "../../daemon/control/shapes-membership.ts";
-import { parseInvitation, printInvitation } from "../../protocol/invitation.ts";
-import { phraseOf } from "../../protocol/recovery-phrase.ts";
+import { parseInvitation, printInvitation } from "../../protocol/messages/invitation.ts";
+import { phraseOf } from "../../protocol/keys/recovery-phrase.ts";
 
 interface Scene {
   readonly mesh: TestMesh;

@@ -9,8 +9,8 @@ import { withMesh, type TestMesh } from "../harness.ts";
 import type { TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 import { membershipShape } from "../../daemon/control/shapes-membership.ts";
-import { deriveOwnerKeys } from "../../protocol/owner-keys.ts";
-import { parseRecoverySheet } from "../../protocol/recovery-sheet.ts";
+import { deriveOwnerKeys } from "../../protocol/keys/owner-keys.ts";
+import { parseRecoverySheet } from "../../protocol/keys/recovery-sheet.ts";
 
 const JOIN_MS = 30_000;
 

@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { editResult, recordsShape } from "../../daemon/control/shapes-dns.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
 import { parseId, type OwnerId, type SetId, type ShardId } from "../../protocol/ids.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { withMesh, type TestMesh } from "../harness.ts";
 import { runProcess } from "../run-process.ts";

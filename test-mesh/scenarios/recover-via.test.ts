@@ -14,8 +14,8 @@ import {
 } from "../../daemon/control/shapes-backup.ts";
 import { peerIdOf } from "../../daemon/mesh/peer-id.ts";
 import { parseId, type SiteId } from "../../protocol/ids.ts";
-import { deriveOwnerKeys } from "../../protocol/owner-keys.ts";
-import { parseRecoverySheet } from "../../protocol/recovery-sheet.ts";
+import { deriveOwnerKeys } from "../../protocol/keys/owner-keys.ts";
+import { parseRecoverySheet } from "../../protocol/keys/recovery-sheet.ts";
 import { phraseFile } from "../form.ts";
 import { withMesh, type TestMesh } from "../harness.ts";
 import { StoredSet } from "../stored-set.ts";

@@ -19,12 +19,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { readEpochKeys, type EpochKey } from "../../daemon/backup/client/epoch-key-files.ts";
-import { readSetKeys } from "../../daemon/backup/client/set-key-file.ts";
+import { readEpochKeys, type EpochKey } from "../../daemon/backup/client/keys/epoch-key-files.ts";
+import { readSetKeys } from "../../daemon/backup/client/keys/set-key-file.ts";
 import { copiesShape } from "../../daemon/control/shapes-backup.ts";
 import { fromHex, type SetId } from "../../protocol/ids.ts";
-import { OpenedShard } from "../../protocol/sealed-shard.ts";
-import { parseShardHeader } from "../../protocol/shard.ts";
+import { OpenedShard } from "../../protocol/backup/sealed-shard.ts";
+import { parseShardHeader } from "../../protocol/backup/shard.ts";
 import { needlesOf, searchTree, type Canary } from "../canary/search.ts";
 import { phraseFile } from "../form.ts";
 import { TestMesh } from "../harness.ts";

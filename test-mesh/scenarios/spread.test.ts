@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openReceipt } from "../../protocol/receipt.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
 import { withMesh } from "../harness.ts";
 import { StoredSet } from "../stored-set.ts";
 import type { TestSite } from "../test-site.ts";

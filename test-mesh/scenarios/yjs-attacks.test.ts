@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { serviceResult, servicesShape } from "../../daemon/control/shapes-inventory.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
-import { clientIdOf, type Envelope } from "../../protocol/envelope.ts";
+import { clientIdOf, type Envelope } from "../../protocol/logs/envelope.ts";
 import { idOf, sha256, type MeshId } from "../../protocol/ids.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { withMesh } from "../harness.ts";

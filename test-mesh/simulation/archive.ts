@@ -4,7 +4,7 @@
  * It is what the invariants are checked against: no node of the mesh has so much.
  */
 import type { NewItem } from "../../daemon/state/replica.ts";
-import { decodeEnvelope, type Envelope } from "../../protocol/envelope.ts";
+import { decodeEnvelope, type Envelope } from "../../protocol/logs/envelope.ts";
 import type { LogId, StatementId } from "../../protocol/ids.ts";
 
 export class Archive {

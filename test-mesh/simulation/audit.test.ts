@@ -9,20 +9,20 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AuditServer } from "../../daemon/backup/audit/audit-server.ts";
-import type { AuditPace } from "../../daemon/core/audit-pace.ts";
+import type { AuditPace } from "../../daemon/core/backup/audit-pace.ts";
 import type { Channel } from "../../daemon/core/transport.ts";
-import { decodeAuditQuestion, encodeAuditAnswer } from "../../protocol/audit-message.ts";
+import { decodeAuditQuestion, encodeAuditAnswer } from "../../protocol/messages/audit-message.ts";
 import {
   auditKey,
   auditRecord,
   SCRUB_KEY,
   scrubRecord,
   type AuditFinding,
-} from "../../protocol/hold-record.ts";
+} from "../../protocol/logs/hold-record.ts";
 import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { holdRecord, placeRecord } from "../../protocol/record.ts";
-import { merkleProof, shardIdOf } from "../../protocol/shard-id.ts";
+import { holdRecord, placeRecord } from "../../protocol/logs/record.ts";
+import { merkleProof, shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
 
@@ -373,7 +373,7 @@ test("the one whose turn it is does not act: the next one does", async (context)
 });
 
 async function leadersOf(mesh: AuditedMesh, gone: string): Promise<string[]> {
-  const { rendezvousOrder } = await import("../../daemon/core/repair-duty.ts");
+  const { rendezvousOrder } = await import("../../daemon/core/backup/repair-duty.ts");
   const ids = mesh.holders.filter((name) => name !== gone).map((name) => mesh.site(name).id);
   return rendezvousOrder({ owner: OWNER, set: SET, group: 0 }, ids).map((id) => mesh.nameOf(id));
 }

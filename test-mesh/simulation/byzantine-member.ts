@@ -1,12 +1,12 @@
 /**
  * A member that keeps to no rule: it has a daemon like all others, and its key besides.
  */
-import { encodeCbor } from "../../protocol/cbor.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { encodeCbor } from "../../protocol/encoding/cbor.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { toHex, sha256, type LogId, type MeshId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { decodeSyncMessage, encodeSyncMessage } from "../../protocol/sync-message.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { decodeSyncMessage, encodeSyncMessage } from "../../protocol/messages/sync-message.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { RawLog } from "./raw-log.ts";
 import type { SimulatedSite } from "./simulated-site.ts";

@@ -1,8 +1,8 @@
 /** A member that is revoked: it is hung up on at once, and nothing that it says afterwards counts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SyncMessage } from "../../protocol/sync-message.ts";
-import { decodeSyncMessage, encodeSyncMessage } from "../../protocol/sync-message.ts";
+import type { SyncMessage } from "../../protocol/messages/sync-message.ts";
+import { decodeSyncMessage, encodeSyncMessage } from "../../protocol/messages/sync-message.ts";
 import type { Channel } from "../../daemon/core/transport.ts";
 import { entriesOf } from "../fakes/state-node.ts";
 import { service, SimulatedMesh } from "./simulated-mesh.ts";

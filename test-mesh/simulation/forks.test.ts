@@ -1,7 +1,7 @@
 /** Two histories of one log meet: rounds find the proof, and all end with what both have in common. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
 import { testKey } from "../fakes/founding.ts";
 import { RawLog } from "./raw-log.ts";
 import { SimulatedMesh } from "./simulated-mesh.ts";

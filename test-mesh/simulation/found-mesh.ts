@@ -1,12 +1,16 @@
 /**
  * The first statements of a simulated mesh: who operates it, and which sites it starts with.
  */
-import { OWN_CLASSES } from "../../protocol/record-class.ts";
+import { OWN_CLASSES } from "../../protocol/logs/record-class.ts";
 import { idOf, type MeshId, type PeerKey, type SiteId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { signSiteRequest } from "../../protocol/site-statement.ts";
-import { StatementChain } from "../../protocol/statement-chain.ts";
-import { meshIdOf, signStatement, type SignedStatement } from "../../protocol/statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { signSiteRequest } from "../../protocol/statements/site-statement.ts";
+import { StatementChain } from "../../protocol/statements/statement-chain.ts";
+import {
+  meshIdOf,
+  signStatement,
+  type SignedStatement,
+} from "../../protocol/statements/statement.ts";
 import type { Content, Operator } from "./operator.ts";
 
 /** Low, so that a flooding signer reaches them within one run. */

@@ -4,8 +4,8 @@
 import { createLogger } from "../../daemon/observe/log.ts";
 import { State } from "../../daemon/state/state.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { readEnvelope } from "../../protocol/envelope.ts";
-import { decodeStatement } from "../../protocol/statement.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
+import { decodeStatement } from "../../protocol/statements/statement.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
 import { FakeDisk } from "../fakes/store.ts";

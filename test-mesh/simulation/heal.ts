@@ -3,7 +3,7 @@
  */
 import { entryKey } from "../../daemon/state/keys.ts";
 import { unsealEntry } from "../../daemon/state/sealed-entries.ts";
-import { encodeStatement } from "../../protocol/statement.ts";
+import { encodeStatement } from "../../protocol/statements/statement.ts";
 import type { SeededRandom } from "../fakes/seeded-random.ts";
 import { differences } from "./differences.ts";
 import { startSite } from "./faults/disk-faults.ts";

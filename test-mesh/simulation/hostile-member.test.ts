@@ -6,13 +6,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Channel } from "../../daemon/core/transport.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { CLASS_GROUPS } from "../../protocol/record-class.ts";
+import { CLASS_GROUPS } from "../../protocol/logs/record-class.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
   type SyncHello,
   type SyncMessage,
-} from "../../protocol/sync-message.ts";
+} from "../../protocol/messages/sync-message.ts";
 import { entriesOf, startMember } from "../fakes/state-node.ts";
 import type { FakeTransport } from "../fakes/transport.ts";
 import { service, SimulatedMesh } from "./simulated-mesh.ts";

@@ -2,7 +2,7 @@
  * A mesh of many nodes in one process: the real synchronisation over the overlay of 8 neighbours, the
  * fake network, and a light state (light-replica.ts).
  */
-import { neighboursOf } from "../../daemon/core/overlay.ts";
+import { neighboursOf } from "../../daemon/core/logs/overlay.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import type { NewItem } from "../../daemon/state/replica.ts";
 import { Sync } from "../../daemon/state/sync/sync.ts";

@@ -12,8 +12,8 @@ import {
   type LogId,
   type SiteId,
 } from "../../protocol/ids.ts";
-import type { ClassGroup } from "../../protocol/record-class.ts";
-import { BUCKETS_PER_CLASS } from "../../protocol/sync-message.ts";
+import type { ClassGroup } from "../../protocol/logs/record-class.ts";
+import { BUCKETS_PER_CLASS } from "../../protocol/messages/sync-message.ts";
 import type { LogPosition, NewItem, Reception, Replica } from "../../daemon/state/replica.ts";
 
 /** All records of the simulation are of one class. */

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf, type SiteId } from "../../protocol/ids.ts";
-import type { Envelope } from "../../protocol/envelope.ts";
-import type { LogHead } from "../../protocol/log-head.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
+import type { LogHead } from "../../protocol/logs/log-head.ts";
 import { testKey } from "../fakes/founding.ts";
 import { ForkingLog } from "../hostile/forking-log.ts";
 import type { SimulatedSite } from "./simulated-site.ts";

@@ -3,9 +3,9 @@
  */
 import type { State } from "../../daemon/state/state.ts";
 import { idOf, type OperatorId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { StatementChain } from "../../protocol/statement-chain.ts";
-import type { SignedStatement } from "../../protocol/statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { StatementChain } from "../../protocol/statements/statement-chain.ts";
+import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import { testKey } from "../fakes/founding.ts";
 
 export type Content = Parameters<StatementChain["sign"]>[0];

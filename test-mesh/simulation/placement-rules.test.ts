@@ -1,11 +1,11 @@
 /** Copies lie where their owner allows and holders lend, and what is no longer allowed moves. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { OwnRulesRecord } from "../../daemon/backup/store/own-rules.ts";
+import type { OwnRulesRecord } from "../../daemon/backup/store/own/own-rules.ts";
 import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
-import { askKey } from "../../protocol/hold-record.ts";
-import { holdKey, holdRecord, placeRecord } from "../../protocol/record.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { askKey } from "../../protocol/logs/hold-record.ts";
+import { holdKey, holdRecord, placeRecord } from "../../protocol/logs/record.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
 

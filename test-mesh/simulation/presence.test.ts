@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Presence } from "../../daemon/state/presence.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { idOf, sha256, toHex, type MeshId, type SiteId } from "../../protocol/ids.ts";
-import { signingKey } from "../../protocol/signature.ts";
+import { signingKey } from "../../protocol/keys/signature.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { FakeNetwork } from "../fakes/transport.ts";
 

@@ -4,18 +4,18 @@
  * Sound entries are made by the code of honest writers, so that what is wrong with an entry is
  * only what a test put in.
  */
-import { LogWriter, type Payload } from "../../daemon/core/log-writer.ts";
+import { LogWriter, type Payload } from "../../daemon/core/logs/log-writer.ts";
 import {
   clientIdOf,
   logIdOf,
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
-} from "../../protocol/envelope.ts";
+} from "../../protocol/logs/envelope.ts";
 import { idOf, type EnvelopeId, type LogId, type MeshId, type SiteId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
-import type { RecordVersion } from "../../protocol/record-version.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
+import type { RecordVersion } from "../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 
 type Change = readonly [key: string, version: RecordVersion];
 type Fields = Omit<EnvelopeHeader, "v" | "payloadBytes" | "payloadHash">;

@@ -5,7 +5,7 @@
  */
 import { openState } from "../../daemon/compose/open-state.ts";
 import { startReplication, type Replication } from "../../daemon/compose/replication.ts";
-import { serialOffset } from "../../daemon/core/zone-serial.ts";
+import { serialOffset } from "../../daemon/core/zones/zone-serial.ts";
 import { DiskGuard } from "../../daemon/inventory/disk-guard.ts";
 import { silentLogger, type Logger } from "../../daemon/observe/log.ts";
 import { entryKey } from "../../daemon/state/keys.ts";
@@ -14,9 +14,9 @@ import type { NewItem, Replica } from "../../daemon/state/replica.ts";
 import type { State } from "../../daemon/state/state.ts";
 import type { Sync } from "../../daemon/state/sync/sync.ts";
 import type { LogId, SiteId, VersionId } from "../../protocol/ids.ts";
-import type { JsonValue } from "../../protocol/json-value.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
+import type { JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { FakeClock, FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
 import { FakeDisk } from "../fakes/store.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { rawFrames } from "../../daemon/backup/store/send-list.ts";
+import { rawFrames } from "../../daemon/backup/store/lists/send-list.ts";
 import type { Channel } from "../../daemon/core/transport.ts";
 import {
   idOf,
@@ -21,11 +21,11 @@ import {
   unpackEntries,
   type ListEntry,
   type SignedList,
-} from "../../protocol/list.ts";
-import { placeKey } from "../../protocol/record.ts";
-import { openReceipt } from "../../protocol/receipt.ts";
-import { RANGE_BYTES, shardIdOf } from "../../protocol/shard-id.ts";
-import { rangeRoots } from "../../protocol/shard-ranges.ts";
+} from "../../protocol/backup/list.ts";
+import { placeKey } from "../../protocol/logs/record.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
+import { RANGE_BYTES, shardIdOf } from "../../protocol/backup/shard-id.ts";
+import { rangeRoots } from "../../protocol/backup/shard-ranges.ts";
 import {
   decodeHolderMessage,
   encodeOpenerMessage,
@@ -33,8 +33,8 @@ import {
   unpackBits,
   type HolderMessage,
   type OpenerMessage,
-} from "../../protocol/shard-message.ts";
-import { signingKey } from "../../protocol/signature.ts";
+} from "../../protocol/messages/shard-message.ts";
+import { signingKey } from "../../protocol/keys/signature.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
 

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { cp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { fetchIntoStore } from "../../daemon/backup/store/fetch.ts";
+import { fetchIntoStore } from "../../daemon/backup/store/spread/fetch.ts";
 import { idOf, sha256, type ChainId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { ShardId } from "../../protocol/ids.ts";
-import { holdRecord, placeRecord } from "../../protocol/record.ts";
-import { openReceipt } from "../../protocol/receipt.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { holdRecord, placeRecord } from "../../protocol/logs/record.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite, type SpreadMeshOptions } from "./spread-mesh.ts";
 

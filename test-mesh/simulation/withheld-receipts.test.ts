@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Channel } from "../../daemon/core/transport.ts";
 import type { ChainId, SetId, SiteId } from "../../protocol/ids.ts";
-import { placeRecord } from "../../protocol/record.ts";
-import { openReceipt } from "../../protocol/receipt.ts";
-import { shardIdOf } from "../../protocol/shard-id.ts";
+import { placeRecord } from "../../protocol/logs/record.ts";
+import { openReceipt } from "../../protocol/backup/receipt.ts";
+import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import {
   decodeHolderMessage,
   decodeOpenerMessage,
   encodeHolderMessage,
   encodeOpenerMessage,
-} from "../../protocol/shard-message.ts";
+} from "../../protocol/messages/shard-message.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
 

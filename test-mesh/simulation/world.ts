@@ -12,8 +12,8 @@ import {
   type SiteId,
   type StatementId,
 } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/signature.ts";
-import { encodeStatement, type SignedStatement } from "../../protocol/statement.ts";
+import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { encodeStatement, type SignedStatement } from "../../protocol/statements/statement.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";

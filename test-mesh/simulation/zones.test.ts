@@ -1,7 +1,7 @@
 /** Zones and serials over real states: edited apart, merged, restarted, with and without a right. */
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isLaterSerial } from "../../daemon/core/zone-serial.ts";
+import { isLaterSerial } from "../../daemon/core/zones/zone-serial.ts";
 import { ZonePublisher } from "../../daemon/dns/zone-publisher.ts";
 import { ZoneEditor } from "../../daemon/dns/zone-editor.ts";
 import { exportZone } from "../../daemon/dns/zone-report.ts";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type * as Founding from "../fakes/founding.ts";
 import type * as LevelStore from "../../daemon/state/level-store.ts";
 import type * as StateModule from "../../daemon/state/state.ts";
-import type * as Statement from "../../protocol/statement.ts";
+import type * as Statement from "../../protocol/statements/statement.ts";
 import { createLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
 
@@ -19,7 +19,7 @@ const [program = "", directory = "", site = "", file = ""] = process.argv.slice(
 const load = async (path: string): Promise<unknown> => import(join(program, path));
 const { openLevelStore } = (await load("daemon/state/level-store.ts")) as typeof LevelStore;
 const { State } = (await load("daemon/state/state.ts")) as typeof StateModule;
-const { decodeStatement } = (await load("protocol/statement.ts")) as typeof Statement;
+const { decodeStatement } = (await load("protocol/statements/statement.ts")) as typeof Statement;
 const { testKey } = (await load("test-mesh/fakes/founding.ts")) as typeof Founding;
 const { statements, entries } = JSON.parse(await readFile(file, "utf8")) as Record<
   string,

@@ -7,8 +7,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Envelope } from "../../protocol/envelope.ts";
-import { encodeStatement } from "../../protocol/statement.ts";
+import type { Envelope } from "../../protocol/logs/envelope.ts";
+import { encodeStatement } from "../../protocol/statements/statement.ts";
 import { Founding, testKey } from "../fakes/founding.ts";
 import { FreeLog } from "../hostile/free-log.ts";
 import { honest } from "../hostile/yjs-attacks.ts";
@@ -25,7 +25,7 @@ before(async () => {
   // A fault in a decoder, as there was one in every decoder once.
   fragile = await buildVariant("fragile", [
     {
-      file: "daemon/core/log-document.ts",
+      file: "daemon/core/logs/log-document.ts",
       from: "    const { header, payload } = envelope;\n",
       to: `    const { header, payload } = envelope;
     if (Buffer.from(payload).includes("deadly")) process.kill(process.pid, "SIGKILL");

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { readEnvelope } from "../../protocol/envelope.ts";
+import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { fromHex, idOf, type SiteId, type StatementId } from "../../protocol/ids.ts";
-import type { RecordClass } from "../../protocol/record-class.ts";
-import * as statementModule from "../../protocol/statement.ts";
+import type { RecordClass } from "../../protocol/logs/record-class.ts";
+import * as statementModule from "../../protocol/statements/statement.ts";
 import { FakeTime } from "../fakes/clock.ts";
 import { Founding, testKey } from "../fakes/founding.ts";
 import { resignStatement } from "../fakes/resign.ts";
@@ -36,26 +36,26 @@ before(async () => {
   // Without the class of notes, and without UNGRANT.
   older = await buildVariant("older", [
     {
-      file: "protocol/record-class.ts",
+      file: "protocol/logs/record-class.ts",
       from: 'OWN_CLASSES = ["site", "offer", "place", "hold", "note"]',
       to: 'OWN_CLASSES = ["site", "offer", "place", "hold"]',
     },
-    { file: "protocol/statement.ts", from: "  UNGRANT: ungrantBody,\n", to: "" },
+    { file: "protocol/statements/statement.ts", from: "  UNGRANT: ungrantBody,\n", to: "" },
   ]);
   // With one class more, a kind of statement more, and a field in the headers of its entries.
   newer = await buildVariant("newer", [
     {
-      file: "protocol/record-class.ts",
+      file: "protocol/logs/record-class.ts",
       from: 'OWN_CLASSES = ["site", "offer", "place", "hold", "note"]',
       to: 'OWN_CLASSES = ["site", "offer", "place", "hold", "note", "metric"]',
     },
     {
-      file: "protocol/statement.ts",
+      file: "protocol/statements/statement.ts",
       from: "  GRANT: grantBody,\n",
       to: '  GRANT: grantBody,\n  DECREE: z.object({ ...statementHeadFields, kind: z.literal("DECREE"), what: z.string() }),\n',
     },
     {
-      file: "protocol/envelope.ts",
+      file: "protocol/logs/envelope.ts",
       from: "const header = encodeCbor(wire.data as CborValue);",
       to: 'const header = encodeCbor({ ...(wire.data as object), hint: "of a later version" } as CborValue);',
     },
@@ -106,7 +106,7 @@ async function chain() {
 async function versionOf(variant: Variant): Promise<Version> {
   return {
     ...(await variant.load<typeof siteModule>("test-mesh/simulation/simulated-site.ts")),
-    ...(await variant.load<typeof statementModule>("protocol/statement.ts")),
+    ...(await variant.load<typeof statementModule>("protocol/statements/statement.ts")),
   };
 }
 

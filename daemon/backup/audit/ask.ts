@@ -4,8 +4,8 @@
  * A leaf is checked against the shard's name. The HMAC of a whole shard is compared with that of the
  * own copy, which is verified for it; without one, a leaf of the shard is asked for instead.
  */
-import type { AuditItem } from "../../core/audit-choice.ts";
-import type { Verdict } from "../../core/audit-progress.ts";
+import type { AuditItem } from "../../core/backup/audit-choice.ts";
+import type { Verdict } from "../../core/backup/audit-progress.ts";
 import type { Channel } from "../../core/transport.ts";
 import {
   auditMac,
@@ -16,12 +16,12 @@ import {
   MAX_WHOLES_ASKED,
   type AuditAnswer,
   type AuditQuestion,
-} from "../../../protocol/audit-message.ts";
+} from "../../../protocol/messages/audit-message.ts";
 import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
-import { LEAF_BYTES, verifyRange } from "../../../protocol/shard-id.ts";
+import { LEAF_BYTES, verifyRange } from "../../../protocol/backup/shard-id.ts";
 import { BackupError } from "../store/error.ts";
 import type { Holder } from "../store/holder.ts";
-import type { ShardName } from "../store/shard-store.ts";
+import type { ShardName } from "../store/shards/shard-store.ts";
 
 const OPEN_TIMEOUT_MS = 10_000;
 /** The holder may read 32 MiB for one answer, at its own pace. */

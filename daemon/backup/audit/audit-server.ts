@@ -11,14 +11,14 @@ import {
   encodeAuditAnswer,
   type AuditAnswer,
   type AuditQuestion,
-} from "../../../protocol/audit-message.ts";
+} from "../../../protocol/messages/audit-message.ts";
 import type { ShardId, SiteId } from "../../../protocol/ids.ts";
-import { LEAF_BYTES, merkleProof } from "../../../protocol/shard-id.ts";
+import { LEAF_BYTES, merkleProof } from "../../../protocol/backup/shard-id.ts";
 import { BackupError } from "../store/error.ts";
 import type { Holder } from "../store/holder.ts";
-import { mayFetch } from "../store/list-rights.ts";
-import type { ShardName } from "../store/shard-store.ts";
-import { Slots } from "../store/slots.ts";
+import { mayFetch } from "../store/lists/list-rights.ts";
+import type { ShardName } from "../store/shards/shard-store.ts";
+import { Slots } from "../store/shards/slots.ts";
 import { ReadPace } from "./read-pace.ts";
 
 /** An asker that is silent for so long gets no more answers on this channel. */

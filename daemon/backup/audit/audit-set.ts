@@ -7,12 +7,12 @@ import {
   spreadLeaves,
   wholesInTurn,
   type AuditItem,
-} from "../../core/audit-choice.ts";
-import { setFacts, type GroupFacts } from "../../core/group-facts.ts";
-import { coHolders } from "../../core/holder-standing.ts";
+} from "../../core/backup/audit-choice.ts";
+import { setFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { coHolders } from "../../core/backup/holder-standing.ts";
 import type { OwnerId, SetId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
 import type { Holder } from "../store/holder.ts";
-import type { LoadedList } from "../store/list-store.ts";
+import type { LoadedList } from "../store/lists/list-store.ts";
 
 export interface AskedSet {
   readonly owner: OwnerId;

@@ -2,10 +2,10 @@
  * Asks the other holders of every set that this site writes or holds, and says what it found.
  *
  * Looks at what is due from time to time; what is asked and what an answer means is decided in
- * daemon/core/audit-choice.ts and audit-progress.ts. One visit to a site at a time, few at once.
+ * daemon/core/backup/audit-choice.ts and audit-progress.ts. One visit to a site at a time, few at once.
  */
-import { settleByteDays } from "../../core/audit-account.ts";
-import { retryMs, roundsOfWhole, tickMs, type AuditPace } from "../../core/audit-pace.ts";
+import { settleByteDays } from "../../core/backup/audit-account.ts";
+import { retryMs, roundsOfWhole, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
 import {
   dropUnlisted,
   elapse,
@@ -14,14 +14,14 @@ import {
   outcomeOf,
   putRound,
   type AuditProgress,
-} from "../../core/audit-progress.ts";
+} from "../../core/backup/audit-progress.ts";
 import type { Store } from "../../core/store.ts";
 import { toHex, type SiteId } from "../../../protocol/ids.ts";
-import { NONCE_BYTES } from "../../../protocol/audit-message.ts";
-import type { AuditFinding } from "../../../protocol/hold-record.ts";
+import { NONCE_BYTES } from "../../../protocol/messages/audit-message.ts";
+import type { AuditFinding } from "../../../protocol/logs/hold-record.ts";
 import type { Holder } from "../store/holder.ts";
-import type { ShardName } from "../store/shard-store.ts";
-import { Slots } from "../store/slots.ts";
+import type { ShardName } from "../store/shards/shard-store.ts";
+import { Slots } from "../store/shards/slots.ts";
 import {
   askedSets,
   claimsOf,

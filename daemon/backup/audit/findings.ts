@@ -1,13 +1,13 @@
 /** Writes what was found about the holders of a set into this site's `hold` log. */
-import { lossOf, outcomeOf } from "../../core/audit-progress.ts";
+import { lossOf, outcomeOf } from "../../core/backup/audit-progress.ts";
 import {
   auditKey,
   MAX_FINDINGS,
   packGroups,
   type AuditFinding,
-} from "../../../protocol/hold-record.ts";
+} from "../../../protocol/logs/hold-record.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { sameJson } from "../../../protocol/json-value.ts";
+import { sameJson } from "../../../protocol/encoding/json-value.ts";
 import type { Holder } from "../store/holder.ts";
 import type { AskedSet, Claim } from "./audit-set.ts";
 import type { Pair } from "./pairs.ts";

@@ -6,12 +6,12 @@
  * back damaged counts as absent: the holder is asked anew.
  */
 import { z } from "zod";
-import type { ByteDays } from "../../core/audit-account.ts";
-import type { AuditProgress } from "../../core/audit-progress.ts";
+import type { ByteDays } from "../../core/backup/audit-account.ts";
+import type { AuditProgress } from "../../core/backup/audit-progress.ts";
 import type { Store } from "../../core/store.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import type { OwnerId, SetId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
-import { hexId } from "../../../protocol/record.ts";
+import { hexId } from "../../../protocol/logs/record.ts";
 
 export interface PairState {
   readonly progress: AuditProgress;

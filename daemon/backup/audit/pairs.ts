@@ -1,6 +1,6 @@
 /** The holders that are asked, with what is known of each, in memory and in the store. */
-import { NO_BYTE_DAYS } from "../../core/audit-account.ts";
-import { lossOf, newProgress, type AuditProgress } from "../../core/audit-progress.ts";
+import { NO_BYTE_DAYS } from "../../core/backup/audit-account.ts";
+import { lossOf, newProgress, type AuditProgress } from "../../core/backup/audit-progress.ts";
 import type { SiteId, StoreId } from "../../../protocol/ids.ts";
 import type { PairName, PairState, PairStore } from "./pair-store.ts";
 

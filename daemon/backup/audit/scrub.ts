@@ -6,16 +6,16 @@
  * found stands in this site's `hold` log.
  */
 import { z } from "zod";
-import type { AuditPace } from "../../core/audit-pace.ts";
+import type { AuditPace } from "../../core/backup/audit-pace.ts";
 import type { Store } from "../../core/store.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
-import { SCRUB_KEY } from "../../../protocol/hold-record.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
+import { SCRUB_KEY } from "../../../protocol/logs/hold-record.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
-import { hexId } from "../../../protocol/record.ts";
+import { hexId } from "../../../protocol/logs/record.ts";
 import { RepeatedWork } from "../repeated-work.ts";
-import { groupName } from "../store/group-name.ts";
+import { groupName } from "../store/lists/group-name.ts";
 import type { Holder } from "../store/holder.ts";
-import type { KnownList, LoadedList } from "../store/list-store.ts";
+import type { KnownList, LoadedList } from "../store/lists/list-store.ts";
 
 const KEY = "backup/audit/scrub";
 /** The most that is read for it, in bytes per second. */

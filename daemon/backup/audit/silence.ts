@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { Store } from "../../core/store.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
 
 const KEY = "backup/audit/silence";

@@ -6,10 +6,10 @@ import {
   judgeSuspects,
   unanswered,
   type AuditProgress,
-} from "../../core/audit-progress.ts";
+} from "../../core/backup/audit-progress.ts";
 import { fromHex, type SiteId } from "../../../protocol/ids.ts";
 import type { Holder } from "../store/holder.ts";
-import type { ShardName } from "../store/shard-store.ts";
+import type { ShardName } from "../store/shards/shard-store.ts";
 import { Visit, type Judged } from "./ask.ts";
 import type { AskedSet } from "./audit-set.ts";
 

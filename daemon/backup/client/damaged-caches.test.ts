@@ -3,15 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import type { ShardTable } from "../../../protocol/chunk-index.ts";
+import type { ShardTable } from "../../../protocol/backup/chunk-index.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
-import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
-import { encodeTable } from "../../../protocol/shard-table.ts";
-import { encodeTrees } from "../../../protocol/tree-encode.ts";
-import type { TreeEntry } from "../../../protocol/tree.ts";
-import { RunJournal } from "./run-journal.ts";
-import { readTableCache, writeTableCache } from "./table-cache.ts";
-import { WalkCache, WalkCacheWriter } from "./walk-cache.ts";
+import { SHARD_BYTES } from "../../../protocol/backup/shard-id.ts";
+import { encodeTable } from "../../../protocol/backup/shard-table.ts";
+import { encodeTrees } from "../../../protocol/backup/tree-encode.ts";
+import type { TreeEntry } from "../../../protocol/backup/tree.ts";
+import { RunJournal } from "./run/run-journal.ts";
+import { readTableCache, writeTableCache } from "./seal/table-cache.ts";
+import { WalkCache, WalkCacheWriter } from "./read/walk-cache.ts";
 
 const root = "ab".repeat(32) as ShardId;
 const paths = ["/srv", "/srv/data", ""];

@@ -9,7 +9,7 @@ import {
   plantSnapshot,
   type PlantedSnapshot,
 } from "../../../test-mesh/fakes/snapshot.ts";
-import { runRestore } from "./restore-run.ts";
+import { runRestore } from "./restore/restore-run.ts";
 import { ShardReader } from "./shard-reader.ts";
 
 let scratch = "";

@@ -8,8 +8,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { ShardId } from "../../../protocol/ids.ts";
-import { HEADER_BYTES } from "../../../protocol/shard.ts";
-import { SHARD_BYTES, isShardSize } from "../../../protocol/shard-id.ts";
+import { HEADER_BYTES } from "../../../protocol/backup/shard.ts";
+import { SHARD_BYTES, isShardSize } from "../../../protocol/backup/shard-id.ts";
 
 /** Waits for nothing that only looks like a file. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -4,9 +4,9 @@
  * Filled by the commands with the control socket. Everything that goes through here is ciphertext
  * or an identifier.
  */
-import type { Head } from "../../../protocol/head.ts";
+import type { Head } from "../../../protocol/backup/head.ts";
 import type { OwnerId, ShardId } from "../../../protocol/ids.ts";
-import type { SignedReceipt } from "../../../protocol/receipt.ts";
+import type { SignedReceipt } from "../../../protocol/backup/receipt.ts";
 
 /** Where shards of one data set are read. */
 export interface ShardSource {

@@ -1,14 +1,14 @@
 /**
  * Reads shards back: verified by name, opened by key, and a snapshot found through its root.
  */
-import { openCapsule } from "../../../protocol/capsule.ts";
-import { decodeIndex, type ShardTable } from "../../../protocol/chunk-index.ts";
+import { openCapsule } from "../../../protocol/backup/capsule.ts";
+import { decodeIndex, type ShardTable } from "../../../protocol/backup/chunk-index.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
-import { OpenedShard, type ShardKeys } from "../../../protocol/sealed-shard.ts";
-import { parseShardHeader, verifyShard, type ShardHeader } from "../../../protocol/shard.ts";
-import { SHARD_BYTES } from "../../../protocol/shard-id.ts";
-import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/snapshot.ts";
+import { OpenedShard, type ShardKeys } from "../../../protocol/backup/sealed-shard.ts";
+import { parseShardHeader, verifyShard, type ShardHeader } from "../../../protocol/backup/shard.ts";
+import { SHARD_BYTES } from "../../../protocol/backup/shard-id.ts";
+import { decodeSnapshot, type SnapshotRecord } from "../../../protocol/backup/snapshot.ts";
 import { BackupError } from "./error.ts";
 import { readLocalShard } from "./local-shard.ts";
 import type { ShardSource } from "./port.ts";

@@ -6,7 +6,7 @@
  */
 import { createRequire } from "node:module";
 import { constants } from "node:os";
-import type { Extent, Timestamp, Xattr } from "../../../protocol/tree.ts";
+import type { Extent, Timestamp, Xattr } from "../../../protocol/backup/tree.ts";
 
 /** A system call that failed, like the errors of `node:fs`. */
 export class SystemError extends Error {

@@ -1,12 +1,12 @@
 /** What each owner may still send to this holder today; the rule stands in core/intake.ts. */
 import { z } from "zod";
-import { accountAt, MAX_KNOWN, roomFor, type IntakeAccount } from "../../core/intake.ts";
-import type { Terms } from "../../core/lending.ts";
-import { DAY_MS } from "../../core/retention-lock.ts";
+import { accountAt, MAX_KNOWN, roomFor, type IntakeAccount } from "../../core/backup/intake.ts";
+import type { Terms } from "../../core/backup/lending.ts";
+import { DAY_MS } from "../../core/backup/retention-lock.ts";
 import { prefixRange, type Store } from "../../core/store.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import { parseId, type OwnerId, type StatementId } from "../../../protocol/ids.ts";
-import { countField, idField } from "../../../protocol/wire-field.ts";
+import { countField, idField } from "../../../protocol/encoding/wire-field.ts";
 
 const PREFIX = "backup/keep/intake/";
 const MAX_STORED_BYTES = 16 * 1024;

@@ -7,15 +7,20 @@ import { FakeTime } from "../../../test-mesh/fakes/clock.ts";
 import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { SeededRandom } from "../../../test-mesh/fakes/seeded-random.ts";
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
-import type { Authority } from "../../core/authority.ts";
-import { authorize } from "../../core/authorize.ts";
+import type { Authority } from "../../core/authority/authority.ts";
+import { authorize } from "../../core/authority/authorize.ts";
 import { silentLogger } from "../../observe/log.ts";
-import type { Head } from "../../../protocol/head.ts";
+import type { Head } from "../../../protocol/backup/head.ts";
 import type { ChainId, OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
-import { groupOf, openListHeader, signList, type ListEntry } from "../../../protocol/list.ts";
-import { shardIdOf } from "../../../protocol/shard-id.ts";
-import { ListStore, loadList } from "../store/list-store.ts";
-import { ShardStore } from "../store/shard-store.ts";
+import {
+  groupOf,
+  openListHeader,
+  signList,
+  type ListEntry,
+} from "../../../protocol/backup/list.ts";
+import { shardIdOf } from "../../../protocol/backup/shard-id.ts";
+import { ListStore, loadList } from "../store/lists/list-store.ts";
+import { ShardStore } from "../store/shards/shard-store.ts";
 import { Keeper } from "./keeper.ts";
 import { SetGates } from "./set-gate.ts";
 

@@ -8,11 +8,11 @@
  * the trash alone. A set with a list that cannot be read is left alone, and so is one without any
  * list, unless it is plain that a run of this site's own never came to one.
  */
-import type { Authority, Delegation } from "../../core/authority.ts";
+import type { Authority, Delegation } from "../../core/authority/authority.ts";
 import type { Clock } from "../../core/clock.ts";
-import { mayGo, trashedAtMs } from "../../core/departures.ts";
-import { DAY_MS, nextTerm, SHORTENING_MS, TRASH_MS } from "../../core/retention-lock.ts";
-import { nextPeaks, shrunk } from "../../core/shrinking.ts";
+import { mayGo, trashedAtMs } from "../../core/authority/departures.ts";
+import { DAY_MS, nextTerm, SHORTENING_MS, TRASH_MS } from "../../core/backup/retention-lock.ts";
+import { nextPeaks, shrunk } from "../../core/backup/shrinking.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";

@@ -8,8 +8,8 @@
  */
 import { z } from "zod";
 import { prefixRange, type Store, type StoreChange } from "../../core/store.ts";
-import type { ListChange } from "../../core/departures.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import type { ListChange } from "../../core/authority/departures.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import {
   LIST_ENTRY_BYTES,
   MAX_LIST_ENTRIES,
@@ -18,8 +18,8 @@ import {
   type ListEntry,
   type ListHeader,
   type SignedList,
-} from "../../../protocol/list.ts";
-import { countField } from "../../../protocol/wire-field.ts";
+} from "../../../protocol/backup/list.ts";
+import { countField } from "../../../protocol/encoding/wire-field.ts";
 
 const PREFIX = "backup/list/past/";
 /** Every entry left out, and the header. */

@@ -1,8 +1,8 @@
 /** What the keeper needs of the shard store and of the list store. */
-import type { Taken } from "../../core/departures.ts";
+import type { Taken } from "../../core/authority/departures.ts";
 import type { StoreChange } from "../../core/store.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
-import type { ListEntry, ListHeader } from "../../../protocol/list.ts";
+import type { ListEntry, ListHeader } from "../../../protocol/backup/list.ts";
 import type { PastList } from "./past-lists.ts";
 
 export interface SetName {

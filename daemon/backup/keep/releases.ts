@@ -7,10 +7,10 @@
  * as any others, also after a crash in between.
  */
 import { prefixRange, type Store } from "../../core/store.ts";
-import { DAY_MS, TRASH_MS } from "../../core/retention-lock.ts";
+import { DAY_MS, TRASH_MS } from "../../core/backup/retention-lock.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { ShardId } from "../../../protocol/ids.ts";
-import type { ListHeader } from "../../../protocol/list.ts";
+import type { ListHeader } from "../../../protocol/backup/list.ts";
 import type { KeptLists, KeptWords, SetGate, SetName } from "./ports.ts";
 import { keyOf, readStrays, strayChange } from "./set-record.ts";
 import type { Survey } from "./survey.ts";

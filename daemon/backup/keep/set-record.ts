@@ -1,10 +1,10 @@
 /** What a holder remembers of a data set besides its lists: the lock, sizes, what a person said. */
 import { z } from "zod";
 import { prefixRange, type Store, type StoreChange } from "../../core/store.ts";
-import { MAX_PEAKS } from "../../core/shrinking.ts";
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { MAX_PEAKS } from "../../core/backup/shrinking.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import { parseId, type OwnerId, type SetId, type StatementId } from "../../../protocol/ids.ts";
-import { countField, idField } from "../../../protocol/wire-field.ts";
+import { countField, idField } from "../../../protocol/encoding/wire-field.ts";
 import type { SetName } from "./ports.ts";
 
 const PREFIX = "backup/keep/set/";

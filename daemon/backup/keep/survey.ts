@@ -5,7 +5,7 @@
  * "Cannot be read" is never "names nothing": any list or directory that cannot be read ends the
  * look, and nothing is concluded from it.
  */
-import { departuresOf, type Departure } from "../../core/departures.ts";
+import { departuresOf, type Departure } from "../../core/authority/departures.ts";
 import type { ShardId, SiteId } from "../../../protocol/ids.ts";
 import { IdSet } from "./id-set.ts";
 import type { PastList } from "./past-lists.ts";

@@ -5,12 +5,12 @@
  * damaged one, and what was cut off goes on at another site. A site that does not give what it says to have is left aside; what nobody gives is left
  * for the next attempt.
  */
-import type { ListEntry } from "../../../protocol/list.ts";
+import type { ListEntry } from "../../../protocol/backup/list.ts";
 import type { ShardId, SiteId } from "../../../protocol/ids.ts";
 import { BackupError } from "../store/error.ts";
-import { fetchIntoStore } from "../store/fetch.ts";
+import { fetchIntoStore } from "../store/spread/fetch.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
-import type { LoadedList } from "../store/list-store.ts";
+import type { LoadedList } from "../store/lists/list-store.ts";
 import type { Sources } from "./sources.ts";
 
 /** Shards that are fetched at once from one site: one arrives while the next is asked for. */

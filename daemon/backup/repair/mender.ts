@@ -4,13 +4,13 @@
  * Looks at a group when somebody found it wanting, at all of them once after the start, and again
  * while something is missing.
  */
-import { groupFacts } from "../../core/group-facts.ts";
+import { groupFacts } from "../../core/backup/group-facts.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
-import { groupOf } from "../../../protocol/list.ts";
-import { groupName } from "../store/group-name.ts";
+import { groupOf } from "../../../protocol/backup/list.ts";
+import { groupName } from "../store/lists/group-name.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
-import type { KnownList, LoadedList } from "../store/list-store.ts";
-import type { ShardName } from "../store/shard-store.ts";
+import type { KnownList, LoadedList } from "../store/lists/list-store.ts";
+import type { ShardName } from "../store/shards/shard-store.ts";
 import { fillGroup } from "./fill-group.ts";
 import { sourcesOf } from "./sources.ts";
 

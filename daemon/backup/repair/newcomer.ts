@@ -6,19 +6,19 @@
  * the list is signed, and has to be one that the signing site may write or did publish; each shard
  * is checked against its name.
  */
-import { settleMs, tickMs, type AuditPace } from "../../core/audit-pace.ts";
-import { groupFacts, type GroupFacts } from "../../core/group-facts.ts";
-import { effectiveTargets } from "../../core/holder-standing.ts";
-import { termsFor } from "../../core/lending.ts";
-import { groupKey, parseGroupKey, repairRecord } from "../../../protocol/hold-record.ts";
+import { settleMs, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
+import { groupFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { effectiveTargets } from "../../core/backup/holder-standing.ts";
+import { termsFor } from "../../core/backup/lending.ts";
+import { groupKey, parseGroupKey, repairRecord } from "../../../protocol/logs/hold-record.ts";
 import type { SetId } from "../../../protocol/ids.ts";
-import type { JsonValue } from "../../../protocol/json-value.ts";
-import { placeRecord } from "../../../protocol/record.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
+import { placeRecord } from "../../../protocol/logs/record.ts";
 import { RepeatedWork } from "../repeated-work.ts";
-import { fetchList } from "../store/fetch.ts";
-import { groupName } from "../store/group-name.ts";
+import { fetchList } from "../store/spread/fetch.ts";
+import { groupName } from "../store/lists/group-name.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
-import type { LoadedList } from "../store/list-store.ts";
+import type { LoadedList } from "../store/lists/list-store.ts";
 import { fillGroup } from "./fill-group.ts";
 import { sourcesOf } from "./sources.ts";
 

@@ -1,30 +1,30 @@
 /**
  * Sees to it that groups held here have as many holders as their owner wants, without the owner.
  *
- * Who counts as a holder is decided in daemon/core/holder-standing.ts, whose turn it is in
+ * Who counts as a holder is decided in daemon/core/backup/holder-standing.ts, whose turn it is in
  * repair-duty.ts, where to in placement.ts. What this site decides stands in its `hold` log; the
  * site that is named there does the work.
  */
-import { candidateOf, placedBytes } from "../../core/candidate.ts";
-import { effectiveTargets, goneSites } from "../../core/holder-standing.ts";
-import { settleMs, tickMs, type AuditPace } from "../../core/audit-pace.ts";
-import { groupFacts, type GroupFacts } from "../../core/group-facts.ts";
-import { placeGroup, type Candidate } from "../../core/placement.ts";
-import { isOnDuty } from "../../core/repair-duty.ts";
+import { candidateOf, placedBytes } from "../../core/backup/candidate.ts";
+import { effectiveTargets, goneSites } from "../../core/backup/holder-standing.ts";
+import { settleMs, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
+import { groupFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { placeGroup, type Candidate } from "../../core/backup/placement.ts";
+import { isOnDuty } from "../../core/backup/repair-duty.ts";
 import {
   groupKey,
   intakeRecord,
   parseGroupKey,
   repairRecord,
-} from "../../../protocol/hold-record.ts";
+} from "../../../protocol/logs/hold-record.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { MAX_COPIES } from "../../../protocol/list.ts";
-import { sameJson, type JsonValue } from "../../../protocol/json-value.ts";
+import { MAX_COPIES } from "../../../protocol/backup/list.ts";
+import { sameJson, type JsonValue } from "../../../protocol/encoding/json-value.ts";
 import { RepeatedWork } from "../repeated-work.ts";
-import { groupName } from "../store/group-name.ts";
+import { groupName } from "../store/lists/group-name.ts";
 import type { Holder } from "../store/holder.ts";
-import { offerOf } from "../store/lacking.ts";
-import type { KnownList } from "../store/list-store.ts";
+import { offerOf } from "../store/lists/lacking.ts";
+import type { KnownList } from "../store/lists/list-store.ts";
 
 /** A site that was named and did not begin is passed over after this part of the takeover time. */
 const BEGIN_PARTS = 24;

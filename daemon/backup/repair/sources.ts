@@ -1,7 +1,7 @@
 /** Who can give a group: linked sites that say to hold it in full, over lines that
  * carry copies at this hour; the owner's site comes last. */
-import type { GroupFacts } from "../../core/group-facts.ts";
-import { coHolders } from "../../core/holder-standing.ts";
+import type { GroupFacts } from "../../core/backup/group-facts.ts";
+import { coHolders } from "../../core/backup/holder-standing.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
 import type { Holder } from "../store/holder.ts";
 

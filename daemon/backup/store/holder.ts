@@ -1,23 +1,23 @@
 /** What the parts of a holder share. */
 import type { Clock } from "../../core/clock.ts";
-import type { Lending } from "../../core/lending.ts";
+import type { Lending } from "../../core/backup/lending.ts";
 import type { Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
-import type { SigningKey } from "../../../protocol/signature.ts";
+import type { SigningKey } from "../../../protocol/keys/signature.ts";
 import type { SetId } from "../../../protocol/ids.ts";
-import type { ListEntry } from "../../../protocol/list.ts";
-import { listSizeBytes } from "../../../protocol/list.ts";
-import { signReceipt, type SignedReceipt } from "../../../protocol/receipt.ts";
+import type { ListEntry } from "../../../protocol/backup/list.ts";
+import { listSizeBytes } from "../../../protocol/backup/list.ts";
+import { signReceipt, type SignedReceipt } from "../../../protocol/backup/receipt.ts";
 import type { IntakeBook } from "../keep/intake-book.ts";
 import type { SetGate } from "../keep/ports.ts";
-import type { Arrivals } from "./arrivals.ts";
+import type { Arrivals } from "./shards/arrivals.ts";
 import { BackupError } from "./error.ts";
-import type { ListStore, LoadedList } from "./list-store.ts";
+import type { ListStore, LoadedList } from "./lists/list-store.ts";
 import type { BackupState } from "./ports.ts";
-import type { Quota } from "./quota.ts";
-import type { ReceiptStore } from "./receipt-store.ts";
-import type { ShardStore } from "./shard-store.ts";
-import type { WaitingOwners } from "./waiting-owners.ts";
+import type { Quota } from "./shards/quota.ts";
+import type { ReceiptStore } from "./spread/receipt-store.ts";
+import type { ShardStore } from "./shards/shard-store.ts";
+import type { WaitingOwners } from "./spread/waiting-owners.ts";
 
 export interface Holder {
   readonly siteKey: SigningKey;

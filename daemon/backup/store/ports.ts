@@ -1,10 +1,10 @@
 /** What the network side of backups needs from the rest of the daemon; filled in `main.ts`. */
-import type { Authority } from "../../core/authority.ts";
-import type { View, ViewEntry } from "../../core/view.ts";
+import type { Authority } from "../../core/authority/authority.ts";
+import type { View, ViewEntry } from "../../core/logs/view.ts";
 import type { MeshId, SiteId } from "../../../protocol/ids.ts";
-import type { JsonValue } from "../../../protocol/json-value.ts";
-import type { RecordClass } from "../../../protocol/record-class.ts";
-import type { SignedStatement } from "../../../protocol/statement.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
+import type { RecordClass } from "../../../protocol/logs/record-class.ts";
+import type { SignedStatement } from "../../../protocol/statements/statement.ts";
 
 export interface StateChange {
   readonly class: RecordClass;

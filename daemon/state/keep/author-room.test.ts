@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { FreeLog } from "../../../test-mesh/hostile/free-log.ts";
 import { honest } from "../../../test-mesh/hostile/yjs-attacks.ts";
-import type { Envelope } from "../../../protocol/envelope.ts";
-import { LogDocument } from "../../core/log-document.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
+import { LogDocument } from "../../core/logs/log-document.ts";
 import { HeldLog } from "../held-log.ts";
 import { AuthorRoom, MAX_AUTHOR_BYTES } from "./author-room.ts";
 

@@ -6,10 +6,10 @@
  * the last entry. So no entry that the author signed beside the history that was pruned comes in. A
  * node that is stopped asks for it again.
  */
-import type { Envelope } from "../../../protocol/envelope.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import type { LogId } from "../../../protocol/ids.ts";
-import { decodeSignedHeader } from "../../../protocol/signed-header.ts";
-import { LogDocument } from "../../core/log-document.ts";
+import { decodeSignedHeader } from "../../../protocol/logs/signed-header.ts";
+import { LogDocument } from "../../core/logs/log-document.ts";
 import type { Store } from "../../core/store.ts";
 import type { HeldLog } from "../held-log.ts";
 import { headerKey } from "../keys.ts";

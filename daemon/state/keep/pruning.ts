@@ -5,10 +5,10 @@
  * author or a wrong clock says changes no view: only entries go that snapshots held here cover, and
  * only logs that counting ones have taken up whole. What authority may still refer to stays.
  */
-import { encodeCbor } from "../../../protocol/cbor.ts";
+import { encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
 import type { Clock } from "../../core/clock.ts";
-import { latestFirst } from "../../core/lineage.ts";
+import { latestFirst } from "../../core/logs/lineage.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { CommitQueue } from "../commit-queue.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";

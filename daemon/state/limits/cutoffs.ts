@@ -2,9 +2,9 @@
  * Where the logs of a site end: what a statement names that ends them there.
  */
 import type { SiteId } from "../../../protocol/ids.ts";
-import type { LogHead } from "../../../protocol/log-head.ts";
-import type { ClassName } from "../../../protocol/record-class.ts";
-import { judgeLineage } from "../../core/lineage.ts";
+import type { LogHead } from "../../../protocol/logs/log-head.ts";
+import type { ClassName } from "../../../protocol/logs/record-class.ts";
+import { judgeLineage } from "../../core/logs/lineage.ts";
 import type { Shelf } from "../shelf.ts";
 
 export interface CutoffRequest {

@@ -5,11 +5,11 @@ import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { bring, startMember, startState } from "../../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
-import { encodeSignedHeader } from "../../../protocol/signed-header.ts";
-import { readEnvelope, type Envelope } from "../../../protocol/envelope.ts";
+import { encodeSignedHeader } from "../../../protocol/logs/signed-header.ts";
+import { readEnvelope, type Envelope } from "../../../protocol/logs/envelope.ts";
 import { idOf, type SiteId } from "../../../protocol/ids.ts";
-import type { LogHead } from "../../../protocol/log-head.ts";
-import type { SignedStatement } from "../../../protocol/statement.ts";
+import type { LogHead } from "../../../protocol/logs/log-head.ts";
+import type { SignedStatement } from "../../../protocol/statements/statement.ts";
 import type { State } from "../state.ts";
 
 const ZONE = "bzh.example";

@@ -6,9 +6,9 @@ import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { bring, startMember, startState } from "../../../test-mesh/fakes/state-node.ts";
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
-import type { Envelope } from "../../../protocol/envelope.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import { idOf, sha256, type EnvelopeId, type SiteId } from "../../../protocol/ids.ts";
-import type { LogHead } from "../../../protocol/log-head.ts";
+import type { LogHead } from "../../../protocol/logs/log-head.ts";
 import type { State } from "../state.ts";
 
 const A = "bzh.example/a/A/1";

@@ -6,9 +6,9 @@
  * writes under rights that it has goes on in the same logs.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { RecordClass } from "../../../protocol/record-class.ts";
-import type { Authority, EndedGrant, LogEnd } from "../../core/authority.ts";
-import type { Candidate } from "../../core/merge.ts";
+import type { RecordClass } from "../../../protocol/logs/record-class.ts";
+import type { Authority, EndedGrant, LogEnd } from "../../core/authority/authority.ts";
+import type { Candidate } from "../../core/logs/merge.ts";
 import type { Documents } from "../documents.ts";
 import type { HeldLog } from "../held-log.ts";
 import type { Shelf } from "../shelf.ts";

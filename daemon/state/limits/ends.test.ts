@@ -7,7 +7,7 @@ import { bring, startMember, startState } from "../../../test-mesh/fakes/state-n
 import { FakeDisk } from "../../../test-mesh/fakes/store.ts";
 import { ForkingLog } from "../../../test-mesh/hostile/forking-log.ts";
 import { idOf, type SiteId } from "../../../protocol/ids.ts";
-import type { SignedStatement } from "../../../protocol/statement.ts";
+import type { SignedStatement } from "../../../protocol/statements/statement.ts";
 import type { State } from "../state.ts";
 
 const A = "bzh.example/a/A/1";

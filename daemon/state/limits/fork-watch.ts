@@ -5,8 +5,11 @@
  * or the last snapshot in common. Where a header that came shows neither, replication brings earlier
  * ones until one does.
  */
-import type { UncheckedHeader } from "../../../protocol/envelope.ts";
-import { proveFork, type ForkProofBody } from "../../../protocol/fork-proof-statement.ts";
+import type { UncheckedHeader } from "../../../protocol/logs/envelope.ts";
+import {
+  proveFork,
+  type ForkProofBody,
+} from "../../../protocol/statements/fork-proof-statement.ts";
 import type { Store } from "../../core/store.ts";
 import type { HeldLog } from "../held-log.ts";
 import { signedHeaderAt } from "../signed-header-at.ts";

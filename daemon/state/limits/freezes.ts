@@ -6,9 +6,9 @@
  * nodes, so it is remembered on disk; what comes later is stored and passed on all the same. The heads
  * that a revocation names are decided with all this in view: they end it.
  */
-import { decodeCbor, encodeCbor } from "../../../protocol/cbor.ts";
+import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import { parseId, type LogId, type SiteId } from "../../../protocol/ids.ts";
-import type { Authority } from "../../core/authority.ts";
+import type { Authority } from "../../core/authority/authority.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { HeldLog } from "../held-log.ts";
 import { FROZEN, frozenKey } from "../keys.ts";

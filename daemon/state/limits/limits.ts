@@ -3,7 +3,7 @@
  *
  * Only logs whose end changes are touched, and of those only the documents are built anew.
  */
-import type { Authority } from "../../core/authority.ts";
+import type { Authority } from "../../core/authority/authority.ts";
 import type { CommitQueue } from "../commit-queue.ts";
 import type { Documents } from "../documents.ts";
 import type { HeldLog, LineageName } from "../held-log.ts";

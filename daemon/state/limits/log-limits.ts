@@ -7,7 +7,7 @@
  * the log is dropped, and replication brings it again under the limit.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { Authority } from "../../core/authority.ts";
+import type { Authority } from "../../core/authority/authority.ts";
 import type { HeldLog, LogLimit } from "../held-log.ts";
 import type { Shelf } from "../shelf.ts";
 

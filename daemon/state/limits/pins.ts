@@ -5,8 +5,8 @@
  * and nothing that leads up to these places is ever pruned.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { Envelope } from "../../../protocol/envelope.ts";
-import type { Authority, LogEnd } from "../../core/authority.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
+import type { Authority, LogEnd } from "../../core/authority/authority.ts";
 
 /** The places of one log, none twice, ascending. */
 export function pinsOf(

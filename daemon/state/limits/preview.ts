@@ -3,16 +3,16 @@
  * to decide it.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { LogHead } from "../../../protocol/log-head.ts";
+import type { LogHead } from "../../../protocol/logs/log-head.ts";
 import {
   isSharedClass,
   RECORD_CLASSES,
   type ClassName,
   type RecordClass,
-} from "../../../protocol/record-class.ts";
-import type { Authority, LogEnd } from "../../core/authority.ts";
-import { mergeClass, type Candidate } from "../../core/merge.ts";
-import type { View, ViewEntry } from "../../core/view.ts";
+} from "../../../protocol/logs/record-class.ts";
+import type { Authority, LogEnd } from "../../core/authority/authority.ts";
+import { mergeClass, type Candidate } from "../../core/logs/merge.ts";
+import type { View, ViewEntry } from "../../core/logs/view.ts";
 import type { Documents } from "../documents.ts";
 import type { Shelf } from "../shelf.ts";
 import type { EndedRights } from "./ended-rights.ts";

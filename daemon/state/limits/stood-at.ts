@@ -1,8 +1,8 @@
 /** What the logs of a site said when they stood at given heads. */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { ClassName } from "../../../protocol/record-class.ts";
-import type { LogEnd } from "../../core/authority.ts";
-import type { Candidate } from "../../core/merge.ts";
+import type { ClassName } from "../../../protocol/logs/record-class.ts";
+import type { LogEnd } from "../../core/authority/authority.ts";
+import type { Candidate } from "../../core/logs/merge.ts";
 import type { Documents } from "../documents.ts";
 import type { HeldLog } from "../held-log.ts";
 import { candidateOf, isBehind, judgeLogs, type Shelf } from "../shelf.ts";

@@ -1,9 +1,9 @@
 /**
  * Which part of a class takes which new version: the one where its key stands, else the first with room.
  */
-import { MAX_LIVE_BYTES, MAX_LIVE_RECORDS } from "../../../protocol/document-limits.ts";
-import { MAX_PART } from "../../../protocol/envelope.ts";
-import { versionCost, type StoredVersion } from "../../core/log-document.ts";
+import { MAX_LIVE_BYTES, MAX_LIVE_RECORDS } from "../../../protocol/logs/document-limits.ts";
+import { MAX_PART } from "../../../protocol/logs/envelope.ts";
+import { versionCost, type StoredVersion } from "../../core/logs/log-document.ts";
 import { StateError } from "../state-error.ts";
 import type { Change } from "./own-part.ts";
 

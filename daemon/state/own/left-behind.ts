@@ -3,9 +3,9 @@
  * this box before it was put back to an older image, have written.
  */
 import type { SiteId } from "../../../protocol/ids.ts";
-import { isSharedClass } from "../../../protocol/record-class.ts";
-import { versionId } from "../../../protocol/record-version.ts";
-import { latestFirst } from "../../core/lineage.ts";
+import { isSharedClass } from "../../../protocol/logs/record-class.ts";
+import { versionId } from "../../../protocol/logs/record-version.ts";
+import { latestFirst } from "../../core/logs/lineage.ts";
 import type { HeldLog } from "../held-log.ts";
 import type { Shelf } from "../shelf.ts";
 import { isNewer } from "./newer.ts";

@@ -2,7 +2,7 @@
  * Which of two versions of one record by one site is the later one.
  */
 import type { VersionId } from "../../../protocol/ids.ts";
-import type { RecordVersion } from "../../../protocol/record-version.ts";
+import type { RecordVersion } from "../../../protocol/logs/record-version.ts";
 
 export type NamedVersion = RecordVersion & { readonly id: VersionId };
 

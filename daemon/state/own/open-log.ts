@@ -6,13 +6,13 @@ import {
   signEnvelope,
   type Envelope,
   type EnvelopeHeader,
-} from "../../../protocol/envelope.ts";
+} from "../../../protocol/logs/envelope.ts";
 import type { EnvelopeId, LogId, MeshId, SiteId, StatementId } from "../../../protocol/ids.ts";
-import type { RecordVersion } from "../../../protocol/record-version.ts";
-import type { SigningKey } from "../../../protocol/signature.ts";
+import type { RecordVersion } from "../../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../../protocol/keys/signature.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { SnapshotWord } from "../../core/lineage.ts";
-import { LogWriter, type Payload } from "../../core/log-writer.ts";
+import type { SnapshotWord } from "../../core/logs/lineage.ts";
+import { LogWriter, type Payload } from "../../core/logs/log-writer.ts";
 import type { Change, OwnPart } from "./own-part.ts";
 
 /** Who signs, and under what. */

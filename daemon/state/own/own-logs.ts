@@ -5,7 +5,7 @@
  * takes up the state of those before it. So nothing has to be remembered from the process before,
  * and a box that was put back to an older image cannot sign one place twice.
  */
-import type { Envelope } from "../../../protocol/envelope.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import type { LineageName } from "../held-log.ts";
 import { MAX_LIVE_LOGS, type Shelf } from "../shelf.ts";
 import { StateError } from "../state-error.ts";

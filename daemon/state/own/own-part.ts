@@ -2,8 +2,8 @@
  * One part of a class that this site writes, and what it sets there.
  */
 import type { SiteId } from "../../../protocol/ids.ts";
-import type { RecordClass } from "../../../protocol/record-class.ts";
-import type { RecordVersion } from "../../../protocol/record-version.ts";
+import type { RecordClass } from "../../../protocol/logs/record-class.ts";
+import type { RecordVersion } from "../../../protocol/logs/record-version.ts";
 import type { LineageName } from "../held-log.ts";
 
 export interface OwnPart {

@@ -1,8 +1,8 @@
 /**
  * What this site writes itself: checks it, signs it, and takes it in like any other entry.
  */
-import { KNOWN_RULES } from "../../../protocol/epoch-statement.ts";
-import type { Envelope } from "../../../protocol/envelope.ts";
+import { KNOWN_RULES } from "../../../protocol/statements/epoch-statement.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import {
   idOf,
   type LogId,
@@ -11,11 +11,11 @@ import {
   type StatementId,
   type VersionId,
 } from "../../../protocol/ids.ts";
-import type { ClassName } from "../../../protocol/record-class.ts";
-import { MAX_LAMPORT, versionId } from "../../../protocol/record-version.ts";
-import type { SigningKey } from "../../../protocol/signature.ts";
+import type { ClassName } from "../../../protocol/logs/record-class.ts";
+import { MAX_LAMPORT, versionId } from "../../../protocol/logs/record-version.ts";
+import type { SigningKey } from "../../../protocol/keys/signature.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { View } from "../../core/view.ts";
+import type { View } from "../../core/logs/view.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { CommitQueue, Outcome } from "../commit-queue.ts";
 import type { Incoming } from "../incoming.ts";

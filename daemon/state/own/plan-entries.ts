@@ -2,8 +2,8 @@
  * Which entries a write comes to: in which parts, with which versions in each.
  */
 import type { SiteId } from "../../../protocol/ids.ts";
-import type { RecordClass } from "../../../protocol/record-class.ts";
-import { versionCost } from "../../core/log-document.ts";
+import type { RecordClass } from "../../../protocol/logs/record-class.ts";
+import { versionCost } from "../../core/logs/log-document.ts";
 import type { Shelf } from "../shelf.ts";
 import { chooseParts } from "./choose-parts.ts";
 import { ownPart, type Change, type OwnPart } from "./own-part.ts";

@@ -2,13 +2,13 @@
  * What a new snapshot of this site holds: the records of the logs that it takes up, and what it says of
  * those logs.
  */
-import { MAX_LIVE_BYTES, MAX_LIVE_RECORDS } from "../../../protocol/document-limits.ts";
-import { MAX_RETIREMENTS, type Retirement } from "../../../protocol/envelope.ts";
+import { MAX_LIVE_BYTES, MAX_LIVE_RECORDS } from "../../../protocol/logs/document-limits.ts";
+import { MAX_RETIREMENTS, type Retirement } from "../../../protocol/logs/envelope.ts";
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import { isSharedClass, type RecordClass } from "../../../protocol/record-class.ts";
-import { versionId } from "../../../protocol/record-version.ts";
-import { entriesEver, wordOver } from "../../core/lineage.ts";
-import { versionCost } from "../../core/log-document.ts";
+import { isSharedClass, type RecordClass } from "../../../protocol/logs/record-class.ts";
+import { versionId } from "../../../protocol/logs/record-version.ts";
+import { entriesEver, wordOver } from "../../core/logs/lineage.ts";
+import { versionCost } from "../../core/logs/log-document.ts";
 import type { HeldLog } from "../held-log.ts";
 import { isBehind, type CountingLog, type Shelf } from "../shelf.ts";
 import { isNewer, type NamedVersion } from "./newer.ts";

@@ -1,8 +1,8 @@
 /** The answering side of a round: it tells what it holds and sends what it is asked for. */
 import type { SiteId } from "../../../protocol/ids.ts";
-import { readEnvelope } from "../../../protocol/envelope.ts";
-import { MAX_SHOWN_PLACES, type SyncMessageOf } from "../../../protocol/sync-message.ts";
-import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
+import { readEnvelope } from "../../../protocol/logs/envelope.ts";
+import { MAX_SHOWN_PLACES, type SyncMessageOf } from "../../../protocol/messages/sync-message.ts";
+import { CLASS_GROUPS } from "../../../protocol/logs/record-class.ts";
 import type { Replica } from "../replica.ts";
 import { inFrames, makeDone, type Conversation } from "./conversation.ts";
 import { takePush, type PushTally } from "./push.ts";

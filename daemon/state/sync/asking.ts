@@ -1,7 +1,7 @@
 /**
  * What the parts of a round share: the conversation, its end, and the count of what it brought.
  */
-import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { SyncMessageOf } from "../../../protocol/messages/sync-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { HeaderReception, Reception, Replica } from "../replica.ts";
 import { isPeersFault } from "./blame.ts";

@@ -3,7 +3,7 @@
  * checked, each answer of the kind that was asked for.
  */
 import { sha256, toHex, type MeshId, type SiteId } from "../../../protocol/ids.ts";
-import { CLASS_GROUPS } from "../../../protocol/record-class.ts";
+import { CLASS_GROUPS } from "../../../protocol/logs/record-class.ts";
 import {
   decodeSyncMessage,
   encodeSyncMessage,
@@ -12,7 +12,7 @@ import {
   type SyncMessage,
   type SyncMessageKind,
   type SyncMessageOf,
-} from "../../../protocol/sync-message.ts";
+} from "../../../protocol/messages/sync-message.ts";
 import type { Channel, ProtocolName } from "../../core/transport.ts";
 import type { Replica } from "../replica.ts";
 import type { Pace } from "./pace.ts";

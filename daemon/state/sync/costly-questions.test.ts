@@ -1,7 +1,7 @@
 /** A member that asks short questions which cost much work is answered ever more slowly. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeSyncMessage, type SyncMessage } from "../../../protocol/sync-message.ts";
+import { encodeSyncMessage, type SyncMessage } from "../../../protocol/messages/sync-message.ts";
 import { service, SimulatedMesh } from "../../../test-mesh/simulation/simulated-mesh.ts";
 
 const STATE = "/pleach/state/1";

@@ -3,7 +3,7 @@
  * this node stops or a peer is no member any more.
  */
 import type { MeshId, SiteId } from "../../../protocol/ids.ts";
-import type { SyncHello } from "../../../protocol/sync-message.ts";
+import type { SyncHello } from "../../../protocol/messages/sync-message.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Replica } from "../replica.ts";
 import { Conversation, makeHello, STATE_PROTOCOL } from "./conversation.ts";

@@ -6,7 +6,7 @@
  * both sides know bounds where to look among the entries.
  */
 import type { LogId } from "../../../protocol/ids.ts";
-import { readSignedHeader } from "../../../protocol/signed-header.ts";
+import { readSignedHeader } from "../../../protocol/logs/signed-header.ts";
 import type { HeaderKind, HeaderReception } from "../replica.ts";
 import type { Asking } from "./asking.ts";
 import { SyncError } from "./sync-error.ts";

@@ -5,7 +5,7 @@
  * peer gets larger pushes and never a queue that grows.
  */
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import type { SyncHello, SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { SyncHello, SyncMessageOf } from "../../../protocol/messages/sync-message.ts";
 import type { Reception, Replica } from "../replica.ts";
 import { isPeersFault } from "./blame.ts";
 import type { Conversation } from "./conversation.ts";

@@ -6,7 +6,7 @@
  * need not ask in its turn.
  */
 import type { SiteId } from "../../../protocol/ids.ts";
-import type { SyncHello } from "../../../protocol/sync-message.ts";
+import type { SyncHello } from "../../../protocol/messages/sync-message.ts";
 import type { Asking } from "./asking.ts";
 import { isEqual, makeDone } from "./conversation.ts";
 import { HandOver } from "./hand-over.ts";

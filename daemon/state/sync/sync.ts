@@ -6,7 +6,7 @@
  * (spread.ts). With somebody who ceases to be a member every exchange ends at that moment.
  */
 import type { MeshId, SiteId } from "../../../protocol/ids.ts";
-import type { SyncHello } from "../../../protocol/sync-message.ts";
+import type { SyncHello } from "../../../protocol/messages/sync-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";

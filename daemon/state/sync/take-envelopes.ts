@@ -4,10 +4,10 @@
  *
  * Equal digests say more than that there is nothing to do: the peer holds our own entries durably.
  */
-import { readEnvelope } from "../../../protocol/envelope.ts";
+import { readEnvelope } from "../../../protocol/logs/envelope.ts";
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import { CLASS_GROUPS, type ClassGroup } from "../../../protocol/record-class.ts";
-import type { SyncHello, SyncMessageOf } from "../../../protocol/sync-message.ts";
+import { CLASS_GROUPS, type ClassGroup } from "../../../protocol/logs/record-class.ts";
+import type { SyncHello, SyncMessageOf } from "../../../protocol/messages/sync-message.ts";
 import type { LogPosition, Replica } from "../replica.ts";
 import type { Asking } from "./asking.ts";
 import { classDigestOf } from "./conversation.ts";

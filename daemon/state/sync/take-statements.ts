@@ -1,6 +1,6 @@
 /** The part of a round that takes over statements, until the peer names none that are new. */
 import type { StatementId } from "../../../protocol/ids.ts";
-import type { SyncMessageOf } from "../../../protocol/sync-message.ts";
+import type { SyncMessageOf } from "../../../protocol/messages/sync-message.ts";
 import type { Asking } from "./asking.ts";
 import type { HandOver } from "./hand-over.ts";
 import { SyncError } from "./sync-error.ts";

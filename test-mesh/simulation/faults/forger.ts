@@ -1,9 +1,9 @@
 /** Replays of old items, and items that were never signed by whom they name. */
-import { decodeCbor, encodeCbor, type CborValue } from "../../../protocol/cbor.ts";
-import { readEnvelope } from "../../../protocol/envelope.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../../protocol/encoding/cbor.ts";
+import { readEnvelope } from "../../../protocol/logs/envelope.ts";
 import { idOf, sha256, type MeshId } from "../../../protocol/ids.ts";
-import { sign } from "../../../protocol/signature.ts";
-import { decodeStatement, encodeStatement } from "../../../protocol/statement.ts";
+import { sign } from "../../../protocol/keys/signature.ts";
+import { decodeStatement, encodeStatement } from "../../../protocol/statements/statement.ts";
 import { resigned } from "../byzantine-member.ts";
 import { RawLog } from "../raw-log.ts";
 import type { Fault, World } from "../world.ts";

@@ -3,11 +3,11 @@
  * who they are. Each signs at some site, on what that site knows.
  */
 import assert from "node:assert/strict";
-import type { SignedStatement } from "../../../protocol/statement.ts";
-import type { EpochBody } from "../../../protocol/epoch-statement.ts";
-import type { LogHead } from "../../../protocol/log-head.ts";
+import type { SignedStatement } from "../../../protocol/statements/statement.ts";
+import type { EpochBody } from "../../../protocol/statements/epoch-statement.ts";
+import type { LogHead } from "../../../protocol/logs/log-head.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { MAX_SUSPENDED_LOGS } from "../../../protocol/suspend-statement.ts";
+import { MAX_SUSPENDED_LOGS } from "../../../protocol/statements/suspend-statement.ts";
 import type { State } from "../../../daemon/state/state.ts";
 import type { Content, Operator } from "../operator.ts";
 import type { SimulatedSite } from "../simulated-site.ts";

@@ -1,10 +1,10 @@
 /**
  * A member that writes what it likes, and far too much of it.
  */
-import type { Envelope } from "../../../protocol/envelope.ts";
-import type { JsonValue } from "../../../protocol/json-value.ts";
-import type { RecordClass } from "../../../protocol/record-class.ts";
-import { MAX_LAMPORT, type RecordVersion } from "../../../protocol/record-version.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
+import type { RecordClass } from "../../../protocol/logs/record-class.ts";
+import { MAX_LAMPORT, type RecordVersion } from "../../../protocol/logs/record-version.ts";
 import { SHARED_ZONE } from "../found-mesh.ts";
 import type { RawLog } from "../raw-log.ts";
 import { service } from "../simulated-mesh.ts";

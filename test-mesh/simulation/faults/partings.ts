@@ -1,6 +1,6 @@
 /** Members that part from the mesh: one leaves, one is a second box, and two halves that decide apart. */
 import { idOf, type SiteId } from "../../../protocol/ids.ts";
-import { signStatement } from "../../../protocol/statement.ts";
+import { signStatement } from "../../../protocol/statements/statement.ts";
 import type { Fault } from "../world.ts";
 import { cutPower, startSite } from "./disk-faults.ts";
 import { headsOf, propose, voteAt } from "./honest-operators.ts";

@@ -2,10 +2,10 @@
  * A stolen operator key: it suspends everybody, enrols boxes that nobody has, gives rights to its
  * friend, votes for both sides, and goes on after it was expelled.
  */
-import { encodeCbor } from "../../../protocol/cbor.ts";
+import { encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import { idOf, type OperatorId, type SiteId } from "../../../protocol/ids.ts";
-import { sign } from "../../../protocol/signature.ts";
-import { decodeStatement, encodeStatement } from "../../../protocol/statement.ts";
+import { sign } from "../../../protocol/keys/signature.ts";
+import { decodeStatement, encodeStatement } from "../../../protocol/statements/statement.ts";
 import { testKey } from "../../fakes/founding.ts";
 import { enrolment, SHARED_ZONE, STATEMENT_LIMITS } from "../found-mesh.ts";
 import type { Content } from "../operator.ts";

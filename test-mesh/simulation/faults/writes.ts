@@ -1,5 +1,5 @@
 /** What sites do all day: records about themselves, and records that several of them write. */
-import type { JsonValue } from "../../../protocol/json-value.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
 import { SHARED_ZONE } from "../found-mesh.ts";
 import { service } from "../simulated-mesh.ts";
 import type { SimulatedSite } from "../simulated-site.ts";

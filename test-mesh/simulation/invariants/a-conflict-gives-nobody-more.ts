@@ -1,7 +1,7 @@
 /** Authority never grows by a conflicting epoch, and never becomes empty. */
 import assert from "node:assert/strict";
-import { authorize } from "../../../daemon/core/authorize.ts";
-import { isUnknown } from "../../../protocol/statement.ts";
+import { authorize } from "../../../daemon/core/authority/authorize.ts";
+import { isUnknown } from "../../../protocol/statements/statement.ts";
 import type { Healed } from "../heal.ts";
 
 export function aConflictGivesNobodyMore({ world, sites }: Healed): void {

@@ -3,8 +3,8 @@
  * it never existed.
  */
 import assert from "node:assert/strict";
-import { decodeEnvelope } from "../../../protocol/envelope.ts";
-import { encodeStatement } from "../../../protocol/statement.ts";
+import { decodeEnvelope } from "../../../protocol/logs/envelope.ts";
+import { encodeStatement } from "../../../protocol/statements/statement.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 

@@ -1,6 +1,6 @@
 /** Of a log that its author forked all honest nodes hold the same prefix, and what proves it. */
 import assert from "node:assert/strict";
-import { decodeEnvelope } from "../../../protocol/envelope.ts";
+import { decodeEnvelope } from "../../../protocol/logs/envelope.ts";
 import type { LogId } from "../../../protocol/ids.ts";
 import type { Healed } from "../heal.ts";
 

@@ -1,9 +1,9 @@
 /** What lies on any honest disk is canonical, and nothing forged is among it. */
 import assert from "node:assert/strict";
-import { encodeCbor, decodeCbor } from "../../../protocol/cbor.ts";
+import { encodeCbor, decodeCbor } from "../../../protocol/encoding/cbor.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
-import { decodeEnvelope, MAX_ENVELOPE_BYTES } from "../../../protocol/envelope.ts";
-import { decodeStatement, encodeStatement } from "../../../protocol/statement.ts";
+import { decodeEnvelope, MAX_ENVELOPE_BYTES } from "../../../protocol/logs/envelope.ts";
+import { decodeStatement, encodeStatement } from "../../../protocol/statements/statement.ts";
 import { statementKey } from "../../../daemon/state/keys.ts";
 import { unsealEntry } from "../../../daemon/state/sealed-entries.ts";
 import type { Healed } from "../heal.ts";

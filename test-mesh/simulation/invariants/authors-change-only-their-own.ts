@@ -1,9 +1,9 @@
 /** No byte of one author changes what another one has written: without it, the rest is the same. */
 import assert from "node:assert/strict";
-import { decodeEnvelope } from "../../../protocol/envelope.ts";
+import { decodeEnvelope } from "../../../protocol/logs/envelope.ts";
 import type { State } from "../../../daemon/state/state.ts";
-import { OWN_CLASSES } from "../../../protocol/record-class.ts";
-import { encodeStatement } from "../../../protocol/statement.ts";
+import { OWN_CLASSES } from "../../../protocol/logs/record-class.ts";
+import { encodeStatement } from "../../../protocol/statements/statement.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 

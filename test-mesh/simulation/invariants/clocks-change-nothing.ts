@@ -1,6 +1,6 @@
 /** Whatever its clock says, a node that holds the same shows the same. */
 import assert from "node:assert/strict";
-import { encodeStatement } from "../../../protocol/statement.ts";
+import { encodeStatement } from "../../../protocol/statements/statement.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 

@@ -3,7 +3,7 @@
  * these ask for, or of their recovery keys. Counted here anew, from the statements alone.
  */
 import assert from "node:assert/strict";
-import { isUnknown, type SignedStatement } from "../../../protocol/statement.ts";
+import { isUnknown, type SignedStatement } from "../../../protocol/statements/statement.ts";
 import type { Healed } from "../heal.ts";
 
 export function everyEpochHasItsVotes({ world, sites }: Healed): void {

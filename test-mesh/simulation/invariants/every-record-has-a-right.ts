@@ -1,6 +1,6 @@
 /** No record is shown without a right, and none from beyond where its log ends. */
 import assert from "node:assert/strict";
-import { RECORD_CLASSES } from "../../../protocol/record-class.ts";
+import { RECORD_CLASSES } from "../../../protocol/logs/record-class.ts";
 import type { Healed } from "../heal.ts";
 
 export function everyRecordHasARight({ world, sites }: Healed): void {

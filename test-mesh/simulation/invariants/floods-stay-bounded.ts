@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { ENTRIES, QUARANTINE } from "../../../daemon/state/keys.ts";
 import { unsealEntry } from "../../../daemon/state/sealed-entries.ts";
-import { readEnvelope } from "../../../protocol/envelope.ts";
+import { readEnvelope } from "../../../protocol/logs/envelope.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { isGenesis, isUnknown } from "../../../protocol/statement.ts";
+import { isGenesis, isUnknown } from "../../../protocol/statements/statement.ts";
 import { STATEMENT_LIMITS } from "../found-mesh.ts";
 import type { Healed } from "../heal.ts";
 

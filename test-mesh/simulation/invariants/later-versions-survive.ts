@@ -1,6 +1,6 @@
 /** What a later version made is kept bit by bit by those that do not know it, and changes nothing. */
 import assert from "node:assert/strict";
-import { encodeStatement, isUnknown } from "../../../protocol/statement.ts";
+import { encodeStatement, isUnknown } from "../../../protocol/statements/statement.ts";
 import type { Healed } from "../heal.ts";
 
 export function laterVersionsSurvive({ world, sites }: Healed): void {

@@ -1,7 +1,7 @@
 /** What a site was told is durable is there, unless its own disk lost it before anybody had it. */
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { Envelope } from "../../../protocol/envelope.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import type { Healed } from "../heal.ts";
 import type { Acknowledged, SimulatedSite } from "../simulated-site.ts";
 import type { World } from "../world.ts";

@@ -1,8 +1,8 @@
 /** Authority is a function of the set of statements: every order gives the same. */
 import assert from "node:assert/strict";
-import type { Authority } from "../../../daemon/core/authority.ts";
-import { authorize } from "../../../daemon/core/authorize.ts";
-import { encodeStatement } from "../../../protocol/statement.ts";
+import type { Authority } from "../../../daemon/core/authority/authority.ts";
+import { authorize } from "../../../daemon/core/authority/authorize.ts";
+import { encodeStatement } from "../../../protocol/statements/statement.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 

@@ -1,8 +1,8 @@
 /** What is shown equals what a second, simple computation from all statements and entries gives. */
 import assert from "node:assert/strict";
-import { authorize } from "../../../daemon/core/authorize.ts";
-import { decodeEnvelope } from "../../../protocol/envelope.ts";
-import { RECORD_CLASSES } from "../../../protocol/record-class.ts";
+import { authorize } from "../../../daemon/core/authority/authorize.ts";
+import { decodeEnvelope } from "../../../protocol/logs/envelope.ts";
+import { RECORD_CLASSES } from "../../../protocol/logs/record-class.ts";
 import type { Healed } from "../heal.ts";
 import { line, referenceView } from "../reference/reference-view.ts";
 

@@ -3,7 +3,7 @@
  * has named where its logs end since.
  */
 import assert from "node:assert/strict";
-import { RECORD_CLASSES } from "../../../protocol/record-class.ts";
+import { RECORD_CLASSES } from "../../../protocol/logs/record-class.ts";
 import type { World } from "../world.ts";
 
 export function whatIsSuspendedIsHeldUp(world: World): void {

@@ -1,7 +1,7 @@
 /** No entry that was admitted throws later, or fails to be read again; no honest one is unfit. */
 import assert from "node:assert/strict";
 import { QUARANTINE } from "../../../daemon/state/keys.ts";
-import { EnvelopeError, readEnvelope } from "../../../protocol/envelope.ts";
+import { EnvelopeError, readEnvelope } from "../../../protocol/logs/envelope.ts";
 import { FreshState } from "../fresh-state.ts";
 import type { Healed } from "../heal.ts";
 

@@ -81,19 +81,19 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "votes of those who may not vote count",
-    file: "daemon/core/epochs.ts",
+    file: "daemon/core/authority/epochs.ts",
     find: "const count = votes.filter((key) => parent.operators.has(key as OperatorId)).length;",
     replace: "const count = signers.length + Number(parent.n < 0);",
   },
   {
     name: "a version stays beside the one that replaced it",
-    file: "daemon/core/merge.ts",
+    file: "daemon/core/logs/merge.ts",
     find: "if (superseded.has(candidate.id)) continue;",
     replace: "if (superseded.size < 0) continue;",
   },
   {
     name: "statements are taken without a look at their signature",
-    file: "protocol/statement.ts",
+    file: "protocol/statements/statement.ts",
     find: "if (!verify(key, domainOf(body.kind), bytes, signature)) {",
     replace: "if (!verify(key, domainOf(body.kind), bytes, signature) && keys.length > 99) {",
   },

@@ -3,10 +3,10 @@
  * code that the daemon does it with.
  */
 import { applyUpdate, Doc } from "yjs";
-import type { Authority } from "../../../daemon/core/authority.ts";
-import { clientIdOf, type Envelope } from "../../../protocol/envelope.ts";
+import type { Authority } from "../../../daemon/core/authority/authority.ts";
+import { clientIdOf, type Envelope } from "../../../protocol/logs/envelope.ts";
 import type { LogId, SiteId } from "../../../protocol/ids.ts";
-import { unpackVersion, type RecordVersion } from "../../../protocol/record-version.ts";
+import { unpackVersion, type RecordVersion } from "../../../protocol/logs/record-version.ts";
 
 export interface ReferenceVersion extends RecordVersion {
   readonly key: string;

@@ -2,11 +2,11 @@
  * What people have to see, computed from all statements and entries: a second, slow and simple
  * answer to hold the daemon's against.
  */
-import type { Authority } from "../../../daemon/core/authority.ts";
-import type { Envelope } from "../../../protocol/envelope.ts";
+import type { Authority } from "../../../daemon/core/authority/authority.ts";
+import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import type { LogId } from "../../../protocol/ids.ts";
-import { isSharedClass, type RecordClass } from "../../../protocol/record-class.ts";
-import { versionId } from "../../../protocol/record-version.ts";
+import { isSharedClass, type RecordClass } from "../../../protocol/logs/record-class.ts";
+import { versionId } from "../../../protocol/logs/record-version.ts";
 import { referenceLogs, type ReferenceLog, type ReferenceVersion } from "./reference-logs.ts";
 
 /** Of more logs side by side, and of more tails, those with the lowest ids count. */

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import nacl from "tweetnacl";
+import type { KeepRule } from "../../../core/backup/forget.ts";
+import type { Head } from "../../../../protocol/backup/head.ts";
+import type { MeshId, OwnerId, ShardId } from "../../../../protocol/ids.ts";
+import { runBackup } from "./backup-run.ts";
+import { runForget, type ForgetPlan } from "./forget-run.ts";
+import type { CommitRequest, SetState, SetStore } from "../port.ts";
+import { runRestore } from "../restore/restore-run.ts";
+import { createSetKeys } from "../keys/set-key-file.ts";
+import { ShardReader } from "../shard-reader.ts";
+
+const MIB = 1024 * 1024;
+const DAY_MS = 86_400_000;
+const owner = "11".repeat(32) as OwnerId;
+
+/** The daemon's side in memory. What leaves the lists is gone at once: nothing may still need it. */
+class HardStore implements SetStore {
+  readonly shards = new Map<ShardId, Uint8Array>();
+  readonly listed = new Set<ShardId>();
+  head: Head | null = null;
+
+  async state(): Promise<SetState | undefined> {
+    const { head, listed } = this;
+    if (head === null) return undefined;
+    return { head, tips: [], setBackTo: null, shards: new Set(listed) };
+  }
+
+  async heads(): Promise<readonly Head[]> {
+    return this.head === null ? [] : [this.head];
+  }
+
+  async get(shard: ShardId): Promise<Uint8Array> {
+    const bytes = this.shards.get(shard);
+    if (bytes === undefined || !this.listed.has(shard)) throw new Error(`no shard ${shard}`);
+    return Uint8Array.from(bytes);
+  }
+
+  async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
+    this.shards.set(shard, Uint8Array.from(bytes));
+  }
+
+  async commit({ head, add, remove }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+    for (const [shard] of add) this.listed.add(shard);
+    for (const shard of remove ?? []) assert.ok(this.listed.delete(shard));
+    if (head !== null) this.head = head;
+    return { shards: this.listed.size, bytes: 0 };
+  }
+}
+
+function stage(context: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), "pleach-forget-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const source = join(folder, "source");
+  mkdirSync(source);
+  const box = nacl.box.keyPair.fromSecretKey(new Uint8Array(32).fill(9)).publicKey;
+  const pin = { meshId: "00".repeat(32) as MeshId, ownerId: owner, box };
+  const keys = createSetKeys(join(folder, "keys"), "data", pin, 1);
+  const store = new HardStore();
+  const cacheFolder = join(folder, "cache");
+  let day = 0;
+  const run = async (): Promise<Head> => {
+    day++;
+    const { head } = await runBackup({
+      ...{ keys, store, cacheFolder, copies: 3, paths: [Buffer.from(source)] },
+      excluded: () => false,
+      now: () => day * DAY_MS,
+      onProgress: () => {},
+    });
+    return head;
+  };
+  const forget = async (rules: readonly KeepRule[], confirm = true): Promise<ForgetPlan> => {
+    const { plan, done } = await runForget({
+      ...{ keys, store, cacheFolder, rules, nowMs: day * DAY_MS + 1, copies: 3, keyEpoch: 1 },
+      confirm: async () => confirm,
+    });
+    assert.equal(done, confirm);
+    return plan;
+  };
+  const restore = async (root: ShardId): Promise<string> => {
+    const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
+    const reader = new ShardReader(store, { owner, set: keys.set, setKey: keys.setKey, epochs });
+    const record = await reader.snapshot(root);
+    const target = join(folder, `restored-${randomBytes(4).toString("hex")}`);
+    await runRestore({ reader, root, record, target, privileged: false, onProgress: () => {} });
+    return join(target, source);
+  };
+  const write = (name: string): Buffer => {
+    const bytes = randomBytes(MIB);
+    writeFileSync(join(source, name), bytes);
+    return bytes;
+  };
+  return { store, run, forget, restore, write };
+}
+
+test("what only forgotten snapshots need leaves the lists, and all others restore", async (context) => {
+  const { store, run, forget, restore, write } = stage(context);
+  const files = new Map<string, Buffer>();
+  const heads: Head[] = [];
+  const contents: Map<string, Buffer>[] = [];
+  for (let day = 0; day < 6; day++) {
+    const count = day === 0 ? 24 : 5;
+    for (let at = 0; at < count; at++) {
+      const name = `f${(day * 4 + at) % 24}`;
+      files.set(name, write(name));
+    }
+    heads.push(await run());
+    contents.push(new Map(files));
+  }
+  const before = store.listed.size;
+  const rules: KeepRule[] = [{ withinMs: 2 * DAY_MS, everyDays: 0 }];
+  const shown = await forget(rules, false);
+  assert.equal(store.listed.size, before, "shown only");
+  const plan = await forget(rules);
+  assert.deepEqual(plan, shown);
+  assert.deepEqual(
+    plan.forgotten.map(({ number }) => number),
+    [1, 2, 3],
+  );
+  const check = async (at: number): Promise<void> => {
+    const restored = await restore(heads[at]?.root ?? ("" as never));
+    for (const [name, bytes] of contents[at] ?? []) {
+      assert.ok(bytes.equals(readFileSync(join(restored, name))), `${at} ${name}`);
+    }
+  };
+  for (const at of [3, 4, 5]) await check(at);
+  assert.ok(plan.tired.length > 0, "the first shards are hardly used any more");
+
+  // The next run stores anew what it needs of tired shards; then they can go, too.
+  heads.push(await run());
+  contents.push(new Map(files));
+  const last = await forget([{ withinMs: 0, everyDays: 0 }]);
+  assert.deepEqual(
+    last.kept.map(({ number }) => number),
+    [7],
+  );
+  for (const shard of plan.tired) assert.ok(last.remove.includes(shard));
+  await check(6);
+  heads.push(await run());
+  contents.push(new Map(files));
+  await check(7);
+});
+
+test("a snapshot whose index is lost ends the plan: nothing is forgotten", async (context) => {
+  const { store, run, forget, write } = stage(context);
+  write("a");
+  const first = await run();
+  write("b");
+  await run();
+  const before = store.listed.size;
+  store.shards.delete(first.root);
+  await assert.rejects(forget([{ withinMs: 0, everyDays: 0 }]), /no shard/);
+  assert.equal(store.listed.size, before);
+});

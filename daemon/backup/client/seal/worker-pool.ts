@@ -1,0 +1,261 @@
+/**
+ * The worker threads of a backup run, and what the main thread does for them: it gives them work
+ * in small portions, stores what they seal, and ends everything at the first fault.
+ */
+import { Worker } from "node:worker_threads";
+import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
+import type { ShardId } from "../../../../protocol/ids.ts";
+import type { SnapshotRecord } from "../../../../protocol/backup/snapshot.ts";
+import { BackupError } from "../error.ts";
+import { endWorker } from "./end-worker.ts";
+import type { CheckedFrame } from "./shard-packer.ts";
+import {
+  freeAllSlots,
+  freeSlot,
+  newSlots,
+  slotBytes,
+  type SealedShard,
+  type ShardSlots,
+} from "./shard-sealer.ts";
+import { SeenChunks, type SeenLevel } from "./seen-chunks.ts";
+import type { Portion } from "../read/stream-cutter.ts";
+import type {
+  BatchResult,
+  FileBatch,
+  FromWorker,
+  OpenRecord,
+  TaggedChunk,
+  ToWorker,
+  WorkerSetup,
+} from "./worker-message.ts";
+
+/** Sealed shards that may wait for the daemon, besides one of each thread. */
+const MORE_SLOTS = 1;
+/** Batches that a worker has at hand, the one it works on included. */
+const BATCHES_AHEAD = 3;
+
+/** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
+const YOUNG_GENERATION_MIB = 4;
+
+/** Where sealed shards go. */
+export interface SealedShards {
+  /** Resolves when the shard is durable. */
+  put(shard: ShardId, bytes: Uint8Array): Promise<void>;
+  /** Told of each shard that is. */
+  onStored(table: ShardTable): void;
+}
+
+interface Waiter {
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  batches: number;
+}
+
+export class WorkerPool {
+  /** Tables of the shards that were sealed so far. */
+  readonly tables: ShardTable[] = [];
+  storedBytes = 0;
+  readonly #setup: Omit<WorkerSetup, "slots" | "seen">;
+  /** Tables of known chunks; a thread that starts later gets all of them. */
+  readonly #levels: SeenLevel[];
+  readonly #threads: number;
+  readonly #slots: ShardSlots;
+  readonly #members: Member[] = [];
+  readonly #seen: SeenChunks;
+  readonly #store: SealedShards;
+  readonly #results = new Map<number, Waiter>();
+  readonly #storing = new Set<Promise<void>>();
+  readonly #failed: Promise<never>;
+  #fail: (error: Error) => void = () => {};
+  #nextBatch = 0;
+  /** Nothing is stored any more; what still gets sealed is thrown away. */
+  #closing = false;
+  #wake: () => void = () => {};
+  #drained: ((frames: readonly CheckedFrame[]) => void)[] = [];
+  #finished: ((end: { root: ShardId; record: SnapshotRecord }) => void) | undefined;
+
+  constructor(
+    setup: Omit<WorkerSetup, "slots" | "seen">,
+    levels: SeenLevel[],
+    threads: number,
+    store: SealedShards,
+  ) {
+    this.#store = store;
+    this.#seen = new SeenChunks(levels);
+    this.#failed = new Promise((_resolve, reject) => {
+      this.#fail = (error) => {
+        reject(error);
+        for (const waiter of this.#results.values()) waiter.reject(error);
+        this.#results.clear();
+      };
+    });
+    // Nobody may be waiting at the moment of the fault; whoever waits next hears of it.
+    this.#failed.catch(() => {});
+    this.#setup = setup;
+    this.#levels = levels;
+    this.#threads = threads;
+    this.#slots = newSlots(threads + MORE_SLOTS);
+    this.#start();
+  }
+
+  /** The chunks that are known, shared with the workers. */
+  get seen(): SeenChunks {
+    return this.#seen;
+  }
+
+  /** Waits until a worker takes another batch. */
+  async room(): Promise<void> {
+    while (
+      this.#members.length === this.#threads &&
+      this.#members.every(({ batches }) => batches >= BATCHES_AHEAD)
+    ) {
+      await this.#orFail(new Promise<void>((resolve) => (this.#wake = resolve)));
+    }
+  }
+
+  /** Has a batch of files read. Await {@link room} before. */
+  read(files: FileBatch): Promise<BatchResult> {
+    return this.#give((batch) => ({ type: "files", batch, files }));
+  }
+
+  /** Has chunks of a stream named, and stored where they are new. Await {@link room} before. */
+  async name(portion: Portion): Promise<Uint8Array> {
+    const give = (batch: number): ToWorker => ({ type: "portion", batch, portion });
+    return (await this.#give(give, [portion.bytes.buffer])).ids;
+  }
+
+  #give(
+    message: (batch: number) => ToWorker,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<BatchResult> {
+    const level = this.#seen.nextLevel();
+    if (level !== undefined) {
+      this.#seen.grow(level);
+      this.#levels.push(level);
+      this.#tellAll({ type: "grow", level });
+    }
+    let member = this.#members.reduce((a, b) => (b.batches < a.batches ? b : a));
+    if (member.batches > 0 && this.#members.length < this.#threads) member = this.#start();
+    member.batches += 1;
+    const batch = this.#nextBatch++;
+    const result = new Promise<BatchResult>((resolve, reject) => {
+      this.#results.set(batch, { resolve, reject });
+    });
+    tell(member, message(batch), transfer);
+    return result;
+  }
+
+  /** Has chunks stored that are new. */
+  store(chunks: readonly TaggedChunk[]): void {
+    const [first] = this.#members;
+    if (first !== undefined) tell(first, { type: "chunks", chunks });
+  }
+
+  /** Closes all open shards and stores the record. Resolves when every shard is durable. */
+  async finish(
+    earlierTables: readonly ShardTable[],
+    record: OpenRecord,
+  ): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
+    const drained = this.#members.map(async (member) => {
+      const frames = new Promise<readonly CheckedFrame[]>((resolve) => this.#drained.push(resolve));
+      tell(member, { type: "drain" });
+      return this.#orFail(frames);
+    });
+    const frames = (await Promise.all(drained)).flat();
+    const [first] = this.#members;
+    if (first === undefined) throw new RangeError("no workers");
+    const end = new Promise<{ root: ShardId; record: SnapshotRecord }>((resolve) => {
+      this.#finished = resolve;
+    });
+    const tables = [...earlierTables, ...this.tables];
+    const buffers = frames.flatMap(({ content: { buffer } }) =>
+      buffer instanceof ArrayBuffer ? [buffer] : [],
+    );
+    first.worker.postMessage(
+      { type: "finish", frames, tables, record } satisfies ToWorker,
+      buffers,
+    );
+    const finished = await this.#orFail(end);
+    await this.#orFail(Promise.all(this.#storing));
+    return finished;
+  }
+
+  /** Ends the threads; after a fault they throw away what they have. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    freeAllSlots(this.#slots);
+    await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
+  }
+
+  #start(): Member {
+    const worker = new Worker(new URL("./backup-worker.ts", import.meta.url), {
+      workerData: { ...this.#setup, slots: this.#slots, seen: this.#levels } satisfies WorkerSetup,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
+    const member: Member = { worker, batches: 0 };
+    worker.on("message", (message: FromWorker) => this.#take(member, message));
+    worker.on("error", (error) => this.#fail(error));
+    this.#members.push(member);
+    return member;
+  }
+
+  #take(member: Member, message: FromWorker): void {
+    switch (message.type) {
+      case "result":
+        member.batches -= 1;
+        this.#results.get(message.batch)?.resolve(message.result);
+        this.#results.delete(message.batch);
+        this.#wake();
+        break;
+      case "shard":
+        this.#keep(message.sealed);
+        break;
+      case "drained":
+        this.#drained.shift()?.(message.frames);
+        break;
+      case "finished":
+        this.#finished?.(message);
+        break;
+      case "failed":
+        this.#fail(
+          message.code === "E-BACKUP-SELF"
+            ? new BackupError("E-BACKUP-SELF", message.message)
+            : new Error(message.message),
+        );
+        break;
+    }
+  }
+
+  #keep({ shard, sizeBytes, keyEpoch, slot, table }: SealedShard): void {
+    if (this.#closing) return freeSlot(this.#slots, slot);
+    const named: ShardTable = { shard, sizeBytes, keyEpoch, table };
+    this.tables.push(named);
+    const bytes = slotBytes(this.#slots, slot, sizeBytes);
+    const stored = this.#store.put(shard, bytes).then(
+      () => {
+        this.#storing.delete(stored);
+        this.storedBytes += sizeBytes;
+        this.#store.onStored(named);
+        freeSlot(this.#slots, slot);
+      },
+      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+    );
+    this.#storing.add(stored);
+  }
+
+  #tellAll(message: ToWorker): void {
+    for (const member of this.#members) tell(member, message);
+  }
+
+  #orFail<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#failed]);
+  }
+}
+
+function tell(member: Member, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+  member.worker.postMessage(message, transfer);
+}

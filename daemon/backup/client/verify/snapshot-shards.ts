@@ -1,0 +1,52 @@
+/**
+ * Which shards a snapshot needs: its index names every shard that it was built on.
+ *
+ * What frames of indexes name is remembered, because snapshots of one set share most of them.
+ */
+import type { ShardId } from "../../../../protocol/ids.ts";
+import type { PastSnapshot, SnapshotRecord } from "../../../../protocol/backup/snapshot.ts";
+import type { ShardReader } from "../shard-reader.ts";
+
+/** Shards, each with its size in bytes where an index tells it. */
+export type NamedShards = Map<ShardId, number | undefined>;
+
+export class SnapshotShards {
+  readonly #reader: ShardReader;
+  readonly #frames = new Map<string, NamedShards>();
+
+  constructor(reader: ShardReader) {
+    this.#reader = reader;
+  }
+
+  /** All shards that some snapshots need. @throws PleachError when one of them cannot be read. */
+  async of(snapshots: readonly Pick<PastSnapshot, "root">[]): Promise<NamedShards> {
+    const needed: NamedShards = new Map();
+    const add = (shard: ShardId, sizeBytes: number | undefined): void => {
+      needed.set(shard, sizeBytes ?? needed.get(shard));
+    };
+    for (const { root } of snapshots) {
+      const record = await this.#reader.snapshot(root);
+      add(root, undefined);
+      for (const { shard = root, frame } of record.index) {
+        add(shard, undefined);
+        for (const [named, sizeBytes] of await this.#namedBy(record, shard, frame)) {
+          add(named, sizeBytes);
+        }
+      }
+    }
+    return needed;
+  }
+
+  async #namedBy(record: SnapshotRecord, shard: ShardId, frame: number): Promise<NamedShards> {
+    const address = `${shard}:${frame}`;
+    const known = this.#frames.get(address);
+    if (known !== undefined) return known;
+    const named: NamedShards = new Map();
+    const index = { ...record, index: [{ shard, frame }] };
+    for await (const table of this.#reader.tables(shard, index)) {
+      if (table.shard !== undefined) named.set(table.shard, table.sizeBytes);
+    }
+    this.#frames.set(address, named);
+    return named;
+  }
+}

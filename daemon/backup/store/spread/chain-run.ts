@@ -1,0 +1,358 @@
+/**
+ * Works until every site of a chain has signed for all of one list, or can for now not be had.
+ *
+ * One hop at a time: the next hop gets the list, what it lacks, and the rest of the chain to pass
+ * on to. The owner's site is economical: where a site already has everything, that site passes it
+ * on, and the owner's uplink is left alone; a site that no other could reach is sent to directly.
+ */
+import type { ListEntry } from "../../../../protocol/backup/list.ts";
+import type { SiteId } from "../../../../protocol/ids.ts";
+import { holdKey, holdRecord } from "../../../../protocol/logs/record.ts";
+import { SHARD_PROTOCOL, type Refusal } from "../../../../protocol/messages/shard-message.ts";
+import { BackupError } from "../error.ts";
+import { groupName } from "../lists/group-name.ts";
+import type { Holder } from "../holder.ts";
+import { lackingOf, offerOf } from "../lists/lacking.ts";
+import type { LoadedList } from "../lists/list-store.ts";
+import { sendList, type SendOutcome } from "../lists/send-list.ts";
+import type { Slots } from "../shards/slots.ts";
+
+export interface ChainJob {
+  readonly list: LoadedList;
+  /** All who should hold it, best first. */
+  readonly sites: readonly SiteId[];
+  /** Whether holders that have everything are asked to pass it on before we send again. */
+  readonly economical: boolean;
+  onSent?(bytes: number): void;
+  /** @param value - What the refusal says beside its reason; see shard-message.ts. */
+  onRefused?(site: SiteId, why: Refusal, value: number): void;
+  /** All sites have signed for everything. */
+  onComplete?(): void;
+}
+
+const OPEN_TIMEOUT_MS = 15_000;
+/** A hop may itself wait a whole patience for the next one before it has anything to tell. */
+const STALL_PATIENCES = 2;
+/** For links that are just coming up. */
+const LINGER_MS = 10_000;
+/** A site that takes nothing at this hour is asked again at the latest after so long. */
+const LONGEST_LATER_MS = 24 * 3_600_000;
+const SHORTEST_LATER_MS = 1000;
+/** What a holder says that has no room, or none for this owner. */
+const FULL: ReadonlySet<Refusal> = new Set(["space", "cap", "owner", "intake"]);
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+
+export class ChainRun {
+  readonly job: ChainJob;
+  readonly #holder: Holder;
+  readonly #patienceMs: number;
+  readonly #slots: Slots;
+  readonly #stop = new AbortController();
+  /** Sites that others could not reach: sent to from here. */
+  readonly #direct = new Set<SiteId>();
+  /** Sites that ended a visit as if all were done, and brought nothing. */
+  readonly #fruitless = new Set<SiteId>();
+  readonly #pauseMs = new Map<SiteId, number>();
+  readonly #notBeforeMs = new Map<SiteId, number>();
+  /** Until when the lines of sites carry no copies, as they say; monotonic. */
+  readonly #laterUntilMs = new Map<SiteId, number>();
+  readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
+  #progressAtMs: number;
+  /** Sites that have no room for the list. */
+  readonly #full = new Set<SiteId>();
+  /** Receipts that came while we worked. */
+  #gained = 0;
+  #wake: () => void = () => {};
+  #over = false;
+
+  /** @param slots - Bounds how many shards are in memory at once. */
+  constructor(holder: Holder, job: ChainJob, patienceMs: number, slots: Slots) {
+    this.job = job;
+    this.#slots = slots;
+    this.#holder = holder;
+    this.#patienceMs = patienceMs;
+    this.#progressAtMs = holder.clock.monotonicMs();
+  }
+
+  /** Ends the work where it stands. */
+  stop(): void {
+    this.#stop.abort();
+    this.#wake();
+  }
+
+  /**
+   * Something has changed, such as a link that came up: look again now. A site that has no
+   * room is left alone as long as before: asking makes none.
+   */
+  wake(): void {
+    for (const site of this.#notBeforeMs.keys()) {
+      if (!this.#full.has(site)) this.#notBeforeMs.delete(site);
+    }
+    this.#wake();
+  }
+
+  /**
+   * Resolves when all have signed, or those named could not be reached for the whole patience, or
+   * can take nothing at this hour.
+   */
+  settled(): Promise<readonly SiteId[]> {
+    if (this.#over) return Promise.resolve([]);
+    this.#progressAtMs = this.#holder.clock.monotonicMs();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Runs until done or stopped. Never rejects for what a peer does. */
+  async run(): Promise<void> {
+    const unlink = this.#holder.transport.onLink((peer, up) => {
+      if (!up || !this.job.sites.includes(peer)) return;
+      // It is there again, for others as well: they are asked first.
+      this.#direct.delete(peer);
+      this.#full.delete(peer);
+      this.wake();
+    });
+    const stopTelling = this.#holder.receipts.onNew((added) => {
+      if (added.some(({ receipt }) => receipt.set === this.job.list.header.set)) {
+        this.#progressAtMs = this.#holder.clock.monotonicMs();
+        this.#gained += added.length;
+      }
+    });
+    try {
+      while (!this.#stop.signal.aborted) {
+        const { receipts, state } = this.#holder;
+        const lacking = await lackingOf(receipts, state.view(), this.job.list, this.job.sites);
+        const open = this.job.sites.filter((site) => (lacking.get(site)?.size ?? 0) > 0);
+        if (open.length === 0) {
+          this.job.onComplete?.();
+          return;
+        }
+        const next = this.#nextHop(open, lacking);
+        if (next === undefined) await this.#pause(open);
+        else await this.#visit(next.hop, next.chain);
+      }
+    } finally {
+      unlink();
+      stopTelling();
+      this.#over = true;
+      this.#tellWaiting([]);
+    }
+  }
+
+  #nextHop(
+    open: readonly SiteId[],
+    lacking: ReadonlyMap<SiteId, ReadonlySet<unknown>>,
+  ): { hop: SiteId; chain: readonly SiteId[] } | undefined {
+    const links = this.#holder.transport.links();
+    const nowMs = this.#holder.clock.monotonicMs();
+    const ready = this.job.sites.filter(
+      (site) =>
+        links.includes(site) &&
+        (this.#notBeforeMs.get(site) ?? 0) <= nowMs &&
+        this.#closedMs(site) === 0,
+    );
+    // Who says to hold all of it only has to sign, whatever others kept back: that costs nothing.
+    const claims = ready.find((site) => open.includes(site) && this.#saysToHold(site));
+    if (claims !== undefined) return { hop: claims, chain: [] };
+    const awake = open.filter((site) => !this.#isLater(site));
+    const viaOthers = awake.filter((site) => !this.#direct.has(site));
+    if (this.job.economical && viaOthers.length > 0) {
+      const complete = this.job.sites.filter(
+        (site) => links.includes(site) && !open.includes(site) && !this.#fruitless.has(site),
+      );
+      const first = complete.find((site) => ready.includes(site));
+      if (first !== undefined) return { hop: first, chain: viaOthers };
+      // One that is only busy just now is waited for: it has what we would have to send again.
+      if (complete.length > 0) return this.#directHop(ready, open, lacking);
+    }
+    const hop = ready
+      .filter((site) => open.includes(site))
+      .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
+    return hop === undefined ? undefined : { hop, chain: awake.filter((site) => site !== hop) };
+  }
+
+  /** Whether the line of a site carries no copies at this hour, as it has said. */
+  #isLater(site: SiteId): boolean {
+    return (this.#laterUntilMs.get(site) ?? 0) > this.#holder.clock.monotonicMs();
+  }
+
+  /** How long our line to a site, or its own, carries no copies yet, in ms; 0 for now. */
+  #closedMs(site: SiteId): number {
+    const { clock, transport } = this.#holder;
+    const laterMs = (this.#laterUntilMs.get(site) ?? 0) - clock.monotonicMs();
+    return Math.max(0, laterMs, transport.opensInMs?.(site, "spread") ?? 0);
+  }
+
+  /** Its own word: of others it is believed only so far that the site itself is asked. */
+  #noteLater(site: SiteId, seconds: number): void {
+    const waitMs = Math.min(LONGEST_LATER_MS, Math.max(SHORTEST_LATER_MS, seconds * 1000));
+    this.#laterUntilMs.set(site, this.#holder.clock.monotonicMs() + waitMs);
+    // It is there, and others can bring it what they have, when its line carries copies again.
+    this.#direct.delete(site);
+  }
+
+  #directHop(
+    ready: readonly SiteId[],
+    open: readonly SiteId[],
+    lacking: ReadonlyMap<SiteId, ReadonlySet<unknown>>,
+  ): { hop: SiteId; chain: readonly SiteId[] } | undefined {
+    const hop = ready
+      .filter((site) => open.includes(site) && this.#direct.has(site))
+      .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
+    return hop === undefined ? undefined : { hop, chain: [] };
+  }
+
+  /** Whether the record of a site names this very list, in the store that it has now. */
+  #saysToHold(site: SiteId): boolean {
+    const { owner, set, group } = this.job.list.header;
+    const view = this.#holder.state.view();
+    const hold = holdRecord.safeParse(view.get("hold", holdKey(owner, set), site)?.value);
+    if (!hold.success || hold.data.storeId !== offerOf(view, site)?.storeId) return false;
+    return hold.data.groups.some((one) => one.group === group && one.list === this.job.list.id);
+  }
+
+  async #visit(hop: SiteId, chain: readonly SiteId[]): Promise<void> {
+    const { log, transport, clock } = this.#holder;
+    const { header } = this.job.list;
+    const before = this.#gained;
+    let outcome: SendOutcome;
+    const stalled = new AbortController();
+    const stopWatch = this.#watch(stalled);
+    try {
+      const channel = await transport.open(hop, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
+      const signal = AbortSignal.any([this.#stop.signal, stalled.signal]);
+      outcome = await sendList(channel, this.#sendJob(hop, chain, signal), clock);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      // It says that it works and nothing comes of it: go round it.
+      if (stalled.signal.aborted) for (const site of chain) this.#direct.add(site);
+      log.info("a transfer was cut off", {
+        set: header.set,
+        group: header.group,
+        site: hop,
+        error: error instanceof Error ? error.message : String(error),
+      });
+      this.#rest(hop, before);
+      return;
+    } finally {
+      stopWatch();
+    }
+    if (outcome.kind === "refused") {
+      log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
+      this.job.onRefused?.(hop, outcome.why, outcome.value);
+      // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
+      if (outcome.why === "busy") this.#tellWaiting([hop]);
+      if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
+      if (FULL.has(outcome.why)) this.#full.add(hop);
+      this.#rest(hop, before);
+      return;
+    }
+    this.#full.delete(hop);
+    for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
+    // It says that all have signed, and gives no receipt: go round it.
+    if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);
+    // A site that took all we had and still lacks something waits for whoever has it.
+    this.#rest(hop, before);
+  }
+
+  /** Ends a transfer in which no receipt and no acknowledged byte came for too long. */
+  #watch(stalled: AbortController): () => void {
+    const { clock } = this.#holder;
+    const limitMs = STALL_PATIENCES * this.#patienceMs;
+    let cancel = (): void => {};
+    this.#progressAtMs = clock.monotonicMs();
+    const look = (): void => {
+      const leftMs = this.#progressAtMs + limitMs - clock.monotonicMs();
+      if (leftMs <= 0) stalled.abort();
+      else cancel = clock.after(leftMs, look);
+    };
+    look();
+    return () => cancel();
+  }
+
+  /** Leaves a site alone for a while, longer each time nothing came of it. */
+  #rest(site: SiteId, gainedBefore: number): void {
+    const advanced = this.#gained > gainedBefore;
+    const pauseMs = advanced ? FIRST_PAUSE_MS : (this.#pauseMs.get(site) ?? FIRST_PAUSE_MS);
+    this.#pauseMs.set(site, Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
+    // Progress: ask again at once, most likely everything is there.
+    this.#notBeforeMs.set(site, this.#holder.clock.monotonicMs() + (advanced ? 0 : pauseMs));
+  }
+
+  /** Waits for a link, for the end of a pause, or for the end of patience. */
+  async #pause(open: readonly SiteId[]): Promise<void> {
+    const nowMs = this.#holder.clock.monotonicMs();
+    const links = this.#holder.transport.links();
+    // Who is not even linked may be away for days: the one before us should not wait for that.
+    const patienceMs = open.some((site) => links.includes(site))
+      ? this.#patienceMs
+      : Math.min(LINGER_MS, this.#patienceMs);
+    const leftMs = this.#progressAtMs + patienceMs - nowMs;
+    const closed = open.map((site) => this.#closedMs(site));
+    // Who can take nothing for hours is not waited for either.
+    if (leftMs <= 0 || closed.every((closedMs) => closedMs > 0)) this.#tellWaiting(open);
+    const pauses = [...[...this.#notBeforeMs.values()].map((atMs) => atMs - nowMs), ...closed];
+    const soonest = pauses.filter((pauseMs) => pauseMs > 0);
+    const waitMs = Math.min(...soonest, leftMs > 0 ? leftMs : LONGEST_PAUSE_MS, LONGEST_PAUSE_MS);
+    await new Promise<void>((resolve) => {
+      const cancel = this.#holder.clock.after(waitMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#stop.signal.aborted) this.#wake();
+    });
+    this.#wake = () => {};
+  }
+
+  #tellWaiting(unreached: readonly SiteId[]): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(unreached);
+  }
+
+  #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {
+    const { shards, lists, receipts, arrivals, log } = this.#holder;
+    const { list } = this.job;
+    const { owner, set } = list.header;
+    const group = groupName(list.header);
+    const ids = new Set<string>([list.id, ...list.entries.map(({ shard }) => shard)]);
+    const check = async ({ shard }: ListEntry): Promise<void> => {
+      if (!(await shards.discardDamaged({ owner, set, shard }))) return;
+      log.error("a stored shard is damaged; another holder has to give it", { shard });
+    };
+    return {
+      list,
+      chain,
+      signal,
+      read: async (entry: ListEntry) => {
+        try {
+          const bytes = await shards.readUnverified({ owner, set, shard: entry.shard });
+          if (bytes === undefined || bytes.length === entry.sizeBytes) return bytes;
+        } catch (error) {
+          if (!(error instanceof BackupError)) throw error;
+        }
+        await check(entry);
+        return undefined;
+      },
+      watch: () => arrivals.watch(group),
+      slots: this.#slots,
+      base: async (id: string) => {
+        const before = await lists.load(owner, set, list.header.group, "before");
+        return before?.id === id ? before : undefined;
+      },
+      onReceipts: async (signed: Parameters<typeof receipts.add>[0]) => {
+        await receipts.add(
+          signed,
+          ({ holder, id, set: of, mesh }) =>
+            (holder === hop || chain.includes(holder)) &&
+            ids.has(id) &&
+            of === set &&
+            mesh === list.header.mesh,
+        );
+      },
+      onSent: (bytes: number) => {
+        this.#progressAtMs = this.#holder.clock.monotonicMs();
+        this.job.onSent?.(bytes);
+      },
+      onDamaged: check,
+    };
+  }
+}

@@ -1,0 +1,208 @@
+/** `pleach dns`: zones and records, on any node. */
+import { Command } from "commander";
+import {
+  editResult,
+  recordsShape,
+  zoneFileShape,
+  zonesShape,
+  type EditOutcome,
+  type EditRequest,
+} from "../../control/shapes-dns.ts";
+import { parseSeconds } from "../../../protocol/dns/dns-ttl.ts";
+import { dnsKeepCommand, listDnsConflicts } from "./dns-conflicts.ts";
+import { explainCommand } from "./dns-explain.ts";
+import { originText } from "./dns-text.ts";
+import { help, type CliContext } from "../shell/context.ts";
+import { CommandError, UsageError } from "../shell/exit.ts";
+import { table } from "../shell/output.ts";
+
+export function dnsCommand(context: CliContext): Command {
+  const dns = help(new Command("dns"), "Zones and records; every node serves and edits them all.", [
+    ["pleach dns add-zone mesh.example", "start a zone"],
+    ["pleach dns add www.mesh.example A 192.0.2.14", "one more record"],
+    ['pleach dns set mesh.example MX "10 mail.mesh.example."', "these records and no others"],
+    ["pleach dns list mesh.example", "what is in it"],
+    ["pleach dns explain www.mesh.example", "why is the answer what it is?"],
+  ]);
+  return dns
+    .addCommand(zonesCommand(context))
+    .addCommand(addZoneCommand(context))
+    .addCommand(removeZoneCommand(context))
+    .addCommand(listCommand(context))
+    .addCommand(
+      editCommand(context, "set", "Makes these the only records of a name and type.", SET),
+    )
+    .addCommand(editCommand(context, "add", "Adds records to a name.", ADD))
+    .addCommand(removeCommand(context))
+    .addCommand(dnsKeepCommand(context))
+    .addCommand(exportCommand(context))
+    .addCommand(explainCommand(context));
+}
+
+const SET: readonly (readonly [string, string])[] = [
+  ["pleach dns set www.mesh.example A 192.0.2.14 192.0.2.15 --ttl 5m", "two addresses"],
+  ['pleach dns set mesh.example TXT "v=spf1 -all"', "data with blanks stand in quotes"],
+];
+const ADD: readonly (readonly [string, string])[] = [
+  ["pleach dns add www.mesh.example AAAA 2001:db8::14", "one more address"],
+  ['pleach dns add mesh.example CAA "0 issue \\"letsencrypt.org\\""', "as in a zone file"],
+];
+
+function zonesCommand(context: CliContext): Command {
+  const zones = new Command("zones").action(async () => {
+    const list = await context.client.get("/v1/dns/zones", zonesShape);
+    context.out.result(list, () =>
+      list.zones.length === 0
+        ? "No zones. Start one:  pleach dns add-zone NAME"
+        : table([
+            ["ZONE", "SERIAL", "RECORDS", "WARNINGS"],
+            ...list.zones.map(({ name, serial, records, warnings }) => [
+              name,
+              String(serial),
+              String(records),
+              warnings.length === 0 ? "-" : String(warnings.length),
+            ]),
+          ]),
+    );
+  });
+  return help(zones, "Lists the zones of the mesh.", [["pleach dns zones", "all of them"]]);
+}
+
+function addZoneCommand(context: CliContext): Command {
+  const add = new Command("add-zone")
+    .argument("<zone>", "a domain of yours, or home.arpa")
+    .option("--mailbox <address>", "who looks after it; default hostmaster@ZONE")
+    .option("--serial <number>", "its last serial, when another server has served it")
+    .action(async (name: string, options: { mailbox?: string; serial?: string }) => {
+      const { mailbox } = options;
+      const serial = options.serial === undefined ? undefined : parseSerial(options.serial);
+      const request = { name, mailbox, serial };
+      const done = await context.client.post("/v1/dns/zones", request, editResult);
+      context.out.result(done, `Zone ${done.zone} is served with serial ${done.serial}.`);
+    });
+  return help(add, "Starts a zone, which all nodes then serve.", [
+    ["pleach dns add-zone mesh.example", "a new one"],
+    ["pleach dns add-zone bzh.example --serial 2026112101", "taken over from another server"],
+  ]);
+}
+
+function removeZoneCommand(context: CliContext): Command {
+  const remove = new Command("remove-zone").argument("<zone>").action(async (name: string) => {
+    if (!context.yes) {
+      throw new CommandError("E-CONFIRM", `This takes ${name} and all its records off the mesh.`, {
+        hint: `If that is meant:  pleach dns remove-zone ${name} --yes`,
+        exit: 2,
+      });
+    }
+    const path = `/v1/dns/zones/${encodeURIComponent(name)}`;
+    const done = await context.client.delete(path, editResult);
+    context.out.result(done, `Zone ${done.zone} is gone, with ${done.removed} records.`);
+  });
+  return help(remove, "Takes a zone off the mesh, with all records in it.", [
+    ["pleach dns remove-zone old.example --yes", ""],
+  ]);
+}
+
+function listCommand(context: CliContext): Command {
+  const list = new Command("list")
+    .argument("<zone>")
+    .option("--conflicts", "only records that were changed at two sites at once, every version")
+    .action((zone: string, { conflicts }: { readonly conflicts?: boolean }) =>
+      conflicts === true ? listDnsConflicts(context, zone) : listRecords(context, zone),
+    );
+  return help(list, "Lists the records of a zone and where they come from.", [
+    ["pleach dns list mesh.example", "what is served"],
+    ["pleach dns list mesh.example --conflicts", "what two sites changed at once"],
+  ]);
+}
+
+async function listRecords(context: CliContext, zone: string): Promise<void> {
+  const path = `/v1/dns/zones/${encodeURIComponent(zone)}/records`;
+  const found = await context.client.get(path, recordsShape);
+  for (const warning of found.warnings) context.out.note(`note: ${warning}`);
+  context.out.result(found, () =>
+    table([
+      ["NAME", "TTL", "TYPE", "DATA", "FROM"],
+      ...found.records.map((each) => [
+        each.name,
+        String(each.ttl),
+        each.type,
+        each.data.length > 48 ? `${each.data.slice(0, 45)}...` : each.data,
+        originText(each),
+      ]),
+    ]),
+  );
+}
+
+function editCommand(
+  context: CliContext,
+  action: "set" | "add",
+  summary: string,
+  examples: readonly (readonly [string, string])[],
+): Command {
+  const edit = new Command(action)
+    .argument("<name>", "the full name, without its final dot if you like")
+    .argument("<type>", "A, AAAA, CNAME, MX, TXT, SRV, CAA, HTTPS, TYPE65280 …")
+    .argument("<data...>", "one argument a record, as in a zone file")
+    .option("--ttl <time>", "seconds, or 5m, 1h30m, 1d; default 300")
+    .action(async (name: string, type: string, data: string[], options: { ttl?: string }) => {
+      const ttl = options.ttl === undefined ? {} : { ttl: parseSeconds(options.ttl) };
+      await sendEdit(context, { action, name, type, data, ...ttl });
+    });
+  return help(edit, summary, examples);
+}
+
+function removeCommand(context: CliContext): Command {
+  const remove = new Command("remove")
+    .argument("<name>")
+    .argument("[type]", "all types when left out")
+    .argument("[data...]", "all records of the type when left out")
+    .action(async (name: string, type: string | undefined, data: string[]) => {
+      if (type === undefined && !context.yes) {
+        throw new CommandError("E-CONFIRM", `This removes every record of ${name}.`, {
+          hint: `If that is meant:  pleach dns remove ${name} --yes`,
+          exit: 2,
+        });
+      }
+      await sendEdit(context, {
+        action: "remove",
+        name,
+        data,
+        ...(type === undefined ? {} : { type }),
+      });
+    });
+  return help(remove, "Removes records.", [
+    ["pleach dns remove www.mesh.example A 192.0.2.14", "this record"],
+    ["pleach dns remove www.mesh.example A", "all addresses"],
+  ]);
+}
+
+async function sendEdit(context: CliContext, request: EditRequest): Promise<void> {
+  const done = await context.client.post("/v1/dns/records", request, editResult);
+  context.out.result(done, sentence(request.name, done));
+}
+
+function sentence(name: string, { zone, serial, written, removed }: EditOutcome): string {
+  if (written === 0 && removed === 0) return `Nothing to do: ${name} is so already.`;
+  const parts = [
+    ...(written > 0 ? [`${written} written`] : []),
+    ...(removed > 0 ? [`${removed} removed`] : []),
+  ];
+  return `${name}: ${parts.join(", ")}. Zone ${zone} has serial ${serial}.`;
+}
+
+function exportCommand(context: CliContext): Command {
+  const command = new Command("export").argument("<zone>").action(async (zone: string) => {
+    const path = `/v1/dns/zones/${encodeURIComponent(zone)}/file`;
+    const file = await context.client.get(path, zoneFileShape);
+    context.out.result(file, file.text);
+  });
+  return help(command, "Prints a zone as a zone file.", [
+    ["pleach dns export mesh.example > mesh.example.zone", "for any other DNS server"],
+  ]);
+}
+
+function parseSerial(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32) return Number(text);
+  throw new UsageError(`"${text}" is not a serial number (0 to 4294967295).`);
+}

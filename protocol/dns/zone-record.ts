@@ -1,0 +1,194 @@
+/**
+ * A DNS record as it stands in the replicated class `zone`.
+ *
+ * Key `ZONE/NAME/TYPE/ID`, value `{ttl, data, view}`. One replicated record is one DNS record, so
+ * additions on two nodes at once both survive. The id is a hash of what the record says, so the
+ * same addition on two nodes is one record; types of which a name has at most one (SOA, CNAME,
+ * DNAME) have a fixed id, so the newer edit replaces the older one.
+ *
+ * A zone is there as soon as its SOA record is. The SOA's serial field is a base that the computed
+ * serial is added to; `.` as its primary stands for the first name server of the zone.
+ */
+import { z } from "zod";
+import {
+  formatDnsName,
+  formatRelative,
+  isWithin,
+  lowerCase,
+  parseDnsName,
+  ROOT_NAME,
+  type DnsName,
+} from "./dns-name.ts";
+import { DnsValueError } from "./dns-error.ts";
+import { formatType, isZoneType, parseType, TYPE } from "./dns-type.ts";
+import { MAX_TTL_SECONDS } from "./dns-ttl.ts";
+import { sha256, toHex } from "../ids.ts";
+import { formatRdata, parseRdata } from "./rdata.ts";
+
+/** Longer data are refused, so that a record stays well below the 8 KiB that a value may have. */
+const MAX_DATA_CHARACTERS = 6000;
+
+/** Who is meant to see a record. More views may come; records of unknown ones are not served. */
+const zoneRecordValue = z.object({
+  ttl: z.int().min(0).max(MAX_TTL_SECONDS),
+  data: z.string().min(1).max(MAX_DATA_CHARACTERS),
+  view: z.string().min(1).max(32),
+});
+export type ZoneRecordValue = z.infer<typeof zoneRecordValue>;
+
+/** A checked record. */
+export interface ZoneRecord {
+  readonly zone: DnsName;
+  /** Absolute, lower case. */
+  readonly owner: DnsName;
+  readonly type: number;
+  /** Seconds, 0 to 2^31 - 1. */
+  readonly ttl: number;
+  /** Uncompressed wire form. */
+  readonly rdata: Uint8Array;
+  readonly view: "public";
+}
+
+const SINGLE: ReadonlySet<number> = new Set<number>([TYPE.SOA, TYPE.CNAME, TYPE.DNAME]);
+
+/** Whether a name has at most one record of the type (RFC 1034 3.6.2, RFC 1035 5.2, RFC 6672 2.4). */
+export function isSingleType(type: number): boolean {
+  return SINGLE.has(type);
+}
+
+/** The text of a zone in keys and on the command line: lower case, no final dot (the root is `.`). */
+export function zoneText(zone: DnsName): string {
+  return zone.length === 1 ? "." : formatDnsName(lowerCase(zone)).slice(0, -1);
+}
+
+/** The start of the keys of all records of a zone. */
+export function zoneKeyPrefix(zone: DnsName): string {
+  return `${zoneText(zone)}/`;
+}
+
+/** The key of the record by which a zone exists. */
+export function soaKey(zone: DnsName): string {
+  return `${zoneKeyPrefix(zone)}@/SOA/only`;
+}
+
+/** The key under which the record is replicated. */
+export function zoneRecordKey(record: ZoneRecord): string {
+  const name = formatRelative(record.owner, record.zone);
+  const id = isSingleType(record.type)
+    ? "only"
+    : toHex(sha256("pleach/zone-record/1\0", `${record.view}\0`, record.rdata)).slice(0, 16);
+  return `${zoneKeyPrefix(record.zone)}${name}/${formatType(record.type)}/${id}`;
+}
+
+export function zoneRecordJson(record: ZoneRecord): ZoneRecordValue {
+  return { ttl: record.ttl, data: formatRdata(record.type, record.rdata), view: record.view };
+}
+
+/**
+ * Reads a replicated record again. It may come from a hostile member, so nothing is believed; a
+ * key that another spelling of the same record would have is refused, so that none stands twice.
+ *
+ * @throws DnsValueError for anything that {@link zoneRecordKey} and {@link zoneRecordJson} would
+ *   not have made.
+ */
+export function readZoneRecord(key: string, value: unknown): ZoneRecord {
+  const [zoneName = "", name = "", typeName = ""] = key.split("/");
+  const parsed = zoneRecordValue.safeParse(value);
+  if (!parsed.success || parsed.data.view !== "public") {
+    throw new DnsValueError("E-DNS-VALUE", "The record has no ttl, data and view that we know.");
+  }
+  const zone = recentZone(zoneName);
+  const owner = lowerCase(parseDnsName(name, zone));
+  const type = parseZoneType(typeName);
+  checkPlace(zone, owner, type);
+  const { ttl, data, view } = parsed.data;
+  const record: ZoneRecord = { zone, owner, type, ttl, rdata: parseRdata(type, data), view };
+  if (zoneRecordKey(record) !== key) {
+    throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");
+  }
+  // A copy: that the name was looked at in parts has given it memory of its own, see toHex.
+  return { ...record, owner: lowerCase(owner) };
+}
+
+/** Records are read zone by zone, so those of a zone share its name. */
+let recent: { readonly text: string; readonly zone: DnsName } = { text: ".", zone: ROOT_NAME };
+
+function recentZone(text: string): DnsName {
+  if (text !== recent.text) recent = { text, zone: lowerCase(parseDnsName(text, ROOT_NAME)) };
+  return recent.zone;
+}
+
+/**
+ * Makes a record of what a person wrote.
+ *
+ * @param data - As in a zone file. For TXT a text without quotes is taken as it is, blanks and
+ *   semicolons included, and cut into strings of 255 bytes.
+ * @throws DnsValueError that says what is wrong with the name, the type, the data or the place.
+ */
+export function makeZoneRecord(
+  zone: DnsName,
+  owner: DnsName,
+  type: number,
+  ttl: number,
+  data: string,
+): ZoneRecord {
+  checkPlace(zone, owner, type);
+  if (!Number.isSafeInteger(ttl) || ttl < 0 || ttl > MAX_TTL_SECONDS) {
+    throw new DnsValueError("E-DNS-TTL", `"${ttl}" is not a TTL (0 to ${MAX_TTL_SECONDS} s).`);
+  }
+  const text = type === TYPE.TXT ? quoteText(data) : data;
+  const rdata = parseRdata(type, text, zone);
+  if (formatRdata(type, rdata).length > MAX_DATA_CHARACTERS) {
+    const limit = `at most ${MAX_DATA_CHARACTERS} characters are allowed`;
+    throw new DnsValueError("E-DNS-VALUE", `The ${formatType(type)} data are too long (${limit}).`);
+  }
+  return { zone: lowerCase(zone), owner: lowerCase(owner), type, ttl, rdata, view: "public" };
+}
+
+/** @throws DnsValueError for no type at all and for one that no zone may hold. */
+export function parseZoneType(text: string): number {
+  const type = parseType(text);
+  if (isZoneType(type)) return type;
+  throw new DnsValueError("E-DNS-TYPE", `${formatType(type)} records cannot stand in a zone.`, {
+    hint: "The server makes them, or they exist in questions only.",
+  });
+}
+
+function checkPlace(zone: DnsName, owner: DnsName, type: number): void {
+  if (!isWithin(owner, zone)) {
+    const message = `${formatDnsName(owner)} is not in the zone ${formatDnsName(zone)}`;
+    throw new DnsValueError("E-DNS-NAME", message);
+  }
+  const atApex = owner.length === zone.length;
+  if (type === TYPE.SOA && !atApex) {
+    throw new DnsValueError("E-DNS-TYPE", "A SOA record stands at the top of a zone only.");
+  }
+  if (atApex && (type === TYPE.CNAME || type === TYPE.DS)) {
+    const reason = "no place at the top of a zone";
+    throw new DnsValueError("E-DNS-TYPE", `A ${formatType(type)} record has ${reason}.`, {
+      hint:
+        type === TYPE.DS
+          ? "DS belongs to the zone above."
+          : "Give the addresses themselves, or an HTTPS record in alias form: 0 www.example.net.",
+    });
+  }
+}
+
+const encoder = new TextEncoder();
+
+function quoteText(data: string): string {
+  if (data.startsWith('"') || data.startsWith("\\#")) return data;
+  const bytes = encoder.encode(data);
+  if (bytes.length === 0) return '""';
+  const strings: string[] = [];
+  for (let at = 0; at < bytes.length; at += 255) {
+    const part = Buffer.from(bytes.subarray(at, at + 255)).toString("latin1");
+    const escaped = part.replace(
+      // Everything but plain printable ASCII.
+      /[^ !#-[\]-~]/g,
+      (character) => `\\${String(character.charCodeAt(0)).padStart(3, "0")}`,
+    );
+    strings.push(`"${escaped}"`);
+  }
+  return strings.join(" ");
+}
