@@ -15,7 +15,8 @@ import {
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import type { RRset } from "../core/zones/zone.ts";
 import { addressesFor } from "./additional.ts";
-import { RCODE, type Answer, type AnswerSet } from "./answer-sections.ts";
+import { RCODE } from "../../protocol/dns/dns-code.ts";
+import type { Answer, AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import { pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tree.ts";
 

@@ -6,7 +6,8 @@
  * that everybody asks. So a flood of invented names fills nothing.
  */
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { RCODE, type Answer } from "./answer-sections.ts";
+import { RCODE } from "../../protocol/dns/dns-code.ts";
+import type { Answer } from "./answer-sections.ts";
 import type { Edns, Question } from "./query.ts";
 import { HEADER_BYTES } from "./query.ts";
 

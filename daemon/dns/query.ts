@@ -8,7 +8,7 @@
  */
 import { readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { RCODE } from "./answer-sections.ts";
+import { OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
 
 export const HEADER_BYTES = 12;
 /** RFC 6891 section 6.2.3: less is treated as this. */
@@ -45,7 +45,6 @@ export type Query =
   | { readonly kind: "question"; readonly question: Question; readonly edns: Edns | undefined };
 
 const SILENCE: Query = { kind: "silence" };
-const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
 
 /** RFC 6891 section 6.1.3: of the option code NSID, RFC 5001 section 2.3. */
 const OPTION_NSID = 3;

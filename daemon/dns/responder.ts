@@ -9,8 +9,9 @@
  */
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { answerQuestion } from "./answer.ts";
-import { RCODE, type Answer } from "./answer-sections.ts";
-import { MessageWriter } from "./message-writer.ts";
+import { RCODE } from "../../protocol/dns/dns-code.ts";
+import type { Answer } from "./answer-sections.ts";
+import { MessageWriter } from "../../protocol/dns/message-writer.ts";
 import { PreparedAnswers } from "./prepared-answers.ts";
 import { HEADER_BYTES, MIN_UDP_BYTES, readQuery, type Edns, type Question } from "./query.ts";
 import type { ZoneTree } from "./zone-tree.ts";

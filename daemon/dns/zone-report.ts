@@ -12,7 +12,8 @@ import { formatRdata } from "../../protocol/dns/rdata.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { Zone, ZoneLine } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
-import { RCODE, type AnswerSet } from "./answer-sections.ts";
+import { formatRcode } from "../../protocol/dns/dns-code.ts";
+import type { AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import { pathOf, type ServedZone, type ZoneTree } from "./zone-tree.ts";
 
@@ -113,14 +114,13 @@ export function explainName(
     ["authority", answer.authority],
     ["additional", answer.additional],
   ] as const;
-  const rcode = Object.entries(RCODE).find(([, code]) => code === answer.rcode)?.[0] ?? "SERVFAIL";
   return {
     name: formatDnsName(name),
     type: formatType(type),
     zone: answer.zone === undefined ? null : zoneText(answer.zone.zone.apex),
     serial: answer.zone?.zone.serial ?? null,
     view: "public",
-    rcode,
+    rcode: formatRcode(answer.rcode),
     authoritative: answer.authoritative,
     why: reasons(tree, answer.zone, name, type, answer.answer),
     records: sections.flatMap(([section, sets]) =>

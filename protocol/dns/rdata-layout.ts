@@ -52,13 +52,19 @@ const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
       "primary:name mailbox:name serial:u32 refresh:seconds retry:seconds expire:seconds minimum:seconds",
     ),
   ],
+  [TYPE.MB, NAME_TARGET],
+  [TYPE.MG, NAME_TARGET],
+  [TYPE.MR, NAME_TARGET],
   [TYPE.PTR, NAME_TARGET],
   [TYPE.HINFO, fields("cpu:string os:string")],
+  [TYPE.MINFO, fields("mailbox:name errors:name")],
   [TYPE.MX, fields("preference:u16 exchange:name")],
   [TYPE.TXT, STRINGS],
   [TYPE.SPF, STRINGS],
   [TYPE.RP, fields("mailbox:name text:name")],
   [TYPE.AFSDB, fields("subtype:u16 host:name")],
+  [TYPE.RT, fields("preference:u16 host:name")],
+  [TYPE.PX, fields("preference:u16 mailbox:name x400:name")],
   [TYPE.AAAA, fields("address:ipv6")],
   [TYPE.SRV, fields("priority:u16 weight:u16 port:u16 target:name")],
   [
@@ -94,22 +100,4 @@ function fields(text: string): readonly Field[] {
 /** The fields of a type, or undefined for a type that is opaque to us. */
 export function layoutOf(type: number): readonly Field[] | undefined {
   return LAYOUTS.get(type);
-}
-
-/**
- * The types whose names may be compressed in a message.
- *
- * RFC 3597 section 4: "The RRs that contain domain names that can be compressed are restricted to
- * those in RFC 1035"; of these, the ones that are still in use.
- */
-const COMPRESSED: ReadonlySet<number> = new Set<number>([
-  TYPE.NS,
-  TYPE.CNAME,
-  TYPE.SOA,
-  TYPE.PTR,
-  TYPE.MX,
-]);
-
-export function mayCompress(type: number): boolean {
-  return COMPRESSED.has(type);
 }

@@ -193,19 +193,6 @@ function readUint(bytes: Uint8Array, sizeBytes: number): number {
   return value;
 }
 
-/** Where names stand in the data of the type, as offsets; for compression and for additional data. */
-export function nameOffsets(type: number, rdata: Uint8Array): number[] {
-  const offsets: number[] = [];
-  let at = 0;
-  for (const field of layoutOf(type) ?? []) {
-    if (field.kind === "name") offsets.push(at);
-    const read = formatField(field, rdata, at);
-    if (read === undefined) break;
-    at = read.next;
-  }
-  return offsets;
-}
-
 function refuse(type: number, text: string, reason: string): DnsValueError {
   const name = formatType(type);
   return new DnsValueError("E-DNS-VALUE", `${shorten(text)} is not ${name} data (${reason}).`, {

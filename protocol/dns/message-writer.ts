@@ -6,14 +6,21 @@
  * Suffixes are found by a hash that grows label by label from the right, so a name costs its
  * length whatever it looks like; a name of 127 labels is no more work than any other.
  */
-import type { DnsName } from "../../protocol/dns/dns-name.ts";
-import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { nameOffsets } from "../../protocol/dns/rdata.ts";
-import { mayCompress } from "../../protocol/dns/rdata-layout.ts";
+import { CLASS } from "./dns-code.ts";
+import { readDnsName, type DnsName } from "./dns-name.ts";
+import { TYPE } from "./dns-type.ts";
+import type { DnsRecord } from "./message.ts";
+import { mayCompress, nameOffsets } from "./rdata-names.ts";
 import { SuffixTable } from "./suffix-table.ts";
-import type { RRset } from "../core/zones/zone.ts";
 
-const CLASS_IN = 1;
+/** Records of class IN that share an owner, a type and a TTL. */
+interface RecordSet {
+  readonly type: number;
+  readonly ttl: number;
+  /** Uncompressed wire form of each. */
+  readonly rdata: readonly Uint8Array[];
+}
+
 /** Type, class, TTL and the length of the data. */
 const RECORD_HEAD_BYTES = 10;
 
@@ -48,13 +55,34 @@ export class MessageWriter {
   }
 
   /** Writes all records of a set, or none: false when they do not fit. */
-  writeSet(owner: DnsName, rrset: RRset): boolean {
+  writeSet(owner: DnsName, { type, ttl, rdata: all }: RecordSet): boolean {
     const start = this.#at;
-    for (const rdata of rrset.rdata) {
-      if (this.#writeRecord(owner, rrset, rdata)) continue;
+    for (const rdata of all) {
+      if (this.#write(owner, type, CLASS.IN, ttl, rdata)) continue;
       this.rollback(start);
       return false;
     }
+    return true;
+  }
+
+  /** Writes a record, or nothing: false when it does not fit. */
+  writeRecord(record: DnsRecord): boolean {
+    const start = this.#at;
+    const { owner, type, class: recordClass, ttl, rdata } = record;
+    if (this.#write(owner, type, recordClass, ttl, rdata)) return true;
+    this.rollback(start);
+    return false;
+  }
+
+  /** Writes a question, or nothing: false when it does not fit. */
+  writeQuestion(name: DnsName, type: number, questionClass: number): boolean {
+    const start = this.#at;
+    if (!this.#writeName(name) || this.#at + 4 > this.#limit) {
+      this.rollback(start);
+      return false;
+    }
+    this.#u16(type);
+    this.#u16(questionClass);
     return true;
   }
 
@@ -65,15 +93,21 @@ export class MessageWriter {
   }
 
   /** Writes a record whole; one that does not fit may leave rests behind the end. */
-  #writeRecord(owner: DnsName, rrset: RRset, rdata: Uint8Array): boolean {
+  #write(
+    owner: DnsName,
+    type: number,
+    recordClass: number,
+    ttl: number,
+    rdata: Uint8Array,
+  ): boolean {
     if (!this.#writeName(owner) || this.#at + RECORD_HEAD_BYTES > this.#limit) return false;
-    this.#u16(rrset.type);
-    this.#u16(CLASS_IN);
-    this.#u16(rrset.ttl >>> 16);
-    this.#u16(rrset.ttl & 0xffff);
+    this.#u16(type);
+    this.#u16(recordClass);
+    this.#u16(ttl >>> 16);
+    this.#u16(ttl & 0xffff);
     const lengthAt = this.#at;
     this.#at += 2;
-    if (!this.#writeData(rrset.type, rdata)) return false;
+    if (!this.#writeData(type, rdata)) return false;
     const length = this.#at - lengthAt - 2;
     this.#bytes[lengthAt] = length >> 8;
     this.#bytes[lengthAt + 1] = length & 255;
@@ -84,7 +118,8 @@ export class MessageWriter {
     if (!mayCompress(type)) return this.#raw(rdata);
     let done = 0;
     for (const offset of nameOffsets(type, rdata)) {
-      const name = nameIn(rdata, offset);
+      const name = readDnsName(rdata, offset);
+      if (name === undefined) break;
       if (!this.#raw(rdata.subarray(done, offset)) || !this.#writeName(name)) return false;
       done = offset + name.length;
     }
@@ -124,10 +159,4 @@ export class MessageWriter {
     this.#bytes[this.#at++] = value >> 8;
     this.#bytes[this.#at++] = value & 255;
   }
-}
-
-function nameIn(rdata: Uint8Array, offset: number): DnsName {
-  let end = offset;
-  while ((rdata[end] ?? 0) !== 0) end += (rdata[end] ?? 0) + 1;
-  return rdata.subarray(offset, end + 1) as DnsName;
 }

@@ -4,7 +4,7 @@
  * Keyed by a hash over the labels from the right. A hit is compared with the bytes it points at,
  * so names that collide, by chance or by intent, only lose their compression.
  */
-import type { DnsName } from "../../protocol/dns/dns-name.ts";
+import type { DnsName } from "./dns-name.ts";
 
 /** A pointer has 14 bits. */
 const MAX_POINTER = 0x3fff;
