@@ -447,6 +447,24 @@ test("a holder that takes its time over one set is asked for its other sets all 
   for (const set of others) assert.ok(leaves(set) > 2, set);
 });
 
+test("a peer whose link comes and goes keeps nobody from asking", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [bad = ""] = mesh.holders;
+  const flapping = ["a", "b", "c", "d"].find((name) => !mesh.holders.includes(name)) ?? "";
+  await mesh.dishonest(bad);
+  for (const shard of mesh.shards) await rm(mesh.pathOf(bad, shard));
+  const isFound = (): boolean => mesh.findings(bad).some(({ finding }) => finding.lostShards > 0);
+  const startMs = mesh.made.time.nowMs;
+  while (!isFound()) {
+    assert.ok(mesh.made.time.nowMs - startMs < 5 * DAY, "nobody asked");
+    for (const other of mesh.made.sites.keys()) {
+      if (other === flapping) continue;
+      mesh.made.network.cut(mesh.site(flapping).id, mesh.site(other).id);
+    }
+    await mesh.made.pass(200);
+  }
+});
+
 test("a site that waits for an answer stops at once, and does not call it a refusal", async (context) => {
   const mesh = await AuditedMesh.create(context, "home a b c", MANY);
   const [mute = ""] = mesh.holders;

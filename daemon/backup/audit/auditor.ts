@@ -19,6 +19,7 @@ import type { Store } from "../../core/store.ts";
 import { toHex, type SiteId } from "../../../protocol/ids.ts";
 import { NONCE_BYTES } from "../../../protocol/messages/audit-message.ts";
 import type { AuditFinding } from "../../../protocol/logs/hold-record.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import type { Holder } from "../store/holder.ts";
 import type { ShardName } from "../store/shards/shard-store.ts";
 import { Slots } from "../store/shards/slots.ts";
@@ -70,15 +71,22 @@ export class Auditor {
   readonly #stops: (() => void)[] = [];
   #lastTickMs: number;
   #unsavedMs = 0;
-  #ticking: Promise<void> = Promise.resolve();
-  #cancelTick: (() => void) | undefined;
+  readonly #ticks: RepeatedWork;
   readonly #stopping = new AbortController();
 
   private constructor(options: AuditorOptions, silence: Silence) {
     this.#options = options;
     this.#pairs = new Pairs(new PairStore(options.store));
     this.#silence = silence;
-    this.#lastTickMs = options.holder.clock.monotonicMs();
+    const { clock, log } = options.holder;
+    this.#lastTickMs = clock.monotonicMs();
+    this.#ticks = new RepeatedWork(clock, () =>
+      this.#tick()
+        .catch((error: unknown) => {
+          log.error("holders could not be asked", { error: String(error) });
+        })
+        .then(() => tickMs(options.pace())),
+    );
   }
 
   static async start(options: AuditorOptions): Promise<Auditor> {
@@ -89,40 +97,23 @@ export class Auditor {
         if (!up) return;
         auditor.#silence.heard(site);
         for (const pair of auditor.#pairs.all()) if (pair.site === site) pair.notBeforeMs = 0;
-        auditor.#tickIn(SOON_MS);
+        auditor.#ticks.within(SOON_MS);
       }),
     );
-    auditor.#tickIn(SOON_MS);
+    auditor.#ticks.within(SOON_MS);
     return auditor;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const stop of this.#stops) stop();
-    this.#cancelTick?.();
-    await this.#ticking;
+    await this.#ticks.stop();
     await Promise.all(this.#visits.values());
   }
 
   /** Sites that were not heard for as long as one is waited for. */
   silentSites(): ReadonlySet<SiteId> {
     return this.#silence.silentFor(this.#options.pace().patienceMs);
-  }
-
-  #tickIn(delayMs: number): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#cancelTick?.();
-    this.#cancelTick = this.#options.holder.clock.after(delayMs, () => {
-      this.#cancelTick = undefined;
-      this.#ticking = this.#ticking
-        .then(() => this.#tick())
-        .catch((error: unknown) => {
-          this.#options.holder.log.error("holders could not be asked", { error: String(error) });
-        })
-        .finally(() => {
-          if (this.#cancelTick === undefined) this.#tickIn(tickMs(this.#options.pace()));
-        });
-    });
   }
 
   async #tick(): Promise<void> {
@@ -235,7 +226,7 @@ export class Auditor {
       .finally(() => {
         pair.busy = false;
         this.#visits.delete(pair.site);
-        this.#tickIn(Math.min(SOON_MS, tickMs(this.#options.pace())));
+        this.#ticks.within(Math.min(SOON_MS, tickMs(this.#options.pace())));
       });
     this.#visits.set(pair.site, visit);
   }

@@ -70,7 +70,7 @@ export class Scrub {
 
   static async start(options: ScrubOptions): Promise<Scrub> {
     const scrub = new Scrub(options, await loadPass(options.store));
-    scrub.#steps.startIn(scrub.#gapMs(0));
+    scrub.#steps.within(scrub.#gapMs(0));
     return scrub;
   }
 

@@ -103,7 +103,7 @@ export class Keeper {
   }
 
   start(): void {
-    this.#looks.startIn(FIRST_LOOK_MS);
+    this.#looks.within(FIRST_LOOK_MS);
   }
 
   stop(): Promise<void> {

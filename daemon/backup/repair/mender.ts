@@ -7,6 +7,7 @@
 import { groupFacts } from "../../core/backup/group-facts.ts";
 import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import { groupOf } from "../../../protocol/backup/list.ts";
+import { RepeatedWork } from "../repeated-work.ts";
 import { groupName } from "../store/lists/group-name.ts";
 import { missingOf, type Holder } from "../store/holder.ts";
 import type { KnownList, LoadedList } from "../store/lists/list-store.ts";
@@ -29,25 +30,23 @@ export class Mender {
   readonly #options: MenderOptions;
   readonly #groups = new Map<string, { owner: OwnerId; set: SetId; group: number }>();
   readonly #unlink: () => void;
-  #cancel: (() => void) | undefined;
-  #dueMs = 0;
-  #work: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #looks: RepeatedWork;
 
   constructor(options: MenderOptions) {
     this.#options = options;
-    const { holder } = options;
+    const { holder, retryMs } = options;
+    this.#looks = new RepeatedWork(holder.clock, () =>
+      this.#mendAll().then(() => (this.#groups.size > 0 ? retryMs() : Infinity)),
+    );
     for (const list of holder.lists.all()) this.look(list);
     this.#unlink = holder.transport.onLink((_site, up) => {
-      if (up && this.#groups.size > 0) this.#lookIn(GATHER_MS);
+      if (up && this.#groups.size > 0) this.#looks.within(GATHER_MS);
     });
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     this.#unlink();
-    this.#cancel?.();
-    await this.#work;
+    await this.#looks.stop();
   }
 
   /** A shard was found missing or damaged. A damaged one is taken out of the way. */
@@ -68,33 +67,19 @@ export class Mender {
   /** Shards of a group may be missing. */
   look({ header: { owner, set, group } }: KnownList): void {
     this.#groups.set(groupName({ owner, set, group }), { owner, set, group });
-    this.#lookIn(GATHER_MS);
-  }
-
-  /** Never later than was planned before: whoever asks again and again would put it off for ever. */
-  #lookIn(delayMs: number): void {
-    const { clock } = this.#options.holder;
-    const dueMs = clock.monotonicMs() + delayMs;
-    if (this.#stopped || (this.#cancel !== undefined && this.#dueMs <= dueMs)) return;
-    this.#cancel?.();
-    this.#dueMs = dueMs;
-    this.#cancel = clock.after(delayMs, () => {
-      this.#cancel = undefined;
-      this.#work = this.#work.then(() => this.#mendAll());
-    });
+    this.#looks.within(GATHER_MS);
   }
 
   async #mendAll(): Promise<void> {
-    const { holder, retryMs } = this.#options;
+    const { holder } = this.#options;
     for (const [name, group] of [...this.#groups]) {
-      if (this.#stopped) return;
+      if (this.#looks.isStopped) return;
       try {
         if (await this.#mend(group)) this.#groups.delete(name);
       } catch (error) {
         holder.log.warn("missing shards were not fetched", { name, error: String(error) });
       }
     }
-    if (this.#groups.size > 0 && this.#cancel === undefined) this.#lookIn(retryMs());
   }
 
   /** @returns whether there is nothing more to do. */
@@ -121,7 +106,7 @@ export class Mender {
     const facts = groupFacts(state.view(), members, { ...at, by: list.header.by });
     if (facts === undefined) return true;
     const sources = sourcesOf(holder, facts);
-    const stopped = (): boolean => this.#stopped;
+    const stopped = (): boolean => this.#looks.isStopped;
     const left = await fillGroup({ holder, list, sources, stopped, onStored: () => {} });
     if (left < before.length) {
       log.info("missing shards were fetched from other holders", {

@@ -52,7 +52,7 @@ export class Newcomer {
         })
         .then(() => tickMs(pace())),
     );
-    this.#looks.startIn(tickMs(pace()));
+    this.#looks.within(tickMs(pace()));
   }
 
   stop(): Promise<void> {

@@ -65,7 +65,7 @@ export class Repairer {
         })
         .then(() => tickMs(pace())),
     );
-    this.#looks.startIn(tickMs(pace()));
+    this.#looks.within(tickMs(pace()));
   }
 
   stop(): Promise<void> {

@@ -20,6 +20,7 @@ import {
   placeRecord,
 } from "../../../../protocol/logs/record.ts";
 import type { RecordClass } from "../../../../protocol/logs/record-class.ts";
+import { RepeatedWork } from "../../repeated-work.ts";
 import type { Holder } from "../holder.ts";
 import { missingOf } from "../holder.ts";
 import type { LoadedList } from "./list-store.ts";
@@ -49,13 +50,24 @@ export class Holdings {
   readonly #stops: (() => void)[] = [];
   /** Below 0: nothing was offered since the start. */
   #offeredBytes = -1;
-  #cancelOffer: (() => void) | undefined;
-  #cancelProvide: (() => void) | undefined;
-  #stopped = false;
+  readonly #offers: RepeatedWork;
+  readonly #provides: RepeatedWork;
 
   constructor(holder: Holder, providers: ProviderRecords) {
     this.#holder = holder;
     this.#providers = providers;
+    const inTurn = (work: () => Promise<number>): Promise<number> =>
+      this.#serial.run(work).catch((error: unknown) => {
+        this.#warn(error);
+        return OFFER_MS;
+      });
+    // The configuration may be read again, without a word to anybody here.
+    this.#offers = new RepeatedWork(holder.clock, () =>
+      inTurn(() => this.#writeOffer().then(() => OFFER_MS)),
+    );
+    this.#provides = new RepeatedWork(holder.clock, () =>
+      inTurn(async () => ((await this.#provideAll()) ? PROVIDE_MS : OFFER_MS)),
+    );
   }
 
   /** Looks at all held lists once, and says what is found. */
@@ -75,19 +87,17 @@ export class Holdings {
         this.#offerSoon();
       }),
       transport.onLink((_peer, up) => {
-        if (up) this.#provideSoon(PROVIDE_SOON_MS);
+        if (up) this.#provides.within(PROVIDE_SOON_MS);
       }),
     );
     this.#offerSoon();
-    this.#provideSoon(PROVIDE_SOON_MS);
+    this.#provides.within(PROVIDE_SOON_MS);
     await this.#serial.run(() => this.#writeHolds());
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     for (const stop of this.#stops) stop();
-    this.#cancelOffer?.();
-    this.#cancelProvide?.();
+    await Promise.all([this.#offers.stop(), this.#provides.stop()]);
     await this.#serial.run(async () => {});
   }
 
@@ -99,7 +109,7 @@ export class Holdings {
       await this.#writeHolds();
     });
     this.#offerSoon();
-    this.#provideSoon(0);
+    this.#provides.within(0);
   }
 
   /** The group is held no longer: receipts for it are void. Durable before anything goes. */
@@ -172,20 +182,10 @@ export class Holdings {
 
   /** Small changes wait, so that a long transfer does not fill the log with offers. */
   #offerSoon(): void {
-    if (this.#stopped) return;
-    const { quota, clock } = this.#holder;
+    const { quota } = this.#holder;
     const changedBytes = Math.abs(quota.usedBytes - this.#offeredBytes);
     const now = this.#offeredBytes < 0 || changedBytes > quota.spaceBytes * OFFER_STEP;
-    if (!now && this.#cancelOffer !== undefined) return;
-    this.#cancelOffer?.();
-    this.#cancelOffer = clock.after(now ? 0 : OFFER_MS, () => {
-      this.#cancelOffer = undefined;
-      this.#run(async () => {
-        await this.#writeOffer();
-        // The configuration may be read again, without a word to anybody here.
-        if (this.#cancelOffer === undefined) this.#offerSoon();
-      });
-    });
+    this.#offers.within(now ? 0 : OFFER_MS);
   }
 
   async #writeOffer(): Promise<void> {
@@ -214,18 +214,6 @@ export class Holdings {
     const shown = state.view().get(recordClass, key, transport.self)?.value;
     if (shown !== undefined && sameJson(shown, value)) return;
     await state.write([{ class: recordClass, key, value }]);
-  }
-
-  #provideSoon(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#cancelProvide?.();
-    this.#cancelProvide = this.#holder.clock.after(delayMs, () => {
-      this.#cancelProvide = undefined;
-      this.#run(async () => {
-        const ok = await this.#provideAll();
-        if (this.#cancelProvide === undefined) this.#provideSoon(ok ? PROVIDE_MS : OFFER_MS);
-      });
-    });
   }
 
   async #provideAll(): Promise<boolean> {
@@ -288,9 +276,11 @@ export class Holdings {
   }
 
   #run(work: () => Promise<void>): void {
-    this.#serial.run(work).catch((error: unknown) => {
-      this.#holder.log.warn("records of this holder were not written", { error: String(error) });
-    });
+    this.#serial.run(work).catch((error: unknown) => this.#warn(error));
+  }
+
+  #warn(error: unknown): void {
+    this.#holder.log.warn("records of this holder were not written", { error: String(error) });
   }
 }
 

@@ -46,7 +46,7 @@ export class ShardIntake {
       });
       return SWEEP_MS;
     });
-    this.#sweeps.startIn(SWEEP_MS);
+    this.#sweeps.within(SWEEP_MS);
   }
 
   stop(): Promise<void> {

@@ -10,6 +10,7 @@ import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-val
 import type { SetId, SiteId } from "../../../../protocol/ids.ts";
 import { placeKey, tipsKey } from "../../../../protocol/logs/record.ts";
 import type { Refusal } from "../../../../protocol/messages/shard-message.ts";
+import { RepeatedWork } from "../../repeated-work.ts";
 import { sameSites, type ChainQueue } from "./chain-queue.ts";
 import { groupName } from "../lists/group-name.ts";
 import type { Holder } from "../holder.ts";
@@ -33,16 +34,14 @@ export class Spreader {
   readonly #own: OwnSets;
   readonly #rules: OwnRules;
   readonly #queue: ChainQueue;
-  readonly #times: SpreadTimes;
   /** Commits, raised generations and new targets of all sets: one after another. */
   readonly #serial: Serial;
   /** Groups that are complete, with what that was seen for. */
   readonly #complete = new Map<string, string>();
   readonly #uncounted = new Map<SetId, number>();
   readonly #stops: (() => void)[] = [];
-  #cancelLook: (() => void) | undefined;
+  readonly #looks: RepeatedWork;
   #cancelCount: (() => void) | undefined;
-  #stopped = false;
 
   constructor(
     holder: Holder,
@@ -57,9 +56,16 @@ export class Spreader {
     this.#rules = rules;
     this.#queue = queue;
     this.#serial = serial;
-    this.#times = times;
     this.targets = new Targets(holder, rules, times);
     this.history = new OwnHistory(holder, own);
+    this.#looks = new RepeatedWork(holder.clock, () =>
+      serial
+        .run(() => this.#look())
+        .catch((error: unknown) => {
+          holder.log.error("copies could not be looked at", { error: String(error) });
+        })
+        .then(() => Math.min(MOST_BETWEEN_LOOKS_MS, times.silentMs / 2, times.lostMs / 2)),
+    );
   }
 
   start(): void {
@@ -75,31 +81,15 @@ export class Spreader {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     for (const stop of this.#stops) stop();
-    this.#cancelLook?.();
+    await this.#looks.stop();
     this.#cancelCount?.();
     await this.#serial.run(() => this.#count());
   }
 
   /** Looks at all sets shortly: what changed just before is seen. */
   lookSoon(delayMs = GATHER_MS): void {
-    if (this.#stopped) return;
-    this.#cancelLook?.();
-    this.#cancelLook = this.#holder.clock.after(delayMs, () => {
-      this.#serial
-        .run(() => this.#look())
-        .catch((error: unknown) => {
-          this.#holder.log.error("copies could not be looked at", { error: String(error) });
-        })
-        .finally(() => {
-          const { silentMs, lostMs } = this.#times;
-          if (this.#cancelLook === undefined) {
-            this.lookSoon(Math.min(MOST_BETWEEN_LOOKS_MS, silentMs / 2, lostMs / 2));
-          }
-        });
-      this.#cancelLook = undefined;
-    });
+    this.#looks.within(delayMs);
   }
 
   /** Bytes of shards that this site sent for a set, with those not yet written down. */
@@ -108,7 +98,7 @@ export class Spreader {
   }
 
   async #look(): Promise<void> {
-    if (this.#holder.state.meshId === undefined || this.#stopped) return;
+    if (this.#holder.state.meshId === undefined || this.#looks.isStopped) return;
     this.targets.noteSilence();
     const waiting = new Set<SetId>();
     for (const { set, place } of this.history.behind()) {
