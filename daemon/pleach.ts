@@ -1,9 +1,11 @@
 /**
  * The program `pleach`: `daemon` runs the node, everything else is a client of its socket.
+ *
+ * `start.js` loads it in less time.
  */
 import type { CommandEntry } from "./cli/commands.ts";
 import type { CliContext } from "./cli/shell/context.ts";
-import { keepCode } from "./code-cache.ts";
+import { runProgram } from "./cli/shell/program.ts";
 
 const daemon: CommandEntry = {
   name: "daemon",
@@ -20,12 +22,7 @@ const daemon: CommandEntry = {
 };
 
 const args = process.argv.slice(2);
-if (!args.includes(daemon.name)) {
-  keepCode();
-  // A node ends by its own rules; a command that is interrupted ends at once.
-  process.on("SIGINT", () => process.exit(130));
-}
-// Not before the code is kept.
-const { runProgram } = await import("./cli/shell/program.ts");
+// A node ends by its own rules; a command that is interrupted ends at once.
+if (!args.includes(daemon.name)) process.on("SIGINT", () => process.exit(130));
 const exit = await runProgram(args, [daemon]);
 if (exit !== 0) process.exitCode = exit;

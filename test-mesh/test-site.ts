@@ -34,7 +34,7 @@ export interface SiteOptions {
 
 export type Json = Readonly<Record<string, unknown>>;
 
-const PROGRAM = new URL("../daemon/pleach.ts", import.meta.url).pathname;
+const PROGRAM = new URL("../daemon/start.js", import.meta.url).pathname;
 const MESH_PORT = 7411;
 const DNS_PORT = 5300;
 const START_TIMEOUT_MS = 60_000;

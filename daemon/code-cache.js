@@ -14,7 +14,7 @@ const FOLDER = fileURLToPath(new URL("../node_modules/.cache/pleach", import.met
 const OPEN_TO_OTHERS = 0o077;
 
 /** Also for the threads of this process. Without a folder of its own everything is as before. */
-export function keepCode(): void {
+export function keepCode() {
   // A unit of systemd names a folder of its own: there, the program cannot be written.
   if (process.env["NODE_COMPILE_CACHE"] !== undefined || !isPrivate(FOLDER)) return;
   const { status } = enableCompileCache(FOLDER);
@@ -24,7 +24,8 @@ export function keepCode(): void {
   process.env["NODE_COMPILE_CACHE"] = FOLDER;
 }
 
-function isPrivate(folder: string): boolean {
+/** @param {string} folder */
+function isPrivate(folder) {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { uid, mode } = lstatSync(folder);
