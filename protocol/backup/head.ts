@@ -37,3 +37,16 @@ export function mayFollow(current: Head | null, next: Head): boolean {
   }
   return next.number === 1 && next.previous === null;
 }
+
+/**
+ * The place after a head in its chain. Undefined where no number is left, as in a chain that somebody
+ * made up: then a new chain begins.
+ */
+export function placeAfter({
+  chain,
+  number,
+  root,
+}: Head): Pick<Head, "chain" | "number" | "previous"> | undefined {
+  if (number >= Number.MAX_SAFE_INTEGER) return undefined;
+  return { chain, number: number + 1, previous: root };
+}

@@ -19,7 +19,8 @@ import { test, type TestContext } from "node:test";
 import nacl from "tweetnacl";
 import { nextTips, type Tips } from "../../core/backup/next-tips.ts";
 import type { Head } from "../../../protocol/backup/head.ts";
-import type { MeshId, OwnerId, ShardId } from "../../../protocol/ids.ts";
+import type { MeshId, OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
+import { shardIdOf } from "../../../protocol/backup/shard-id.ts";
 import { runBackup } from "./run/backup-run.ts";
 import { BackupError } from "./error.ts";
 import { runForget } from "./run/forget-run.ts";
@@ -253,4 +254,62 @@ test("a tip whose snapshot is lost can be settled away", async (context) => {
   const { unread } = await settle(next);
   assert.deepEqual(unread, [fourth]);
   assert.deepEqual(store.tips.tips, []);
+});
+
+/** Publishes lists and a head as root of the box may: nothing but bytes that nobody has sealed. */
+function takeOver(store: Daemon, keys: { readonly set: SetId }, head: Head): Head {
+  const junk = randomBytes(4096);
+  const root = shardIdOf(owner, keys.set, junk);
+  store.held.set(root, junk);
+  store.listed = new Set([root]);
+  return { ...head, number: Number.MAX_SAFE_INTEGER, previous: head.root, root };
+}
+
+for (const isSetBack of [true, false]) {
+  const after = isSetBack ? "was put back from an image" : "was cleaned as it is";
+  test(`a box that had published a head that leads nowhere and ${after} goes on`, async (context) => {
+    const { store, run, reader, restored, collect, keys } = stage(context);
+    const first = await run("one");
+    const second = await run("two");
+    const listed = [...store.listed];
+    const hostile = takeOver(store, keys, second);
+    store.claims = [first, second, hostile];
+    const setBackTo = isSetBack ? { head: second } : null;
+    store.tips = { head: hostile, tips: [], setBackTo };
+    const next = await run("three");
+    assert.deepEqual([next.number, next.previous], [1, null]);
+    assert.notEqual(next.chain, second.chain);
+    assert.deepEqual(store.tips, { head: next, tips: [], setBackTo: null });
+    const { history } = await reader().snapshot(next.root);
+    assert.deepEqual(
+      history.map(({ root }) => root),
+      [first.root, second.root],
+    );
+    // What the lists had named is named again, and no more than the new files was sealed anew.
+    for (const shard of listed) assert.ok(store.listed.has(shard));
+    collect();
+    assert.equal(await restored(second), "two");
+    assert.equal(await restored(next), "three");
+    const more = await run("four");
+    assert.deepEqual([more.chain, more.number], [next.chain, 2]);
+    assert.deepEqual(store.tips.tips, []);
+  });
+}
+
+test("a chain in which no number is left ends: runs and settlements begin another one", async (context) => {
+  const { store, run, settle, restored } = stage(context);
+  const first = await run("one");
+  const last = { ...first, number: Number.MAX_SAFE_INTEGER };
+  store.tips = { ...store.tips, head: last };
+  const next = await run("two");
+  assert.deepEqual([next.number, next.previous], [1, null]);
+  assert.notEqual(next.chain, first.chain);
+  assert.deepEqual(store.tips.tips, []);
+
+  store.tips = { ...store.tips, tips: [last] };
+  const { head } = await settle(last);
+  assert.deepEqual([head.number, head.previous], [1, null]);
+  assert.deepEqual(store.tips, { head, tips: [], setBackTo: null });
+  assert.equal(await restored(head), "one");
+  assert.equal((await run("three")).number, 2);
 });

@@ -9,21 +9,19 @@ import { join } from "node:path";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import { firstDoubts, type SnapshotRecord } from "../../../../protocol/backup/snapshot.ts";
-import { readBefore } from "../read/before-run.ts";
 import { BackupError } from "../error.ts";
 import { gatherFiles, type FilesParts, type Gathered } from "../read/gather-files.ts";
 import { gatherStream, type StreamSource } from "../read/gather-stream.ts";
 import { saveMemory } from "./memory-budget.ts";
-import { ownLine } from "./own-line.ts";
 import { planPaths } from "../read/path-plan.ts";
 import { PORTION_BYTES, Portions } from "../seal/portions.ts";
 import type { SetStore } from "../port.ts";
+import { runGround } from "./run-ground.ts";
 import { RunJournal } from "./run-journal.ts";
 import { eraseFile } from "../keys/secret-file.ts";
 import { SeenChunks } from "../seal/seen-chunks.ts";
 import type { SetKeyFile } from "../keys/set-key-file.ts";
 import { withSetLock } from "./set-lock.ts";
-import { ShardReader } from "../shard-reader.ts";
 import { writeTableCache } from "../seal/table-cache.ts";
 import { TreeOutlet } from "../seal/tree-outlet.ts";
 import { noFigures, type WalkFigures } from "../read/walk.ts";
@@ -90,18 +88,13 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     await store.state();
     await request.before();
   }
-  const [state, claims] = await Promise.all([store.state(), store.heads()]);
   const journal = new RunJournal(join(folder, "journal"));
-  const before = await readBefore(keys, store, folder, journal, state);
-  const reader = readerOf(keys, store);
-  const line = await ownLine({ reader, state, headLine: before.history, claims });
   const epoch = keys.epochs.at(-1);
   if (epoch === undefined) {
     throw new BackupError("E-BACKUP-EPOCH", `"${keys.name}" has no key to seal with.`, {
       hint: `Begin a new key epoch:  pleach keys rotate ${keys.name}`,
     });
   }
-  const levels = [SeenChunks.newLevel(before.chunks)];
   const subject = {
     owner: keys.owner,
     set: keys.set,
@@ -116,10 +109,8 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     keyEpoch: epoch.epoch,
     copies: request.copies,
   };
-  if (line.found.length > 0) {
-    // Nothing of another line may go while it stands.
-    await store.commit({ ...plain, head: null, add: [], found: line.found, again: line.again });
-  }
+  const { before, line } = await runGround({ keys, store, folder, journal, plain });
+  const levels = [SeenChunks.newLevel(before.chunks)];
   const commit = (head: Head | null, tables: readonly ShardTable[]) =>
     store.commit({
       ...plain,
@@ -221,9 +212,4 @@ async function gather(
   const tree = await gatherStream(stream, { ...parts, cut, now });
   const path = Buffer.concat([Buffer.from("/"), stream.fileName]);
   return { tree, paths: [path], publish: () => undefined, abandon: () => {} };
-}
-
-function readerOf({ epochs, owner, set, setKey }: SetKeyFile, store: SetStore): ShardReader {
-  const byNumber = new Map(epochs.map(({ epoch, key }) => [epoch, key]));
-  return new ShardReader(store, { owner, set, setKey, epochs: byNumber });
 }

@@ -12,7 +12,7 @@
 import { randomBytes } from "node:crypto";
 import { leadsThrough, lineOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import { PleachError } from "../../../../protocol/error.ts";
-import type { Head } from "../../../../protocol/backup/head.ts";
+import { placeAfter, type Head } from "../../../../protocol/backup/head.ts";
 import { idOf, type ChainId, type ShardId } from "../../../../protocol/ids.ts";
 import type { SetState } from "../port.ts";
 import type { ShardReader } from "../shard-reader.ts";
@@ -21,13 +21,14 @@ import { SnapshotShards } from "../verify/snapshot-shards.ts";
 /** So many records are read at most: members may claim what they like. */
 const MAX_READ = 16;
 
+/** Shards that no list names any more and that are listed again, with their sizes in bytes. */
+export type Relisted = readonly (readonly [ShardId, sizeBytes: number])[];
+
+export type Place = Pick<Head, "chain" | "number" | "previous">;
+
 export interface OwnLine {
   /** The place of the next snapshot. */
-  readonly next: {
-    readonly chain: ChainId;
-    readonly number: number;
-    readonly previous: ShardId | null;
-  };
+  readonly next: Place;
   /** What it grows out of, oldest first. */
   readonly history: SnapshotLine;
   /** The last of them: where a cache of the last run may stand. Null: none. */
@@ -35,7 +36,7 @@ export interface OwnLine {
   /** Newest snapshots of other lines that the daemon does not know of yet. */
   readonly found: readonly Head[];
   /** What they need and no list names. */
-  readonly again: readonly (readonly [ShardId, sizeBytes: number])[];
+  readonly again: Relisted;
   /** Roots that the daemon takes for tips and that the history names. */
   readonly settled: readonly ShardId[];
 }
@@ -81,15 +82,18 @@ export async function ownLine({ reader, state, headLine, claims }: Facts): Promi
     found.length === 0 &&
     beside.every(({ chain }) => chain !== base.chain);
   return {
-    next: goesOn
-      ? { chain: base.chain, number: base.number + 1, previous: base.root }
-      : { chain: idOf<ChainId>(randomBytes(16)), number: 1, previous: null },
+    next: (goesOn ? placeAfter(base) : undefined) ?? newChain(),
     history: history.filter(({ root }) => shards.has(root)),
     base,
     found,
-    again: await missing(reader, found, lines, shards),
+    again: await unlisted(reader, found, lines, shards),
     settled,
   };
+}
+
+/** The first place of a chain that nobody knows. */
+export function newChain(): Place {
+  return { chain: idOf<ChainId>(randomBytes(16)), number: 1, previous: null };
 }
 
 function isNew(
@@ -121,7 +125,7 @@ async function read(reader: ShardReader, head: Head): Promise<SnapshotLine | und
 }
 
 /** Of heads that are claimed, those that can be read and that no other one grew out of. */
-async function readable(reader: ShardReader, claims: readonly Head[]): Promise<Head[]> {
+export async function readable(reader: ShardReader, claims: readonly Head[]): Promise<Head[]> {
   const found: { readonly head: Head; readonly line: SnapshotLine }[] = [];
   const newestFirst = claims.toSorted((a, b) => b.number - a.number).slice(0, MAX_READ);
   for (const head of newestFirst) {
@@ -134,13 +138,13 @@ async function readable(reader: ShardReader, claims: readonly Head[]): Promise<H
     .map(({ head }) => head);
 }
 
-/** What lines that have turned up need beside what is listed. */
-async function missing(
+/** What lines that have turned up need beside what is listed, and beside what other lines need. */
+export async function unlisted(
   reader: ShardReader,
   found: readonly Head[],
   lines: readonly SnapshotLine[],
   shards: ReadonlySet<ShardId>,
-): Promise<OwnLine["again"]> {
+): Promise<Relisted> {
   const needed = new SnapshotShards(reader);
   const again = new Map<ShardId, number>();
   for (const head of found) {

@@ -7,11 +7,12 @@
  */
 import { joinLines, lineOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import { PleachError } from "../../../../protocol/error.ts";
-import type { Head } from "../../../../protocol/backup/head.ts";
+import { placeAfter, type Head } from "../../../../protocol/backup/head.ts";
 import { BackupError } from "../error.ts";
 import type { SetState, SetStore } from "../port.ts";
 import { SeenChunks } from "../seal/seen-chunks.ts";
 import type { SetKeyFile } from "../keys/set-key-file.ts";
+import { newChain } from "./own-line.ts";
 import { withSetLock } from "./set-lock.ts";
 import { ShardReader } from "../shard-reader.ts";
 import { WorkerPool } from "../seal/worker-pool.ts";
@@ -71,7 +72,7 @@ async function settle({ keys, store, copies, choose }: SettleRequest): Promise<S
       lines.push([{ chain, number, root, atMs, files: 0, bytes: 0 }]);
     }
   }
-  const next = { chain: chosen.chain, number: chosen.number + 1, previous: chosen.root };
+  const next = placeAfter(chosen) ?? newChain();
   const { key: epochKey, capsule } = epoch;
   const subject = { owner, set, setKey, keyEpoch: epoch.epoch, epochKey, capsule };
   const pool = new WorkerPool({ subject, cut: "content" }, [SeenChunks.newLevel(0)], 1, {
@@ -89,7 +90,7 @@ async function settle({ keys, store, copies, choose }: SettleRequest): Promise<S
     const head: Head = { ...next, root, atMs: record.atMs };
     await store.commit({
       ...{ owner, sealedName, keyEpoch: epoch.epoch, copies, head },
-      settled: others.map((other) => other.root),
+      settled: standing.map(({ root: each }) => each),
       add: pool.tables.flatMap(({ shard, sizeBytes }) =>
         shard === undefined ? [] : [[shard, sizeBytes] as const],
       ),
