@@ -13,6 +13,7 @@ import { BodyMemory } from "./body-memory.ts";
 import {
   commitRequestShape,
   keptDecisionShape,
+  objectionShape,
   recoverRequestShape,
   setRulesShape,
   type accountsShape,
@@ -21,6 +22,8 @@ import {
   type copiesShape,
   type headsShape,
   type keptShape,
+  type ObjectionRequest,
+  type pendingLocksShape,
   type receiptsShape,
   type recoverStatusShape,
   type RecoverRequest,
@@ -51,6 +54,10 @@ export interface BackupPort {
   receipts(set: SetId, shard: ShardId): Promise<z.infer<typeof receiptsShape>["receipts"]>;
   /** What this site and others do for one another. */
   accounts(): z.infer<typeof accountsShape>["accounts"];
+  /** Shorter locks that are pending at any holder. */
+  pendingLocks(): z.infer<typeof pendingLocksShape>["locks"];
+  /** Passes on what somebody signed against one. */
+  addObjection(objection: ObjectionRequest): Promise<void>;
   /** What is kept of data sets of other sites. */
   kept(): z.infer<typeof keptShape>;
   /** False when nothing of the set is kept here. */
@@ -87,6 +94,11 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
         hint: "What is kept:  pleach backup kept",
       });
     }
+    return context.json({ decided: true });
+  });
+  app.get("/backup/locks", (context) => context.json({ locks: port.pendingLocks() }));
+  app.post("/backup/objections", async (context) => {
+    await port.addObjection(await readJson(context, objectionShape));
     return context.json({ decided: true });
   });
   app.get("/backup/accounts", (context) => context.json({ accounts: port.accounts() }));

@@ -276,6 +276,35 @@ export const keptDecisionShape = z.strictObject({
   decision: z.enum(["agree", "agree-always", "object"]),
 });
 
+/** `GET /v1/backup/locks`: shorter locks that are pending at any holder. */
+export const pendingLocksShape = z.object({
+  locks: z.array(
+    z.object({
+      owner: z.string(),
+      set: z.string(),
+      /** The holder that tells of it. */
+      site: z.string(),
+      days: count,
+      wantedDays: count,
+      /** The DELEGATE that wants it. */
+      statement: z.string(),
+      /** Of the holder's running time. */
+      leftDays: count,
+      /** Keys that have objected. */
+      objections: z.array(z.string()),
+    }),
+  ),
+});
+
+/** Body of `POST /v1/backup/objections`. */
+export const objectionShape = z.strictObject({
+  owner: z.string().regex(/^[0-9a-f]{64}$/, "is not an owner identifier"),
+  statement: z.string().regex(/^[0-9a-f]{64}$/, "is not a statement identifier"),
+  key: z.string().regex(/^[0-9a-f]{64}$/, "is not a key"),
+  signature: z.string().regex(/^[0-9a-f]{128}$/, "is not a signature"),
+});
+export type ObjectionRequest = z.infer<typeof objectionShape>;
+
 export const keptDecidedShape = z.object({ decided: z.literal(true) });
 
 /** Body of `POST /v1/recover`. */

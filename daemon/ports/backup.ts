@@ -1,7 +1,10 @@
 /** Connects the network side of backups with the state and with the control socket. */
+import { addObjection } from "../backup/store/add-objection.ts";
 import type { BackupStore } from "../backup/store/backup-store.ts";
 import type { BackupState } from "../backup/store/ports.ts";
 import type { BackupPort } from "../control/backup-routes.ts";
+import { pendingLocks } from "../core/backup/pending-locks.ts";
+import type { OwnerId, StatementId } from "../../protocol/ids.ts";
 import type { State } from "../state/state.ts";
 
 /** @param write - Records of this site; refused on a full disk. */
@@ -32,6 +35,15 @@ export function backupPort(backups: BackupStore): BackupPort {
     copies: (set, detail) => backups.copies(set, detail),
     receipts: (set, shard) => backups.receipts(set, shard),
     accounts: () => backups.accounts(),
+    pendingLocks: () => {
+      const { state } = backups.holder;
+      const all = pendingLocks(state.view(), state.authority());
+      return all.map((one) => ({ ...one, objections: [...one.objections] }));
+    },
+    addObjection: ({ owner, statement, ...signed }) => {
+      const to = { owner: owner as OwnerId, statement: statement as StatementId };
+      return addObjection(backups.holder, { ...to, ...signed });
+    },
     setRules: (set, rules) => backups.setRules(set, rules),
     kept: () => ({ sets: [...backups.keeper.report()], owners: backups.lentToOwners() }),
     decide: (owner, set, decision) => {

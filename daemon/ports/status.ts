@@ -12,6 +12,7 @@ import {
   type StatusFacts,
 } from "../core/status/status.ts";
 import type { KeptFacts } from "../core/status/status-kept.ts";
+import { lockFacts } from "../core/status/status-locks.ts";
 import { proofFacts } from "./status-proofs.ts";
 import { memberFacts, stateFacts } from "./status-members.ts";
 import type { Seen } from "../state/presence.ts";
@@ -85,6 +86,8 @@ async function statusFacts(
   const authority = state.authority();
   const services = state.view().entries("site", "service/");
   const own = state.view().entries("site");
+  const locks = lockFacts(state.view(), authority);
+  const told = new Set<string>(locks.flatMap(({ sets }) => sets));
   return {
     site,
     mesh,
@@ -97,9 +100,10 @@ async function statusFacts(
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
     proofs: proofFacts(state.view(), authority, state.siteId, sources.nowMs()),
     lines: sources.lines(),
+    locks,
     disk: disk(),
     waitingRequests: waitingRequests(),
-    kept: sources.kept().map(keptFacts),
+    kept: sources.kept().map((set) => keptFacts(set, told)),
     provisional: own.filter(
       (entry) => entry.author === state.siteId && state.confirmedBy(entry).length === 0,
     ).length,
@@ -159,11 +163,16 @@ function setStatus(sources: StatusSources, stored: readonly StoredSet[]): SetSta
   return [...configured, ...unnamed];
 }
 
-function keptFacts({ set, lockDays, pending, asked, trouble }: KeptSet): KeptFacts {
+/** @param told - Sets whose shorter lock shows as that of all holders. */
+function keptFacts(
+  { set, lockDays, pending, asked, trouble }: KeptSet,
+  told: ReadonlySet<string>,
+): KeptFacts {
+  const isOwnNews = pending !== null && !told.has(set);
   return {
     set,
     shrunkRatio: asked === null ? undefined : 1 - asked.toBytes / asked.fromBytes,
-    shorterLock: pending === null ? undefined : { fromDays: lockDays ?? 0, toDays: pending.days },
+    shorterLock: isOwnNews ? { fromDays: lockDays ?? 0, toDays: pending.days } : undefined,
     trouble: trouble ?? undefined,
   };
 }

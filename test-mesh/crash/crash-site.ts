@@ -1,15 +1,12 @@
 /** A real site on a disk of its own, which can be killed, lose its power, and sleep for months. */
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { RUNNING_TIME_KEY } from "../../daemon/backup/keep/running-time.ts";
-import { silentLogger } from "../../daemon/observe/log.ts";
-import { openLevelStore } from "../../daemon/state/level-store.ts";
 import type { TestMesh } from "../harness.ts";
+import { passDays } from "../pass-days.ts";
 import type { SiteOptions, TestSite } from "../test-site.ts";
 import { RunningCommand } from "./command.ts";
 import { DiskImage } from "./disk-image.ts";
 
-const DAY_MS = 86_400_000;
 /** All sites start at once here, on machines that may have other work. */
 const START_TIMEOUT_MS = 120_000;
 
@@ -74,18 +71,9 @@ export class CrashSite {
     await this.#disk.mount(mode);
   }
 
-  /** Writes into the store of a site that does not run that it has run for so many days more. */
-  async sleep(days: number): Promise<void> {
-    const directory = join(this.site.dataDirectory, "state");
-    const store = await openLevelStore({ directory, log: silentLogger });
-    try {
-      const value = await store.get(RUNNING_TIME_KEY);
-      const ms = value === undefined ? 0 : Number(Buffer.from(value).toString("latin1"));
-      const later = Buffer.from(String(ms + days * DAY_MS), "latin1");
-      await store.write([{ kind: "put", key: RUNNING_TIME_KEY, value: later }], "durable");
-    } finally {
-      await store.close();
-    }
+  /** Lets so many days of running time pass at a site that does not run. */
+  sleep(days: number): Promise<void> {
+    return passDays(this.site.dataDirectory, days);
   }
 
   async close(): Promise<void> {

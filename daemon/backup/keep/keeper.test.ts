@@ -22,6 +22,7 @@ import { shardIdOf } from "../../../protocol/backup/shard-id.ts";
 import { ListStore, loadList } from "../store/lists/list-store.ts";
 import { ShardStore } from "../store/shards/shard-store.ts";
 import { Keeper } from "./keeper.ts";
+import type { ToldLock } from "./ports.ts";
 import { SetGates } from "./set-gate.ts";
 
 const DAY_MS = 86_400_000;
@@ -56,6 +57,12 @@ class Stage {
   shards!: ShardStore;
   lists!: ListStore;
   keeper!: Keeper;
+  /** DELEGATEs that somebody who may has signed against. */
+  readonly objections = new Set<string>();
+  /** A DELEGATE that the members know as a shorter one that is pending. */
+  open: string | undefined;
+  /** What all members are told of a shorter lock. */
+  toldLock: ToldLock | null = null;
   #generation = 0;
   #known: { count: number; authority: Authority } | undefined;
 
@@ -80,6 +87,9 @@ class Stage {
         mayLetGo: ({ group }) => this.released.has(group),
         letGo: async ({ group }) => void this.told.push(group),
         tellAsked: async (_of, asked) => void (this.asked = asked !== null),
+        isObjected: ({ statement }) => this.objections.has(statement),
+        isOpen: ({ statement }) => statement === this.open || this.objections.has(statement),
+        tellPending: async (_of, pending) => void (this.toldLock = pending),
       },
       spareGroups: async () => this.spare,
       onRemoved: (_of, bytes) => (this.removedBytes += bytes),
@@ -378,6 +388,88 @@ test("a shorter lock waits fourteen days, and an objection ends the wait", async
   assert.equal(made.keeper.report()[0]?.lockDays, 30);
   await made.pass(3);
   assert.equal(made.keeper.report()[0]?.lockDays, 1);
+});
+
+test("a shorter lock is told to all, and a signed objection holds after a restart and for good", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(20);
+  const shown = (): ToldLock | null => made.toldLock;
+  await made.take(entries);
+  assert.equal(shown(), null);
+  made.founding.delegate("people", made.home, null, 7);
+  await made.pass(1);
+  const { statement = "", ...told } = shown() ?? {};
+  assert.deepEqual(told, { days: 30, wantedDays: 7, leftDays: 14 });
+  await made.pass(10);
+  assert.equal(shown()?.leftDays, 4);
+  made.objections.add(statement);
+  await made.keeper.look();
+  assert.equal(shown(), null);
+  // Whoever told of it, and whoever signed, is gone again; the holder remembers.
+  made.objections.clear();
+  await made.kill();
+  await made.up();
+  await made.pass(60);
+  assert.equal(made.keeper.report()[0]?.lockDays, 30);
+  assert.equal(shown(), null);
+  // The owner insists: that begins anew, and takes its fourteen days.
+  made.founding.delegate("people", made.home, null, 7);
+  await made.pass(13);
+  assert.equal(made.keeper.report()[0]?.lockDays, 30);
+  await made.kill();
+  await made.up();
+  await made.pass(2);
+  assert.equal(made.keeper.report()[0]?.lockDays, 7);
+  // A longer one counts at once; objecting to it means nothing.
+  made.objections.add(made.founding.delegate("people", made.home, null, 60));
+  await made.keeper.look();
+  assert.equal(made.keeper.report()[0]?.lockDays, 60);
+});
+
+test("a holder that is new to a set begins with the longer lock while the shorter one is open", async (context) => {
+  for (const how of ["pending", "objected"] as const) {
+    const made = await stage(context);
+    const shorter = made.founding.delegate("people", made.home, null, 7);
+    if (how === "pending") made.open = shorter;
+    else made.objections.add(shorter);
+    await made.take(await made.store(3));
+    await made.keeper.noteHeld({ owner: made.owner, set: SET }, 3);
+    assert.equal(made.keeper.report()[0]?.lockDays, 30, how);
+    // Elsewhere it counts by then.
+    made.open = undefined;
+    await made.pass(13);
+    assert.equal(made.keeper.report()[0]?.lockDays, 30, how);
+    await made.pass(3);
+    assert.equal(made.keeper.report()[0]?.lockDays, how === "pending" ? 7 : 30);
+  }
+  const later = await stage(context);
+  later.founding.delegate("people", later.home, null, 7);
+  await later.take(await later.store(3));
+  await later.keeper.look();
+  assert.equal(later.keeper.report()[0]?.lockDays, 7, "nobody knows of a longer one any more");
+});
+
+test("a site's own key shortens nothing, and revoking the owner's site ends no lock", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(20);
+  await made.take(entries);
+  await made.take(entries);
+  // The key of the hacked box signs what only the owner's may.
+  const { founding } = made;
+  founding.delegate("people", made.home, null, 0, testKey("home"));
+  await made.pass(20);
+  assert.equal(made.keeper.report()[0]?.lockDays, 30);
+  assert.equal(made.toldLock, null);
+  // Lists that drop everything, then the site is expelled: the lock runs on.
+  await made.take([]);
+  await made.take([]);
+  founding.epoch({ revokes: [{ site: made.home, logs: [] }] });
+  await made.keeper.agree({ owner: made.owner, set: SET }, true);
+  await made.pass(43);
+  assert.equal(await made.here(entries), 20);
+  assert.equal(made.keeper.report()[0]?.lockDays, 30);
+  await made.pass(2);
+  assert.equal(await made.here(entries), 0);
 });
 
 test("strays of a crash go after lock and trash; without any list nothing goes", async (context) => {

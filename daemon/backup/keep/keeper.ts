@@ -11,7 +11,13 @@
 import type { Authority, Delegation } from "../../core/authority/authority.ts";
 import type { Clock } from "../../core/clock.ts";
 import { mayGo, trashedAtMs } from "../../core/authority/departures.ts";
-import { DAY_MS, nextTerm, SHORTENING_MS, TRASH_MS } from "../../core/backup/retention-lock.ts";
+import {
+  DAY_MS,
+  nextTerm,
+  SHORTENING_MS,
+  TRASH_MS,
+  type LockTerm,
+} from "../../core/backup/retention-lock.ts";
 import { nextPeaks, shrunk } from "../../core/backup/shrinking.ts";
 import type { Store, StoreChange } from "../../core/store.ts";
 import type { Logger } from "../../observe/log.ts";
@@ -130,9 +136,11 @@ export class Keeper {
     await this.#parts.gates.run(of, async () => {
       const record = this.#records.get(keyOf(of)) ?? NEW_RECORD;
       const nowMs = this.#parts.runningMs();
-      const lockDays = record.term?.days ?? UNKNOWN_LOCK_DAYS;
+      const said = this.#saidOf(of, this.#signersOf(of));
+      const term = record.term ?? this.#firstTerm(of, said) ?? null;
+      const lockDays = term?.days ?? UNKNOWN_LOCK_DAYS;
       const peaks = nextPeaks(record.peaks, bytes, lockDays, nowMs);
-      await this.#keep(of, { ...record, peaks: [...peaks] });
+      await this.#keep(of, { ...record, term, peaks: [...peaks] });
     });
   }
 
@@ -177,13 +185,15 @@ export class Keeper {
   }
 
   /** A person objects to the shorter lock that is pending; the longer one stays. */
-  object(of: SetName): Promise<boolean> {
+  async object(of: SetName): Promise<boolean> {
     const said = this.#saidOf(of, this.#signersOf(of));
-    return this.#change(of, (record) => ({
+    const isKnown = await this.#change(of, (record) => ({
       ...record,
       objectedTo: said?.statement ?? null,
       term: record.term === null ? null : { ...record.term, pending: null },
     }));
+    if (isKnown) await this.#parts.words.tellPending(of, null);
+    return isKnown;
   }
 
   async #change(of: SetName, change: (record: SetRecord) => SetRecord): Promise<boolean> {
@@ -268,6 +278,7 @@ export class Keeper {
     }
     const { heldBytes } = seen;
     await this.#parts.words.tellAsked(of, record.asked);
+    await this.#tellPending(of, record, this.#saidOf(of, seen.signers));
     this.#figures.set(keyOf(of), { heldBytes, lockedBytes, trashBytes, trouble: null });
     await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, lockDays))]);
     await this.#forget(of, seen, lockDays * DAY_MS + TRASH_MS);
@@ -294,10 +305,12 @@ export class Keeper {
       const nowMs = this.#parts.runningMs();
       const before = this.#records.get(keyOf(of)) ?? NEW_RECORD;
       const said = this.#saidOf(of, signers);
-      const isObjected =
-        said !== undefined &&
-        (said.statement === before.objectedTo || this.#parts.authority().isSuspended(said.site));
-      const term = nextTerm(before.term ?? undefined, said?.lockDays, isObjected, nowMs) ?? null;
+      const first = before.term ?? this.#firstTerm(of, said);
+      const isShorter = said !== undefined && said.lockDays < (first?.days ?? 0);
+      const isRefused =
+        isShorter && (said.statement === before.objectedTo || this.#parts.words.isObjected(said));
+      const isObjected = isRefused || (isShorter && this.#parts.authority().isSuspended(said.site));
+      const term = nextTerm(first, said?.lockDays, isObjected, nowMs) ?? null;
       const lockDays = term?.days ?? UNKNOWN_LOCK_DAYS;
       const peaks = nextPeaks(before.peaks, heldBytes, lockDays, nowMs);
       // What a new list names may still be on its way: that is not shrinking.
@@ -313,9 +326,41 @@ export class Keeper {
           toBytes: asked.toBytes,
         });
       }
-      const next: SetRecord = { ...before, term, peaks: [...peaks], asked, judgedMs };
+      // An objection that was seen stands, even if its site or its signer is gone later.
+      const objectedTo = isRefused ? said.statement : before.objectedTo;
+      const next: SetRecord = { ...before, term, peaks: [...peaks], asked, judgedMs, objectedTo };
       await this.#keep(of, next);
       return next;
+    });
+  }
+
+  /**
+   * The lock of a set that is new here: what the owner's word says. While the members know that
+   * word as a shorter one that is pending or objected to, the longest that the owner ever signed.
+   */
+  #firstTerm({ owner, set }: SetName, said: Delegation | undefined): LockTerm | undefined {
+    if (said === undefined) return undefined;
+    const { words, authority } = this.#parts;
+    if (!words.isOpen(said)) return { days: said.lockDays, pending: null };
+    const all = authority().delegations.filter((each) => {
+      return each.owner === owner && each.site === said.site && (each.set ?? set) === set;
+    });
+    return { days: Math.max(...all.map(({ lockDays }) => lockDays)), pending: null };
+  }
+
+  /** What all members are told of a shorter lock that is pending. */
+  async #tellPending(of: SetName, { term }: SetRecord, said: Delegation | undefined) {
+    const { words, runningMs } = this.#parts;
+    const pending = term?.pending ?? null;
+    if (term === null || pending === null || said === undefined) {
+      return words.tellPending(of, null);
+    }
+    const leftMs = Math.max(0, pending.sinceMs + SHORTENING_MS - runningMs());
+    return words.tellPending(of, {
+      days: term.days,
+      wantedDays: pending.days,
+      statement: said.statement,
+      leftDays: Math.ceil(leftMs / DAY_MS),
     });
   }
 

@@ -1,7 +1,7 @@
 /** What the keeper needs of the shard store and of the list store. */
 import type { Taken } from "../../core/authority/departures.ts";
 import type { StoreChange } from "../../core/store.ts";
-import type { OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
+import type { OwnerId, SetId, ShardId, StatementId } from "../../../protocol/ids.ts";
 import type { ListEntry, ListHeader } from "../../../protocol/backup/list.ts";
 import type { PastList } from "./past-lists.ts";
 
@@ -40,6 +40,17 @@ export interface KeptLists {
   ): Promise<void>;
 }
 
+/** A shorter lock that is pending here. */
+export interface ToldLock {
+  /** The lock that counts, in days. */
+  readonly days: number;
+  readonly wantedDays: number;
+  /** The DELEGATE that wants it. */
+  readonly statement: StatementId;
+  /** Days of running time until it counts, rounded up. */
+  readonly leftDays: number;
+}
+
 /** What the mesh says about the groups that are kept here, and is told of them. */
 export interface KeptWords {
   /** Whether others hold the group in full in place of this site; see core/release.ts. */
@@ -51,6 +62,12 @@ export interface KeptWords {
     of: SetName,
     asked: { readonly fromBytes: number; readonly toBytes: number } | null,
   ): Promise<void>;
+  /** Whether somebody who may has signed against a DELEGATE with a shorter lock. */
+  isObjected(to: { readonly owner: OwnerId; readonly statement: StatementId }): boolean;
+  /** Whether the shorter lock of a DELEGATE is pending at any member, or was objected to. */
+  isOpen(to: { readonly owner: OwnerId; readonly statement: StatementId }): boolean;
+  /** Tells all members of a shorter lock that is pending here; null: none is. */
+  tellPending(of: SetName, pending: ToldLock | null): Promise<void>;
 }
 
 /** Runs work on one data set while no other work on it runs. */

@@ -1,4 +1,4 @@
-/** `pleach backup kept`, `agree`, `object`: what lies here of other sites' data sets. */
+/** `pleach backup kept`, `agree`: what lies here of other sites' data sets. */
 import { Command } from "commander";
 import type { z } from "zod";
 import { BackupError } from "../../backup/client/error.ts";
@@ -73,21 +73,12 @@ export function agreeCommand(context: CliContext): Command {
   ]);
 }
 
-export function objectCommand(context: CliContext): Command {
-  const object = new Command("object")
-    .argument("<set>", "identifier of the data set, or its beginning")
-    .action(async (set: string) => {
-      const found = await decide(context, set, "object");
-      context.out.result({ set: found, decision: "object" }, "The lock stays as it is here.");
-    });
-  return help(
-    object,
-    "Objects to a shorter lock that is pending: this site keeps the longer one.",
-    [["pleach backup object 3f2a9c10", "until the owner's key signs another one"]],
-  );
-}
-
-async function decide(context: CliContext, beginning: string, decision: string): Promise<string> {
+/** Decides about one set that is kept here. @returns its whole identifier. */
+export async function decide(
+  context: CliContext,
+  beginning: string,
+  decision: string,
+): Promise<string> {
   const { sets } = await context.client.get("/v1/backup/kept", keptShape);
   const [found, ...more] = sets.filter(({ set }) => set.startsWith(beginning.toLowerCase()));
   if (found === undefined || more.length > 0) {

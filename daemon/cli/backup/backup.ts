@@ -5,7 +5,9 @@ import { runsShape } from "../../control/shapes-run.ts";
 import { addCommand } from "./backup-add.ts";
 import { accountsCommand } from "./backup-accounts.ts";
 import { forgetCommand } from "./backup-forget.ts";
-import { agreeCommand, keptCommand, objectCommand } from "./backup-kept.ts";
+import { agreeCommand, keptCommand } from "./backup-kept.ts";
+import { lockCommand } from "./backup-lock.ts";
+import { objectCommand } from "./backup-object.ts";
 import { rulesCommand } from "./backup-rules.ts";
 import { settleCommand } from "./backup-settle.ts";
 import { runCommand } from "./backup-run.ts";
@@ -32,6 +34,7 @@ export function backupCommand(context: CliContext): Command {
     .addCommand(accountsCommand(context))
     .addCommand(forgetCommand(context))
     .addCommand(settleCommand(context))
+    .addCommand(lockCommand(context))
     .addCommand(keptCommand(context))
     .addCommand(agreeCommand(context))
     .addCommand(objectCommand(context))

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SetId } from "../../../protocol/ids.ts";
 import { statusReport, type PeerStatus, type SetStatus, type StatusFacts } from "./status.ts";
 
 const HOUR_MS = 3_600_000;
@@ -23,6 +24,7 @@ const well: StatusFacts = {
   proofs: { findings: [], repairs: [], ownLosses: 0 },
   lines: [],
   disk: { full: false, freeBytes: 2 ** 34 },
+  locks: [],
   waitingRequests: 0,
   kept: [],
   provisional: 0,
@@ -58,6 +60,22 @@ test("several newest snapshots of a set need a person", () => {
   assert.equal(verdict, "WARNING");
   assert.match(todo[0]?.text ?? "", /mail has 2 newest snapshots/);
   assert.equal(todo[0]?.command, "pleach backup show mail");
+});
+
+test("a shorter lock that is pending anywhere needs a person everywhere, until it is objected to", () => {
+  const sets = ["00112233445566778899aabbccddeeff", "ff".repeat(16)] as SetId[];
+  const pending = { owner: "coop", sets, fromDays: 30, toDays: 0 };
+  const shown = { ...pending, holders: 2, leftDays: 9, isObjected: false };
+  const { verdict, todo } = report({ locks: [shown] });
+  assert.equal(verdict, "WARNING");
+  const text = todo[0]?.text ?? "";
+  assert.match(
+    text,
+    /coop .*data set 00112233 and 1 more .*0 days instead of 30; .*9 days at 2 holders/,
+  );
+  assert.equal(todo[0]?.command, "pleach backup object 00112233 --operator-key FILE");
+  assert.equal(report({ locks: [{ ...shown, isObjected: true }] }).verdict, "OK");
+  assert.equal(stateOf({}, "Locks"), undefined);
 });
 
 test("an area without evidence is never OK", () => {

@@ -7,6 +7,7 @@
 import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
 import { keptArea, type KeptFacts } from "./status-kept.ts";
 import { lineArea, type LineFacts } from "./status-lines.ts";
+import { lockArea, type LockFacts } from "./status-locks.ts";
 import { proofArea, type ProofFacts } from "./status-proofs.ts";
 import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
@@ -61,6 +62,8 @@ export interface StatusFacts {
   readonly kept: readonly KeptFacts[];
   readonly proofs: ProofFacts;
   readonly lines: readonly LineFacts[];
+  /** Shorter retention locks that are pending at any holder. */
+  readonly locks: readonly LockFacts[];
   readonly disk: { readonly full: boolean; readonly freeBytes: number };
   /** Requests to join that wait for an operator. */
   readonly waitingRequests: number;
@@ -103,6 +106,7 @@ export function statusReport(facts: StatusFacts): StatusReport {
     ...[serviceArea, dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
     keptArea(facts.kept),
     proofArea(facts.proofs),
+    ...lockArea(facts.locks),
     ...lineArea(facts.lines),
     diskArea(facts),
   ];

@@ -1,8 +1,11 @@
 /** What the keeper reads in the view about groups that are kept here, and writes for their owners. */
 import { groupFacts } from "../../../core/backup/group-facts.ts";
+import { objectionsTo, type Objected } from "../../../core/backup/objectors.ts";
+import { pendingLocks } from "../../../core/backup/pending-locks.ts";
 import { mayLetGo } from "../../../core/backup/release.ts";
+import { pendingLockKey } from "../../../../protocol/backup/objection.ts";
 import { askKey } from "../../../../protocol/logs/hold-record.ts";
-import { sameJson } from "../../../../protocol/encoding/json-value.ts";
+import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-value.ts";
 import type { KeptWords } from "../../keep/ports.ts";
 import type { Transport } from "../../../core/transport.ts";
 import type { BackupState } from "../ports.ts";
@@ -13,6 +16,19 @@ export function keptWords(
   { self }: Pick<Transport, "self">,
   letGo: KeptWords["letGo"],
 ): KeptWords {
+  /** Writes a record of this site where the view shows another; undefined: there is to be none. */
+  async function show(key: string, value: JsonValue | undefined): Promise<void> {
+    if (state.meshId === undefined || !state.authority().sites.has(self)) return;
+    const shown = state.view().get("hold", key, self)?.value;
+    if (shown === undefined ? value === undefined : value !== undefined && sameJson(shown, value)) {
+      return;
+    }
+    await state.write([{ class: "hold", key, value }]);
+  }
+
+  const isObjected = (to: Objected): boolean =>
+    objectionsTo(state.view(), state.authority(), to).length > 0;
+
   return {
     mayLetGo: ({ owner, set, group, by, generation }) => {
       const { sites } = state.authority();
@@ -22,19 +38,17 @@ export function keptWords(
       return mayLetGo(facts, self, generation, (site) => sites.get(site)?.operator);
     },
     letGo,
-    tellAsked: async ({ owner, set }, asked) => {
-      if (state.meshId === undefined || !state.authority().sites.has(self)) return;
-      const key = askKey(owner, set);
-      const shown = state.view().get("hold", key, self)?.value;
-      if (
-        asked === null ? shown === undefined : shown !== undefined && sameJson(shown, words(asked))
-      )
-        return;
-      await state.write([{ class: "hold", key, value: asked === null ? undefined : words(asked) }]);
+    tellAsked: ({ owner, set }, asked) => {
+      const { fromBytes = 0, toBytes = 0 } = asked ?? {};
+      return show(askKey(owner, set), asked === null ? undefined : { fromBytes, toBytes });
+    },
+    isObjected,
+    isOpen: (to) => {
+      const pending = pendingLocks(state.view(), state.authority());
+      return pending.some(({ statement }) => statement === to.statement) || isObjected(to);
+    },
+    tellPending: ({ owner, set }, pending) => {
+      return show(pendingLockKey(owner, set), pending === null ? undefined : { ...pending });
     },
   };
-}
-
-function words({ fromBytes, toBytes }: { readonly fromBytes: number; readonly toBytes: number }) {
-  return { fromBytes, toBytes };
 }
