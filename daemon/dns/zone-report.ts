@@ -9,6 +9,7 @@ import {
 import { formatType, parseType } from "../../protocol/dns/dns-type.ts";
 import { toHex, type SiteId } from "../../protocol/ids.ts";
 import { formatRdata } from "../../protocol/dns/rdata.ts";
+import { formatZoneFile } from "../../protocol/dns/zone-file-text.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { Zone, ZoneLine } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
@@ -68,22 +69,7 @@ function listed(line: ZoneLine, apex: DnsName, port: ReportPort): ListedRecord {
 
 /** A zone file (RFC 1035 section 5) of what is served, the SOA first. */
 export function exportZone(zone: Zone): string {
-  const rows = zone.rrsets.flatMap(({ owner, type, ttl, rdata }) =>
-    rdata.map((bytes) => ({
-      name: formatRelative(owner, zone.apex),
-      text: `${ttl}\tIN\t${formatType(type)}\t${formatRdata(type, bytes)}`,
-      type: formatType(type),
-    })),
-  );
-  // The SOA first, then the rest of the zone's own name.
-  const rank = (row: { type: string; name: string }) =>
-    row.type === "SOA" ? 0 : row.name === "@" ? 1 : 2;
-  const lines = rows
-    .toSorted(
-      (a, b) => rank(a) - rank(b) || (`${a.name} ${a.text}` < `${b.name} ${b.text}` ? -1 : 1),
-    )
-    .map(({ name, text }) => `${name}\t${text}`);
-  return `$ORIGIN ${formatDnsName(zone.apex)}\n${lines.join("\n")}\n`;
+  return formatZoneFile(zone.apex, zone.rrsets);
 }
 
 export interface Explanation {

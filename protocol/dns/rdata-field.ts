@@ -6,6 +6,9 @@ import type { Field } from "./rdata-layout.ts";
 import { shorten, type RdataToken } from "./rdata-token.ts";
 import { parseSvcParams, SvcParamsProblem } from "./svc-params.ts";
 import { parseSeconds } from "./dns-ttl.ts";
+import { parseType } from "./dns-type.ts";
+import { parseLoc } from "./loc.ts";
+import { typeBitmap } from "./type-bitmap.ts";
 
 /**
  * @param tokens - The one word of the field, or all that are left for a field that takes the rest.
@@ -48,6 +51,16 @@ export function parseField(
       return base64(field, tokens);
     case "params":
       return params(tokens);
+    case "eui48":
+      return groups(field, token, /^(?:[0-9a-f]{2}-){5}[0-9a-f]{2}$/i, "00-00-5e-00-53-2a");
+    case "eui64":
+      return groups(field, token, /^(?:[0-9a-f]{2}-){7}[0-9a-f]{2}$/i, "00-00-5e-ef-10-00-00-2a");
+    case "locator":
+      return groups(field, token, /^(?:[0-9a-f]{4}:){3}[0-9a-f]{4}$/i, "0014:4fff:ff20:ee64");
+    case "types":
+      return typeBitmap(tokens.map(({ raw }) => parseType(raw)));
+    case "loc":
+      return parseLoc(tokens.map(({ raw }) => raw));
   }
 }
 
@@ -100,6 +113,12 @@ function base64(field: Field, tokens: readonly RdataToken[]): Uint8Array {
     throw refuse(text, `a ${field.name}`, "it is not base64");
   }
   return Uint8Array.from(bytes);
+}
+
+/** Hexadecimal digits in groups of one length. */
+function groups(field: Field, { raw }: RdataToken, form: RegExp, example: string): Uint8Array {
+  if (!form.test(raw)) throw refuse(raw, `a ${field.name}`, `it looks like ${example}`);
+  return Uint8Array.from(Buffer.from(raw.replaceAll(/[-:]/g, ""), "hex"));
 }
 
 function params(tokens: readonly RdataToken[]): Uint8Array {

@@ -27,7 +27,16 @@ type FieldKind =
   | "hex"
   | "base64"
   /** SvcParams to the end (RFC 9460 section 2.1). */
-  | "params";
+  | "params"
+  /** Six or eight bytes as `00-00-5e-00-53-2a` (RFC 7043). */
+  | "eui48"
+  | "eui64"
+  /** Eight bytes as `0014:4fff:ff20:ee64` (RFC 6742 section 2.1.1). */
+  | "locator"
+  /** A list of types as a bitmap to the end (RFC 4034 section 4.1.2). */
+  | "types"
+  /** A place on earth (RFC 1876). */
+  | "loc";
 
 export interface Field {
   /** As the RFC of the type calls it; stands in errors. */
@@ -85,6 +94,16 @@ const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
   [TYPE.ZONEMD, fields("serial:u32 scheme:u8 hash algorithm:u8 digest:hex")],
   [TYPE.SVCB, SVCB],
   [TYPE.HTTPS, SVCB],
+  [TYPE.X25, fields("number:string")],
+  [TYPE.LOC, fields("place:loc")],
+  [TYPE.DHCID, fields("digest:base64")],
+  [TYPE.CSYNC, fields("serial:u32 flags:u16 types:types")],
+  [TYPE.NID, fields("preference:u16 node identifier:locator")],
+  [TYPE.L32, fields("preference:u16 locator:ipv4")],
+  [TYPE.L64, fields("preference:u16 locator:locator")],
+  [TYPE.LP, fields("preference:u16 name:name")],
+  [TYPE.EUI48, fields("address:eui48")],
+  [TYPE.EUI64, fields("address:eui64")],
   [TYPE.URI, fields("priority:u16 weight:u16 target:text")],
   [TYPE.CAA, fields("flags:u8 tag:tag value:text")],
 ]);

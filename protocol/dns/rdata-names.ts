@@ -109,6 +109,11 @@ function fieldBytes(kind: Field["kind"], bytes: Uint8Array, at: number): number 
       return 4;
     case "ipv6":
       return 16;
+    case "eui48":
+      return 6;
+    case "eui64":
+    case "locator":
+      return 8;
     case "string":
     case "tag":
       return 1 + (bytes[at] ?? 0);
@@ -118,6 +123,8 @@ function fieldBytes(kind: Field["kind"], bytes: Uint8Array, at: number): number 
     case "hex":
     case "base64":
     case "params":
+    case "types":
+    case "loc":
       return undefined;
   }
 }

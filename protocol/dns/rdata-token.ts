@@ -60,7 +60,12 @@ function readToken(text: string, start: number): { token: RdataToken; next: numb
   return { token: { raw, bytes: Uint8Array.from(bytes), quoted }, next: at };
 }
 
-function readEscape(text: string, at: number): { byte: number; next: number } {
+/**
+ * The byte that `\DDD` or `\X` at this place stands for.
+ *
+ * @throws DnsValueError (E-DNS-VALUE).
+ */
+export function readEscape(text: string, at: number): { byte: number; next: number } {
   const digits = /^[0-9]{1,3}/.exec(text.slice(at + 1, at + 4))?.[0];
   if (digits !== undefined) {
     if (digits.length < 3) throw refuse(text, `\\${digits} needs three digits`);

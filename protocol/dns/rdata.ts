@@ -8,7 +8,7 @@
  */
 import { DnsValueError } from "./dns-error.ts";
 import { formatDnsName, readDnsName, ROOT_NAME, type DnsName } from "./dns-name.ts";
-import { formatType, parseType } from "./dns-type.ts";
+import { formatType } from "./dns-type.ts";
 import { toHex } from "../ids.ts";
 import { formatIpv4, formatIpv6 } from "../ip-address.ts";
 import { parseField } from "./rdata-field.ts";
@@ -16,6 +16,8 @@ import { layoutOf, type Field } from "./rdata-layout.ts";
 import { checkMeaning } from "./rdata-meaning.ts";
 import { quoteString, shorten, splitRdata, type RdataToken } from "./rdata-token.ts";
 import { formatSvcParams } from "./svc-params.ts";
+import { formatLoc } from "./loc.ts";
+import { formatTypeBitmap } from "./type-bitmap.ts";
 
 /** RFC 1035 section 3.2.1: RDLENGTH has 16 bits. */
 const MAX_RDATA_BYTES = 65_535;
@@ -27,20 +29,36 @@ const MAX_RDATA_BYTES = 65_535;
  * @throws DnsValueError (E-DNS-VALUE, E-DNS-NAME) that says which field is wrong and why.
  */
 export function parseRdata(type: number, text: string, origin: DnsName = ROOT_NAME): Uint8Array {
-  const tokens = splitRdata(text);
+  return parseRdataWords(type, splitRdata(text), origin, () => text);
+}
+
+/**
+ * The same from words.
+ *
+ * @param shown - The whole text, for errors.
+ * @param reading - Called with the number of the word that is read next, before each field.
+ */
+export function parseRdataWords(
+  type: number,
+  tokens: readonly RdataToken[],
+  origin: DnsName,
+  shown = () => tokens.map(({ raw }) => raw).join(" "),
+  reading: (word: number) => void = () => {},
+): Uint8Array {
   const first = tokens[0];
-  if (first === undefined) throw refuse(type, text, "it is empty");
-  if (first.raw === "\\#" && !first.quoted) return parseGeneric(type, text, tokens.slice(1));
+  reading(0);
+  if (first === undefined) throw refuse(type, shown(), "it is empty");
+  if (first.raw === "\\#" && !first.quoted) return parseGeneric(type, shown(), tokens.slice(1));
   const layout = layoutOf(type);
   if (layout === undefined) {
     throw new DnsValueError("E-DNS-VALUE", `${formatType(type)} data must be given as bytes.`, {
       hint: "Write \\#, the number of bytes, and the bytes in hexadecimal: \\# 4 c0000201",
     });
   }
-  const rdata = parseFields(type, layout, tokens, text, origin);
-  if (rdata.length > MAX_RDATA_BYTES) throw refuse(type, text, "it is longer than 65535 bytes");
+  const rdata = parseFields(type, layout, tokens, shown, origin, reading);
+  if (rdata.length > MAX_RDATA_BYTES) throw refuse(type, shown(), "it is longer than 65535 bytes");
   const wrong = checkMeaning(type, rdata);
-  if (wrong !== undefined) throw refuse(type, text, wrong);
+  if (wrong !== undefined) throw refuse(type, shown(), wrong);
   return rdata;
 }
 
@@ -48,24 +66,27 @@ function parseFields(
   type: number,
   layout: readonly Field[],
   tokens: readonly RdataToken[],
-  text: string,
+  shown: () => string,
   origin: DnsName,
+  reading: (word: number) => void,
 ): Uint8Array {
   const parts: Uint8Array[] = [];
   let used = 0;
   for (const field of layout) {
     const takesRest = REST.has(field.kind);
     const own = takesRest ? tokens.slice(used) : tokens.slice(used, used + 1);
-    if (own.length === 0 && field.kind !== "params") {
-      throw refuse(type, text, `the ${field.name} is missing`);
+    reading(used);
+    if (own.length === 0 && !MAY_BE_EMPTY.has(field.kind)) {
+      throw refuse(type, shown(), `the ${field.name} is missing`);
     }
     parts.push(parseField(field, own, origin));
     used += own.length;
   }
   const extra = tokens[used];
   if (extra !== undefined) {
+    reading(used);
     const last = layout.at(-1)?.name ?? "data";
-    throw refuse(type, text, `${shorten(extra.raw)} follows the ${last}`);
+    throw refuse(type, shown(), `${shorten(extra.raw)} follows the ${last}`);
   }
   return Uint8Array.from(Buffer.concat(parts));
 }
@@ -76,7 +97,11 @@ const REST: ReadonlySet<Field["kind"]> = new Set<Field["kind"]>([
   "hex",
   "base64",
   "params",
+  "types",
+  "loc",
 ]);
+
+const MAY_BE_EMPTY: ReadonlySet<Field["kind"]> = new Set<Field["kind"]>(["params", "types"]);
 
 /** RFC 3597 section 5: `\# 4 c0000201`, allowed for every type. */
 function parseGeneric(type: number, text: string, tokens: readonly RdataToken[]): Uint8Array {
@@ -169,11 +194,38 @@ function formatField(
     case "base64":
       if (rest.length === 0) return undefined;
       return { text: Buffer.from(rest).toString("base64"), next: end };
+    case "eui48":
+    case "eui64":
+    case "locator":
+      return formatGroups(field.kind, rest, at);
+    case "types": {
+      const text = formatTypeBitmap(rest);
+      return text === undefined ? undefined : { text, next: end };
+    }
+    case "loc": {
+      const text = formatLoc(rest);
+      return text === undefined ? undefined : { text, next: end };
+    }
     case "params": {
       const text = formatSvcParams(rest);
       return text === undefined ? undefined : { text, next: end };
     }
   }
+}
+
+const GROUPS = {
+  eui48: { bytes: 6, each: 1, between: "-" },
+  eui64: { bytes: 8, each: 1, between: "-" },
+  locator: { bytes: 8, each: 2, between: ":" },
+} as const;
+
+function formatGroups(kind: keyof typeof GROUPS, rest: Uint8Array, at: number) {
+  const { bytes, each, between } = GROUPS[kind];
+  if (rest.length < bytes) return undefined;
+  const parts = Array.from({ length: bytes / each }, (_, index) =>
+    toHex(rest.subarray(index * each, (index + 1) * each)),
+  );
+  return { text: parts.join(between), next: at + bytes };
 }
 
 function formatStrings(rest: Uint8Array, end: number): { text: string; next: number } | undefined {
@@ -217,11 +269,12 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   SSHFP: "4 2 and 64 hexadecimal digits",
   NAPTR: '100 50 "s" "SIP+D2T" "" _sip._tcp.example.net.',
   SOA: ". hostmaster.example.net. 0 3600 300 1209600 60",
+  LOC: "48 0 20 N 4 6 0 W 30m",
   DS: "12345 13 2 and 64 hexadecimal digits",
 };
 
 function exampleOf(type: number): string {
-  const example = EXAMPLES[formatType(parseType(formatType(type)))];
+  const example = EXAMPLES[formatType(type)];
   return example === undefined
     ? `Look up the form of ${formatType(type)}.`
     : `It looks like: ${example}`;
