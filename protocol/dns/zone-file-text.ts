@@ -10,6 +10,9 @@ import { formatRdata } from "./rdata.ts";
 
 /** Types that Knot does not know by name: RFC 3597 has a form that every server reads. */
 const KNOWN_TO_FEW: ReadonlySet<number> = new Set<number>([
+  TYPE.MB,
+  TYPE.MG,
+  TYPE.MR,
   TYPE.WKS,
   TYPE.X25,
   TYPE.ISDN,

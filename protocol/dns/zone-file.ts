@@ -9,7 +9,7 @@
  * by number; $GENERATE and what no RFC says as in BIND.
  */
 import { PleachError } from "../error.ts";
-import { formatDnsName, lowerCase, parseDnsName, type DnsName } from "./dns-name.ts";
+import { lowerCase, parseDnsName, type DnsName } from "./dns-name.ts";
 import { parseSeconds } from "./dns-ttl.ts";
 import { formatType, isZoneType, parseType, TYPE } from "./dns-type.ts";
 import { DnsValueError } from "./dns-error.ts";
@@ -320,9 +320,4 @@ function refuse(message: string, hint: string): DnsValueError {
 export function problemText({ file, line, column, message, hint }: FileProblem): string {
   const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
   return `${file}:${line}:${column}: ${sentence}${hint === undefined ? "" : ` ${hint}`}`;
-}
-
-/** The name and type of a record of a file, for messages. */
-export function recordTitle({ owner, type }: Pick<FileRecord, "owner" | "type">): string {
-  return `${formatType(type)} of ${formatDnsName(owner)}`;
 }
