@@ -74,9 +74,9 @@ export class Auditor {
   readonly #ticks: RepeatedWork;
   readonly #stopping = new AbortController();
 
-  private constructor(options: AuditorOptions, silence: Silence) {
+  private constructor(options: AuditorOptions, pairs: Pairs, silence: Silence) {
     this.#options = options;
-    this.#pairs = new Pairs(new PairStore(options.store));
+    this.#pairs = pairs;
     this.#silence = silence;
     const { clock, log } = options.holder;
     this.#lastTickMs = clock.monotonicMs();
@@ -90,7 +90,8 @@ export class Auditor {
   }
 
   static async start(options: AuditorOptions): Promise<Auditor> {
-    const auditor = new Auditor(options, await Silence.open(options.store));
+    const pairs = await Pairs.open(new PairStore(options.store));
+    const auditor = new Auditor(options, pairs, await Silence.open(options.store));
     const { transport } = options.holder;
     auditor.#stops.push(
       transport.onLink((site, up) => {
@@ -188,7 +189,7 @@ export class Auditor {
       const before = this.#pairs.get(name)?.state.progress.storeId;
       const storeId = claim.storeId ?? before;
       if (storeId === undefined) continue;
-      const pair = await this.#pairs.of(name, storeId, sinceRoundMs);
+      const pair = this.#pairs.of(name, storeId, sinceRoundMs);
       due.push(...this.#dueVisit(asked, claim, pair));
       const finding = findingOf(pair, claim, silent);
       if (finding !== undefined) findings.push(finding);

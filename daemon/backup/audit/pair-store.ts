@@ -8,9 +8,16 @@
 import { z } from "zod";
 import type { ByteDays } from "../../core/backup/audit-account.ts";
 import type { AuditProgress } from "../../core/backup/audit-progress.ts";
-import type { Store } from "../../core/store.ts";
+import { prefixRange, type Store } from "../../core/store.ts";
 import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
-import type { OwnerId, SetId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
+import {
+  parseId,
+  type OwnerId,
+  type SetId,
+  type ShardId,
+  type SiteId,
+  type StoreId,
+} from "../../../protocol/ids.ts";
 import { hexId } from "../../../protocol/logs/record.ts";
 
 export interface PairState {
@@ -59,14 +66,12 @@ export class PairStore {
     this.#store = store;
   }
 
-  async load(name: PairName): Promise<PairState | undefined> {
-    const bytes = await this.#store.get(keyOf(name));
-    if (bytes === undefined) return undefined;
-    try {
-      const text = decodeCbor(bytes, MAX_STORED_BYTES);
-      return stored.parse(JSON.parse(z.string().parse(text)));
-    } catch {
-      return undefined;
+  /** All that is kept and readable. */
+  async *all(): AsyncIterable<readonly [PairName, PairState]> {
+    for await (const [key, bytes] of this.#store.entries(prefixRange(PREFIX))) {
+      const name = nameIn(key);
+      const state = read(bytes);
+      if (name !== undefined && state !== undefined) yield [name, state];
     }
   }
 
@@ -79,6 +84,27 @@ export class PairStore {
   async forget(name: PairName): Promise<void> {
     await this.#store.write([{ kind: "delete", key: keyOf(name) }], "cached");
   }
+}
+
+function read(bytes: Uint8Array): PairState | undefined {
+  try {
+    const text = decodeCbor(bytes, MAX_STORED_BYTES);
+    return stored.parse(JSON.parse(z.string().parse(text)));
+  } catch {
+    return undefined;
+  }
+}
+
+function nameIn(key: string): PairName | undefined {
+  const [owner, set, site] = key.slice(PREFIX.length).split("/");
+  const name = {
+    owner: parseId<OwnerId>(owner),
+    set: parseId<SetId>(set, 16),
+    site: parseId<SiteId>(site),
+  };
+  if (name.owner === undefined || name.set === undefined || name.site === undefined)
+    return undefined;
+  return { owner: name.owner, set: name.set, site: name.site };
 }
 
 function keyOf({ site, owner, set }: PairName): string {

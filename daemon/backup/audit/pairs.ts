@@ -1,6 +1,11 @@
 /** The holders that are asked, with what is known of each, in memory and in the store. */
 import { NO_BYTE_DAYS } from "../../core/backup/audit-account.ts";
-import { lossOf, newProgress, type AuditProgress } from "../../core/backup/audit-progress.ts";
+import {
+  inStore,
+  lossOf,
+  newProgress,
+  type AuditProgress,
+} from "../../core/backup/audit-progress.ts";
 import type { SiteId, StoreId } from "../../../protocol/ids.ts";
 import type { PairName, PairState, PairStore } from "./pair-store.ts";
 
@@ -22,8 +27,15 @@ export class Pairs {
   readonly #store: PairStore;
   readonly #pairs = new Map<string, Pair>();
 
-  constructor(store: PairStore) {
+  private constructor(store: PairStore) {
     this.#store = store;
+  }
+
+  /** With all that was found before: also of those that are asked no more. */
+  static async open(store: PairStore): Promise<Pairs> {
+    const pairs = new Pairs(store);
+    for await (const [name, state] of store.all()) pairs.#add(name, state);
+    return pairs;
   }
 
   all(): readonly Pair[] {
@@ -31,30 +43,25 @@ export class Pairs {
   }
 
   /**
-   * The pair of that name. What was found in another store of the holder does not count any more.
+   * The pair of that name, as of the store that its holder has now.
    *
-   * @param sinceRoundMs - How long ago the last round of a new pair would have been.
+   * @param sinceRoundMs - How long ago the last round in a new store would have been.
    */
-  async of(name: PairName, storeId: StoreId, sinceRoundMs: number): Promise<Pair> {
-    const key = keyOf(name);
-    const known = this.#pairs.get(key);
-    const state = known?.state ?? (await this.#store.load(name));
-    const isSame = state?.progress.storeId === storeId;
-    const fresh = (): PairState => ({
-      progress: newProgress(storeId, sinceRoundMs),
-      byteDays: state?.byteDays ?? NO_BYTE_DAYS,
-    });
-    const pair = known ?? {
-      ...name,
-      state: fresh(),
-      notBeforeMs: 0,
-      visitedMs: 0,
-      busy: false,
-      visitMs: 0,
-      unsavedMs: 0,
-    };
-    if (!pair.busy) pair.state = isSame && state !== undefined ? state : fresh();
-    this.#pairs.set(key, pair);
+  of(name: PairName, storeId: StoreId, sinceRoundMs: number): Pair {
+    const progress = newProgress(storeId, sinceRoundMs);
+    const pair =
+      this.#pairs.get(keyOf(name)) ?? this.#add(name, { progress, byteDays: NO_BYTE_DAYS });
+    if (!pair.busy) {
+      const moved = inStore(pair.state.progress, storeId, sinceRoundMs);
+      pair.state = { ...pair.state, progress: moved };
+    }
+    return pair;
+  }
+
+  #add(name: PairName, state: PairState): Pair {
+    const times = { notBeforeMs: 0, visitedMs: 0, visitMs: 0, unsavedMs: 0 };
+    const pair: Pair = { ...name, state, ...times, busy: false };
+    this.#pairs.set(keyOf(name), pair);
     return pair;
   }
 

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../../test-mesh/fakes/seeded-random.ts";
 import { STORE } from "../../../test-mesh/fakes/placed-group.ts";
-import { idOf, sha256, type ShardId } from "../../../protocol/ids.ts";
+import { idOf, sha256, type ShardId, type StoreId } from "../../../protocol/ids.ts";
 import type { AuditItem } from "./audit-choice.ts";
 import {
   dropUnlisted,
   elapse,
+  inStore,
   isOpen,
   isRoundDue,
   judgeCensus,
@@ -161,4 +162,31 @@ test("law: nothing lost without two wrong answers or an expired question; proven
       if (now.expired) assert.ok(now.presentMs >= times.patienceMs);
     }
   }
+});
+
+const MOVED = "ee".repeat(16) as StoreId;
+
+test("in another store nothing is proven or open any more, and what was lost stays lost", () => {
+  const suspected = judgeOpen(asked(), answersOf("wrong", [first]), 1);
+  const lost = judgeSuspects(suspected, [{ shard: first.shard, verdict: "wrong" }], 2);
+  const moved = inStore(lost, MOVED, times.everyMs);
+  assert.equal(moved.storeId, MOVED);
+  assert.deepEqual(lossOf(moved, claimed), lossOf(lost, claimed));
+  assert.ok(!isOpen(moved));
+  assert.equal(moved.provenAtMs, null);
+  const right = judgeSuspects(moved, [{ shard: first.shard, verdict: "right" }], 3);
+  assert.equal(lossOf(right, claimed).shards, 0);
+  assert.equal(inStore(lost, lost.storeId, 0), lost);
+});
+
+test("who changes its store each time that it is asked runs out of patience all the same", () => {
+  let progress = asked();
+  for (let at = 0; at < 6; at++) {
+    progress = elapse(progress, 13 * HOUR, true, times);
+    progress = inStore(progress, idOf<StoreId>(sha256(`store ${at}`).subarray(0, 16)), 24 * HOUR);
+    assert.equal(lossOf(progress, claimed).shards, at < 5 ? 0 : 100);
+    progress = putRound(progress, "00", items);
+  }
+  const answered = judgeOpen(progress, answersOf("right"), 9);
+  assert.equal(lossOf(answered, claimed).shards, 0);
 });

@@ -76,6 +76,24 @@ export function newProgress(storeId: StoreId, sinceRoundMs: number): AuditProgre
   };
 }
 
+/**
+ * The holder says to have another store. What was proven and what is open was about the former one.
+ * What it lost stays lost until it answers for it, and the time for which it owes an answer goes
+ * on: else a holder would be rid of both by a new name of its store.
+ *
+ * @param sinceRoundMs - How long ago the last round would have been.
+ */
+export function inStore(
+  progress: AuditProgress,
+  storeId: StoreId,
+  sinceRoundMs: number,
+): AuditProgress {
+  if (progress.storeId === storeId) return progress;
+  const { nonce, presentMs, suspects, sinceSuspectsMs, expired, visit, atMs } = progress;
+  const kept = { nonce, presentMs, suspects, sinceSuspectsMs, expired, visit, atMs };
+  return { ...newProgress(storeId, sinceRoundMs), ...kept };
+}
+
 /** Running time has passed. @param isThere - Whether the holder could be asked meanwhile. */
 export function elapse(
   progress: AuditProgress,
