@@ -447,6 +447,22 @@ test("a holder that takes its time over one set is asked for its other sets all 
   for (const set of others) assert.ok(leaves(set) > 2, set);
 });
 
+test("a holder that shows itself for a moment now and then is silent, and a copy is made elsewhere", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
+  const [rare = ""] = mesh.holders;
+  const { network, time, sites } = mesh.made;
+  const others = [...sites.keys()].filter((name) => name !== rare);
+  const limitMs = time.nowMs + 10 * DAY;
+  while (mesh.holders.includes(rare)) {
+    assert.ok(time.nowMs < limitMs, "never silent");
+    for (const name of others) network.bar(mesh.site(rare).id, mesh.site(name).id);
+    await mesh.made.pass(0.9 * PACE.patienceMs);
+    for (const name of others) network.allow(mesh.site(rare).id, mesh.site(name).id);
+    await mesh.made.pass(100);
+  }
+  await mesh.untilHeldBy(3, [rare, "home"]);
+});
+
 test("a peer whose link comes and goes keeps nobody from asking", async (context) => {
   const mesh = await AuditedMesh.create(context, "home a b c d", MANY);
   const [bad = ""] = mesh.holders;

@@ -70,6 +70,7 @@ export class Auditor {
   readonly #visits = new Map<SiteId, Promise<void>>();
   readonly #stops: (() => void)[] = [];
   #lastTickMs: number;
+  #countedMs: number;
   #unsavedMs = 0;
   readonly #ticks: RepeatedWork;
   readonly #stopping = new AbortController();
@@ -80,6 +81,7 @@ export class Auditor {
     this.#silence = silence;
     const { clock, log } = options.holder;
     this.#lastTickMs = clock.monotonicMs();
+    this.#countedMs = this.#lastTickMs;
     this.#ticks = new RepeatedWork(clock, () =>
       this.#tick()
         .catch((error: unknown) => {
@@ -95,8 +97,8 @@ export class Auditor {
     const { transport } = options.holder;
     auditor.#stops.push(
       transport.onLink((site, up) => {
+        auditor.#countAway();
         if (!up) return;
-        auditor.#silence.heard(site);
         for (const pair of auditor.#pairs.all()) if (pair.site === site) pair.notBeforeMs = 0;
         auditor.#ticks.within(SOON_MS);
       }),
@@ -112,19 +114,18 @@ export class Auditor {
     await Promise.all(this.#visits.values());
   }
 
-  /** Sites that were not heard for as long as one is waited for. */
+  /** Sites that were away for longer than one waits for them; see core/backup/absence.ts. */
   silentSites(): ReadonlySet<SiteId> {
-    return this.#silence.silentFor(this.#options.pace().patienceMs);
+    return this.#silence.sites(this.#options.pace().patienceMs);
   }
 
   async #tick(): Promise<void> {
     const { holder, pace } = this.#options;
-    const { state, transport, clock } = holder;
-    const elapsedMs = this.#elapsed();
+    const { state, clock } = holder;
+    const elapsedMs = this.#since(this.#lastTickMs);
+    this.#lastTickMs = clock.monotonicMs();
     if (this.#stopping.signal.aborted || state.meshId === undefined) return;
-    const members = new Set(state.authority().sites.keys());
-    members.delete(transport.self);
-    this.#silence.elapse(elapsedMs, members, transport.links());
+    this.#countAway();
     const saveMs = retryMs(pace());
     this.#unsavedMs += elapsedMs;
     if (this.#unsavedMs >= saveMs) {
@@ -152,11 +153,22 @@ export class Auditor {
     }
   }
 
-  #elapsed(): number {
-    const nowMs = this.#options.holder.clock.monotonicMs();
-    const elapsedMs = nowMs - this.#lastTickMs;
-    this.#lastTickMs = nowMs;
+  /** Running time since a moment of the monotonic clock; much of it at once was sleep. */
+  #since(beforeMs: number): number {
+    const elapsedMs = this.#options.holder.clock.monotonicMs() - beforeMs;
     return Math.min(elapsedMs, LATE_TICKS * tickMs(this.#options.pace()) + SOON_MS);
+  }
+
+  /** Counts the time until now for those who were linked in it, and for those who were not. */
+  #countAway(): void {
+    const { holder, pace } = this.#options;
+    const { state, transport, clock } = holder;
+    const elapsedMs = this.#since(this.#countedMs);
+    this.#countedMs = clock.monotonicMs();
+    if (state.meshId === undefined) return;
+    const members = new Set(state.authority().sites.keys());
+    members.delete(transport.self);
+    this.#silence.elapse(elapsedMs, members, transport.links(), pace().patienceMs);
   }
 
   #passTime(pair: Pair, elapsedMs: number): void {

@@ -1,9 +1,11 @@
 /**
- * For how long sites have not been linked, in running time of this site.
+ * For how long sites have been away, in running time of this site; core/backup/absence.ts says what
+ * that means.
  *
  * Time in which nobody at all is linked does not count: then the fault is more likely here.
  */
 import { z } from "zod";
+import { awayAfter, isSilent } from "../../core/backup/absence.ts";
 import type { Store } from "../../core/store.ts";
 import { decodeCbor, encodeCbor } from "../../../protocol/encoding/cbor.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
@@ -14,11 +16,13 @@ const stored = z.array(z.tuple([z.string(), z.int().min(0)]));
 
 export class Silence {
   readonly #store: Store;
-  #silentMs: Map<SiteId, number>;
+  #awayMs: Map<SiteId, number>;
+  /** Who is linked since time was counted last. */
+  #linked: ReadonlySet<SiteId> = new Set();
 
-  private constructor(store: Store, silentMs: Map<SiteId, number>) {
+  private constructor(store: Store, awayMs: Map<SiteId, number>) {
     this.#store = store;
-    this.#silentMs = silentMs;
+    this.#awayMs = awayMs;
   }
 
   static async open(store: Store): Promise<Silence> {
@@ -31,31 +35,40 @@ export class Silence {
     }
   }
 
-  /** Time has passed. @param members - Others are forgotten. */
-  elapse(elapsedMs: number, members: Iterable<SiteId>, linked: readonly SiteId[]): void {
-    const passedMs = linked.length === 0 ? 0 : elapsedMs;
-    const before = this.#silentMs;
-    this.#silentMs = new Map(
+  /**
+   * Time has passed. To be called whenever a link came or went, and from time to time.
+   *
+   * @param members - Others are forgotten.
+   * @param links - Who is linked from now on.
+   */
+  elapse(
+    elapsedMs: number,
+    members: Iterable<SiteId>,
+    links: readonly SiteId[],
+    patienceMs: number,
+  ): void {
+    const linked = this.#linked;
+    this.#linked = new Set(links);
+    const passedMs = linked.size === 0 ? 0 : elapsedMs;
+    const before = this.#awayMs;
+    this.#awayMs = new Map(
       [...members]
-        .filter((site) => !linked.includes(site))
-        .map((site) => [site, (before.get(site) ?? 0) + passedMs]),
+        .map((site) => {
+          const awayMs = before.get(site) ?? 0;
+          return [site, awayAfter(awayMs, passedMs, linked.has(site), patienceMs)] as const;
+        })
+        .filter(([, awayMs]) => awayMs > 0),
     );
   }
 
-  /** A link came up. */
-  heard(site: SiteId): void {
-    this.#silentMs.delete(site);
-  }
-
-  /** Sites that have been silent for at least so long. */
-  silentFor(leastMs: number): ReadonlySet<SiteId> {
-    return new Set(
-      [...this.#silentMs].filter(([, silentMs]) => silentMs >= leastMs).map(([site]) => site),
-    );
+  /** Sites that are silent. */
+  sites(patienceMs: number): ReadonlySet<SiteId> {
+    const silent = [...this.#awayMs].filter(([, awayMs]) => isSilent(awayMs, patienceMs));
+    return new Set(silent.map(([site]) => site));
   }
 
   async save(): Promise<void> {
-    const list = [...this.#silentMs].map(([site, silentMs]) => [site, Math.floor(silentMs)]);
+    const list = [...this.#awayMs].map(([site, awayMs]) => [site, Math.floor(awayMs)]);
     await this.#store.write([{ kind: "put", key: KEY, value: encodeCbor(list) }], "cached");
   }
 }
