@@ -1,5 +1,6 @@
 /** Connects decisions with the statements and logs of this node and with its links. */
 import type { SiteId } from "../../protocol/ids.ts";
+import { parsePlaceKey } from "../../protocol/logs/record-pages.ts";
 import { offerRecord, parseHoldKey } from "../../protocol/logs/record.ts";
 import type { SigningKey } from "../../protocol/keys/signature.ts";
 import {
@@ -78,7 +79,10 @@ function leaving({ state, linked }: DecisionSources): LeavingAnswer {
       owner: authority.owners.get(owner)?.name ?? owner.slice(0, 8),
       sets: sets.length,
     })),
-    ownSets: view.entries("place").filter(({ author }) => author === state.siteId).length,
+    ownSets: view
+      .entries("place")
+      .filter(({ key, author }) => author === state.siteId && parsePlaceKey(key) !== undefined)
+      .length,
     others: [...authority.sites.values()]
       .filter(({ siteId }) => siteId !== state.siteId)
       .map(({ siteId, name }) => ({ site: name, linked: up.has(siteId) })),

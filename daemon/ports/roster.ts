@@ -4,8 +4,9 @@
  */
 import type { SiteId } from "../../protocol/ids.ts";
 import { parseGroupKey, repairRecord } from "../../protocol/logs/hold-record.ts";
-import { nodeRecord, placeRecord, type NodeRecord } from "../../protocol/logs/record.ts";
+import { nodeRecord, type NodeRecord } from "../../protocol/logs/record.ts";
 import type { Authority } from "../core/authority/authority.ts";
+import { placesIn } from "../core/backup/published.ts";
 import type { View } from "../core/logs/view.ts";
 import type { RosterEntry } from "../mesh/membership.ts";
 
@@ -22,9 +23,9 @@ export function nodeOf(view: View, site: SiteId): NodeRecord | undefined {
 function partnersOf(view: View, self: SiteId): ReadonlySet<SiteId> {
   const partners = new Set<SiteId>();
   const sets = new Map<string, Set<SiteId>>();
-  for (const { key, author, value } of view.entries("place")) {
-    const targets = placeRecord.safeParse(value).data?.groups.flatMap((group) => group.targets);
-    sets.set(key, (sets.get(key) ?? new Set([author])).union(new Set(targets)));
+  for (const { set, author, place } of placesIn(view)) {
+    const targets = new Set(place.groups.flatMap((group) => group.targets));
+    sets.set(set, (sets.get(set) ?? new Set([author])).union(targets));
   }
   for (const { key, author, value } of view.entries("hold", "repair/")) {
     const name = parseGroupKey("repair", key);

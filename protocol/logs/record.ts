@@ -10,7 +10,6 @@ import {
   parseId,
   type AnyId,
   type ChainId,
-  type ListId,
   type OwnerId,
   type SetId,
   type ShardId,
@@ -19,6 +18,8 @@ import {
 } from "../ids.ts";
 import { COUNTRY_COUNT, isCountry } from "../country.ts";
 import { textField } from "../encoding/wire-field.ts";
+import { MAX_COPIES, MAX_GROUPS } from "../backup/list.ts";
+import { heldGroups, placedGroups } from "./packed-groups.ts";
 
 /** An identifier as it stands in JSON. */
 export function hexId<Id extends AnyId>(sizeBytes: 16 | 32 = 32) {
@@ -109,27 +110,23 @@ export const placementRules = z.object({
 export type PlacementRules = z.output<typeof placementRules>;
 export const NO_RULES: PlacementRules = { allow: [], deny: [], holders: null };
 
-/** Class `place`, key `SETID`: where the site wants the shards of a set of its owner. */
+/**
+ * Class `place`, key `SETID`: where the site wants the shards of a set of its owner. Groups that do not
+ * fit in stand in records of their own: record-pages.ts.
+ */
 export const placeRecord = z.object({
   owner: hexId<OwnerId>(),
   /** Sealed by the client, base64: only the owner reads it. */
   name: z.string().max(1024),
   keyEpoch: count,
   /** Remote copies wanted. */
-  copies: z.int().min(1).max(16),
+  copies: z.int().min(1).max(MAX_COPIES),
   head: snapshotHead.nullable(),
   rules: placementRules.default(NO_RULES),
-  groups: z
-    .array(
-      z.object({
-        targets: z.array(hexId<SiteId>()).max(16),
-        generation: count,
-        list: hexId<ListId>(),
-        shards: count,
-        bytes: count,
-      }),
-    )
-    .max(128),
+  /** Of the whole set. */
+  groupCount: count.max(MAX_GROUPS),
+  /** The first of them. */
+  groups: placedGroups,
 });
 export type PlaceRecord = z.output<typeof placeRecord>;
 
@@ -148,19 +145,23 @@ export function placeKey(set: SetId): string {
   return set;
 }
 
-/** Class `hold`, key `OWNER/SETID`: the newest lists that a holder has in full. */
+/**
+ * Class `hold`, key `OWNER/SETID`: the newest lists that a holder has in full, of the first groups.
+ * Those behind them stand in records of their own: record-pages.ts.
+ */
 export const holdRecord = z.object({
   storeId: hexId<StoreId>(16),
-  groups: z.array(z.object({ group: count, generation: count, list: hexId<ListId>() })).max(128),
+  groups: heldGroups,
   /**
    * Groups that it has let go, of as many as there were: its receipts for their shards are void
    * until it has the group in full again.
    */
   letGo: z
-    .array(z.object({ group: count, groups: z.int().min(1).max(128) }))
-    .max(128)
+    .array(z.object({ group: count, groups: z.int().min(1).max(MAX_GROUPS) }))
+    .max(MAX_GROUPS)
     .default([]),
 });
+export type HoldRecord = z.output<typeof holdRecord>;
 
 /** The key of a `hold` record. */
 export function holdKey(owner: OwnerId, set: SetId): string {

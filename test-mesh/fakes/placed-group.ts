@@ -8,7 +8,8 @@ import {
 } from "../../protocol/logs/hold-record.ts";
 import { idOf, sha256, type ListId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { SiteId, StoreId } from "../../protocol/ids.ts";
-import { holdKey, placeKey } from "../../protocol/logs/record.ts";
+import { holdRecords, placeRecords } from "../../protocol/logs/record-pages.ts";
+import { NO_RULES } from "../../protocol/logs/record.ts";
 import { RecordView } from "./record-view.ts";
 
 export const STORE = idOf<StoreId>(sha256("store").subarray(0, 16));
@@ -33,10 +34,11 @@ export class PlacedGroup {
     };
     const { owner, set, by } = this.name;
     const group = { generation: 1, list: LIST, shards: 1, bytes: this.bytes };
-    this.view.put(by, "place", placeKey(set), {
-      ...{ owner, name: "", keyEpoch: 0, copies, head: null },
-      groups: [{ targets: [...targets], ...group }],
-    });
+    const groups = [{ targets, ...group }];
+    const place = { owner, name: "", keyEpoch: 0, copies, head: null, rules: NO_RULES };
+    for (const { key, value } of placeRecords(set, { ...place, groupCount: 1, groups })) {
+      this.view.put(by, "place", key, value);
+    }
     for (const site of targets) this.holds(site);
   }
 
@@ -44,7 +46,9 @@ export class PlacedGroup {
   holds(site: SiteId): void {
     const { owner, set } = this.name;
     const groups = [{ group: 0, generation: 1, list: LIST }];
-    this.view.put(site, "hold", holdKey(owner, set), { storeId: STORE, groups });
+    for (const { key, value } of holdRecords(owner, set, { storeId: STORE, groups, letGo: [] })) {
+      this.view.put(site, "hold", key, value);
+    }
   }
 
   says(asker: SiteId, about: SiteId, what: Partial<AuditFinding>): void {

@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test";
 import type { OwnRulesRecord } from "../../daemon/backup/store/own/own-rules.ts";
 import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import { askKey } from "../../protocol/logs/hold-record.ts";
+import { holdRecords } from "../../protocol/logs/record-pages.ts";
 import { holdKey, holdRecord, placeRecord } from "../../protocol/logs/record.ts";
 import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
@@ -172,8 +173,10 @@ test("receipts for what was let go are void, until it is held in full again", as
     .records()
     .find((entry) => entry.author === holder.id && entry.key === key && entry.class === "hold");
   assert.ok(held);
-  const value = { ...holdRecord.parse(held.value), groups: [], letGo: [{ group: 0, groups: 1 }] };
-  made.putRecord({ ...held, value });
+  const { storeId } = holdRecord.parse(held.value);
+  const letGo = [{ group: 0, groups: 1 }];
+  const [said] = holdRecords(OWNER, SET, { storeId, groups: [], letGo });
+  made.putRecord({ ...held, value: said?.value ?? assert.fail() });
   const { atRisk, reasons } = await copiesOf(home);
   assert.equal(atRisk, "2 of 3");
   assert.match(reasons.join(" "), /b has not signed for everything yet \(2 pieces/);

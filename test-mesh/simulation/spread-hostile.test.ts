@@ -22,7 +22,9 @@ import {
   type ListEntry,
   type SignedList,
 } from "../../protocol/backup/list.ts";
-import { placeKey } from "../../protocol/logs/record.ts";
+import type { PlacedGroup } from "../../protocol/logs/packed-groups.ts";
+import { placeRecords } from "../../protocol/logs/record-pages.ts";
+import { NO_RULES } from "../../protocol/logs/record.ts";
 import { openReceipt } from "../../protocol/backup/receipt.ts";
 import { RANGE_BYTES, shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { rangeRoots } from "../../protocol/backup/shard-ranges.ts";
@@ -274,14 +276,8 @@ test("a co-holder that sends nothing makes way for the list's own site after hal
   const list = listOf(key, entries);
   const targets = [rogue.id, holder.id];
   const group = { targets, generation: 1, list: listId(list.header), shards: 1, bytes: 8192 };
-  const name = { name: "", keyEpoch: 0, copies: 3, head: null, groups: [group] };
   made.putRecord({
-    ...{
-      class: "place",
-      author: homeOf(made),
-      key: placeKey(SET),
-      value: { owner: OWNER, ...name },
-    },
+    ...{ class: "place", author: homeOf(made), ...placing(group) },
     ...{ lamport: 1, seq: 1, conflicts: [], log: "" as never, versionId: "" as never },
   });
   const channel = rogue.transport.open(holder.id, SHARD_PROTOCOL, 5000);
@@ -525,18 +521,11 @@ test("only a site of the owner gets a shard in the hours in which a line sleeps"
   const home = made.sites.get("home");
   const shard = entries[0]?.shard;
   assert.ok(home !== undefined && shard !== undefined);
-  const groups = [
-    {
-      targets: [holder.id, other.id],
-      generation: 1,
-      list: listId(list.header),
-      shards: 1,
-      bytes: 1,
-    },
-  ];
+  const targets = [holder.id, other.id];
+  const group = { targets, generation: 1, list: listId(list.header), shards: 1, bytes: 1 };
   made.putRecord({
-    ...{ class: "place", key: SET, author: home.id, lamport: 1, seq: 1, conflicts: [] },
-    value: { owner: OWNER, name: "", keyEpoch: 0, copies: 3, head: null, groups },
+    ...{ class: "place", author: home.id, ...placing(group) },
+    ...{ lamport: 1, seq: 1, conflicts: [] },
     versionId: idOf(sha256("version")),
     log: idOf(sha256("log").subarray(0, 16)),
   });
@@ -553,3 +542,10 @@ test("only a site of the owner gets a shard in the hours in which a line sleeps"
   assert.equal(await ask(home, "repair"), "refused: hours");
   assert.equal(await ask(home, "restore"), "found");
 });
+
+/** The record that a site publishes for a set of one group. */
+function placing(group: PlacedGroup) {
+  const plain = { owner: OWNER, name: "", keyEpoch: 0, copies: 3, head: null, rules: NO_RULES };
+  const [record] = placeRecords(SET, { ...plain, groupCount: 1, groups: [group] });
+  return record ?? assert.fail();
+}

@@ -8,12 +8,11 @@
  */
 import { settleMs, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
 import { groupFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { placesIn } from "../../core/backup/published.ts";
 import { effectiveTargets } from "../../core/backup/holder-standing.ts";
 import { termsFor } from "../../core/backup/lending.ts";
 import { groupKey, parseGroupKey, repairRecord } from "../../../protocol/logs/hold-record.ts";
-import type { SetId } from "../../../protocol/ids.ts";
 import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
-import { placeRecord } from "../../../protocol/logs/record.ts";
 import { RepeatedWork } from "../repeated-work.ts";
 import { fetchList } from "../store/spread/fetch.ts";
 import { groupName } from "../store/lists/group-name.ts";
@@ -101,11 +100,10 @@ export class Newcomer {
     const members = new Set(state.authority().sites.keys());
     const late: GroupFacts[] = [];
     const seen = new Set<string>();
-    for (const { key, author, value } of state.view().entries("place")) {
-      const place = placeRecord.safeParse(value);
-      if (!place.success || author === transport.self) continue;
-      for (const [group, { targets }] of place.data.groups.entries()) {
-        const name = { owner: place.data.owner, set: key as SetId, group, by: author };
+    for (const { set, author, place } of placesIn(state.view())) {
+      if (author === transport.self) continue;
+      for (const [group, { targets }] of place.groups.entries()) {
+        const name = { owner: place.owner, set, group, by: author };
         if (!targets.includes(transport.self)) continue;
         const facts = groupFacts(state.view(), members, name);
         if (facts === undefined || facts.holding.has(transport.self)) continue;

@@ -4,13 +4,14 @@
  * Key-free: everything here is ciphertext, signed lists and receipts.
  */
 import type { Clock } from "../../core/clock.ts";
+import { placeOf } from "../../core/backup/published.ts";
 import { termsFor, type Lending } from "../../core/backup/lending.ts";
 import type { Store } from "../../core/store.ts";
 import type { Channel, Transport } from "../../core/transport.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Head } from "../../../protocol/backup/head.ts";
 import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey, placeKey, placeRecord } from "../../../protocol/logs/record.ts";
+import { holdKey, placeKey } from "../../../protocol/logs/record.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/messages/shard-message.ts";
 import { isShardSize, shardIdOf } from "../../../protocol/backup/shard-id.ts";
 import type { SigningKey } from "../../../protocol/keys/signature.ts";
@@ -395,11 +396,10 @@ export class BackupStore {
   /** The heads of a set, as the members know them now. */
   async heads(id: SetId) {
     const { state, transport, lists } = this.#holder;
-    const entry = state.view().get("place", placeKey(id), transport.self);
-    const place = placeRecord.safeParse(entry?.value);
+    const place = placeOf(state.view(), id, transport.self);
     const owner =
       this.#own.get(id)?.owner ??
-      (place.success ? place.data.owner : undefined) ??
+      place?.owner ??
       lists.all().find(({ header }) => header.set === id)?.header.owner;
     if (owner !== undefined) return askWitnesses(this.#holder, owner, id);
     // Before its first run nobody but this site can know of a set.

@@ -1,10 +1,11 @@
 /** What placement has to know of a member, from its SITE statement, its offer and what lies there. */
-import { placeRecord, type OfferRecord } from "../../../protocol/logs/record.ts";
-import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
+import type { OfferRecord } from "../../../protocol/logs/record.ts";
+import type { OwnerId, SiteId } from "../../../protocol/ids.ts";
 import type { Authority, Site } from "../authority/authority.ts";
 import { termsFor } from "./lending.ts";
 import type { Candidate } from "./placement.ts";
 import type { View } from "../logs/view.ts";
+import { placesIn } from "./published.ts";
 
 /**
  * @param offer - What the site says to lend. Undefined: unknown as yet, which is no bar to a copy
@@ -33,11 +34,10 @@ export function placedBytes(
   owner: OwnerId,
 ): Map<SiteId, number> {
   const sums = new Map<SiteId, number>();
-  for (const { key, author, value } of view.entries("place")) {
-    const place = placeRecord.safeParse(value);
-    if (!place.success || place.data.owner !== owner) continue;
-    if (authority.delegationFor(owner, key as SetId, author) === undefined) continue;
-    for (const { targets, bytes } of place.data.groups) {
+  for (const { set, author, place } of placesIn(view)) {
+    if (place.owner !== owner) continue;
+    if (authority.delegationFor(owner, set, author) === undefined) continue;
+    for (const { targets, bytes } of place.groups) {
       for (const site of targets) sums.set(site, (sums.get(site) ?? 0) + bytes);
     }
   }

@@ -12,15 +12,9 @@ import {
   repairRecord,
   type AuditFinding,
 } from "../../../protocol/logs/hold-record.ts";
-import {
-  holdKey,
-  holdRecord,
-  offerRecord,
-  placeKey,
-  placeRecord,
-  type PlacementRules,
-} from "../../../protocol/logs/record.ts";
+import { offerRecord, type PlacementRules } from "../../../protocol/logs/record.ts";
 import type { View } from "../logs/view.ts";
+import { holdsOf, placeOf } from "./published.ts";
 
 export interface GroupName {
   readonly owner: OwnerId;
@@ -62,10 +56,9 @@ export function groupFacts(
   name: GroupName,
 ): GroupFacts | undefined {
   const { owner, set, by, group } = name;
-  const place = placeRecord.safeParse(view.get("place", placeKey(set), by)?.value);
-  const placed = place.success && place.data.owner === owner ? place.data : undefined;
+  const placed = placeOf(view, set, by);
   const at = placed?.groups[group];
-  if (placed === undefined || at === undefined) return undefined;
+  if (placed?.owner !== owner || at === undefined) return undefined;
   const { targets, list, generation, bytes } = at;
   const { copies, rules } = placed;
   const own = { copies, rules, targets, list, generation, bytes, members };
@@ -78,8 +71,7 @@ export function setFacts(
   members: ReadonlySet<SiteId>,
   name: Omit<GroupName, "group">,
 ): readonly GroupFacts[] {
-  const place = placeRecord.safeParse(view.get("place", placeKey(name.set), name.by)?.value);
-  const count = place.success ? place.data.groups.length : 0;
+  const count = placeOf(view, name.set, name.by)?.groups.length ?? 0;
   return Array.from({ length: count }, (_none, group) => group).flatMap((group) => {
     return groupFacts(view, members, { ...name, group }) ?? [];
   });
@@ -93,14 +85,12 @@ function saidOf(view: View, { owner, set, by, group }: GroupName) {
     findings.set(author, new Map(audit.data.holders.map((finding) => [finding.site, finding])));
   }
   const holding = new Map<SiteId, HeldList>();
-  for (const { key, author, value } of view.entries("hold", holdKey(owner, set))) {
-    const hold = holdRecord.safeParse(value);
-    if (key !== holdKey(owner, set) || !hold.success) continue;
+  for (const { author, hold } of holdsOf(view, owner, set)) {
     const offer = offerRecord.safeParse(view.get("offer", "offer", author)?.value);
     // What it held in a store that is gone does not count.
-    if (offer.success && offer.data.storeId !== hold.data.storeId) continue;
-    const held = hold.data.groups.find((one) => one.group === group);
-    if (held !== undefined) holding.set(author, { ...held, storeId: hold.data.storeId });
+    if (offer.success && offer.data.storeId !== hold.storeId) continue;
+    const held = hold.groups.find((one) => one.group === group);
+    if (held !== undefined) holding.set(author, { ...held, storeId: hold.storeId });
   }
   const wanted = groupKey("repair", owner, set, group);
   const repairs = view.entries("hold", wanted).flatMap(({ key, author, value }) => {

@@ -5,8 +5,8 @@
  * A group is named with the number of groups that there were, because a set may have been split since.
  */
 import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey, holdRecord } from "../../../protocol/logs/record.ts";
 import type { View } from "../logs/view.ts";
+import { holdOf } from "./published.ts";
 
 /** A group of so many, a power of two. */
 export interface Part {
@@ -16,8 +16,7 @@ export interface Part {
 
 /** The groups of a set that a site says to have let go. */
 export function letGoOf(view: View, site: SiteId, owner: OwnerId, set: SetId): readonly Part[] {
-  const hold = holdRecord.safeParse(view.get("hold", holdKey(owner, set), site)?.value);
-  return hold.success ? hold.data.letGo : [];
+  return holdOf(view, owner, set, site)?.letGo ?? [];
 }
 
 /** Whether a group, or a part or the whole of it, is among them. */

@@ -8,10 +8,11 @@
  */
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import type { AuditFinding } from "../../../protocol/logs/hold-record.ts";
-import { placeRecord, type PlaceRecord } from "../../../protocol/logs/record.ts";
+import type { PlaceRecord } from "../../../protocol/logs/record.ts";
 import { setFacts, type GroupFacts } from "./group-facts.ts";
 import { coHolders } from "./holder-standing.ts";
 import type { View } from "../logs/view.ts";
+import { placesIn } from "./published.ts";
 
 export interface Account {
   /** Bytes that are placed there now. */
@@ -43,10 +44,8 @@ export function accountOf(
   at: SiteId,
 ): Account {
   let sum = NOTHING;
-  for (const { key, author, value } of view.entries("place")) {
-    const place = placeRecord.safeParse(value);
-    if (author !== from || !place.success) continue;
-    sum = added(sum, ofSet(view, members, key as SetId, from, at, place.data));
+  for (const { set, author, place } of placesIn(view)) {
+    if (author === from) sum = added(sum, ofSet(view, members, set, from, at, place));
   }
   return sum;
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { z } from "zod";
 import { COUNTRY_COUNT, isCountry } from "../../../protocol/country.ts";
 import { idOf, sha256, type OwnerId } from "../../../protocol/ids.ts";
+import { placedGroups } from "../../../protocol/logs/packed-groups.ts";
 import { NO_RULES, placeRecord } from "../../../protocol/logs/record.ts";
 
 test("countries are those of ISO 3166-1, in capitals", () => {
@@ -12,7 +14,8 @@ test("countries are those of ISO 3166-1, in capitals", () => {
 
 test("a record with rules that cannot be meant is none", () => {
   const owner = idOf<OwnerId>(sha256("owner"));
-  const plain = { owner, name: "", keyEpoch: 0, copies: 3, head: null, groups: [] };
+  const fields = { owner, name: "", keyEpoch: 0, copies: 3, head: null };
+  const plain = { ...fields, groupCount: 0, groups: z.encode(placedGroups, []) };
   assert.deepEqual(placeRecord.parse(plain).rules, NO_RULES);
   const rules = { allow: ["FR"], deny: [], holders: null };
   assert.deepEqual(placeRecord.parse({ ...plain, rules }).rules, rules);

@@ -2,23 +2,21 @@
  * What this site says about itself as a holder: its offer, what it holds in full, and provider
  * records in the DHT, by which a box with nothing but a phrase finds it.
  */
+import { changedPages } from "../../../core/backup/changed-pages.ts";
+import { holdsBy, placeOf } from "../../../core/backup/published.ts";
 import { letGoOf, withoutPart, withPart, type Part } from "../../../core/backup/let-go.ts";
 import type { OwnerTerms } from "../../../core/backup/lending.ts";
 import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-value.ts";
 import {
   idBytes,
   sha256,
+  type ListId,
   type MeshId,
   type OwnerId,
   type SetId,
 } from "../../../../protocol/ids.ts";
-import {
-  holdKey,
-  holdRecord,
-  parseHoldKey,
-  placeKey,
-  placeRecord,
-} from "../../../../protocol/logs/record.ts";
+import { holdRecords } from "../../../../protocol/logs/record-pages.ts";
+import { holdKey, parseHoldKey } from "../../../../protocol/logs/record.ts";
 import type { RecordClass } from "../../../../protocol/logs/record-class.ts";
 import { RepeatedWork } from "../../repeated-work.ts";
 import type { Holder } from "../holder.ts";
@@ -44,7 +42,7 @@ export class Holdings {
   readonly #holder: Holder;
   readonly #providers: ProviderRecords;
   readonly #serial = new Serial();
-  readonly #complete = new Map<string, Map<number, LoadedList["header"] & { id: string }>>();
+  readonly #complete = new Map<string, Map<number, LoadedList["header"] & { id: ListId }>>();
   /** Parts of sets that were let go, by key of the `hold` record. */
   readonly #letGo = new Map<string, readonly Part[]>();
   readonly #stops: (() => void)[] = [];
@@ -142,15 +140,9 @@ export class Holdings {
   /** Whether others know of newer lists that this very store has signed for. */
   #isOlder(): boolean {
     const { state, transport, lists, shards } = this.#holder;
-    const held = state
-      .view()
-      .entries("hold")
-      .filter(({ author }) => author === transport.self);
-    return held.some(({ key, value }) => {
-      const hold = holdRecord.safeParse(value);
-      const [owner, set] = key.split("/") as [OwnerId, SetId];
-      if (!hold.success || hold.data.storeId !== shards.storeId) return false;
-      return hold.data.groups.some(({ group, generation }) => {
+    return [...holdsBy(state.view(), transport.self)].some(({ owner, set, hold }) => {
+      if (hold.storeId !== shards.storeId) return false;
+      return hold.groups.some(({ group, generation }) => {
         // Another site of the owner may have gone on with lower numbers.
         return (lists.taken(owner, set, group)?.topGeneration ?? 0) < generation;
       });
@@ -171,13 +163,17 @@ export class Holdings {
   async #writeHold(key: string): Promise<void> {
     const groups = [...(this.#complete.get(key)?.values() ?? [])];
     const letGo = this.#letGoOf(key).map(({ group, groups: all }) => ({ group, groups: all }));
-    await this.#write("hold", key, {
+    const name = parseHoldKey(key);
+    if (name === undefined) return;
+    const records = holdRecords(name.owner, name.set, {
       storeId: this.#holder.shards.storeId,
-      groups: groups
-        .toSorted((a, b) => a.group - b.group)
-        .map(({ group, generation, id }) => ({ group, generation, list: id })),
-      ...(letGo.length === 0 ? {} : { letGo }),
+      groups: groups.map(({ group, generation, id }) => ({ group, generation, list: id })),
+      letGo,
     });
+    const { state, transport } = this.#holder;
+    if (!this.#maySpeak()) return;
+    const changes = changedPages(state.view(), transport.self, "hold", records);
+    if (changes.length > 0) await state.write(changes);
   }
 
   /** Small changes wait, so that a long transfer does not fill the log with offers. */
@@ -210,10 +206,15 @@ export class Holdings {
   /** Writes a record when it is not what the view shows. */
   async #write(recordClass: RecordClass, key: string, value: JsonValue): Promise<void> {
     const { state, transport } = this.#holder;
-    if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
+    if (!this.#maySpeak()) return;
     const shown = state.view().get(recordClass, key, transport.self)?.value;
     if (shown !== undefined && sameJson(shown, value)) return;
     await state.write([{ class: recordClass, key, value }]);
+  }
+
+  #maySpeak(): boolean {
+    const { state, transport } = this.#holder;
+    return state.meshId !== undefined && state.authority().sites.has(transport.self);
   }
 
   async #provideAll(): Promise<boolean> {
@@ -249,10 +250,11 @@ export class Holdings {
       return false;
     }
     const { state, transport } = this.#holder;
-    const entry = state.view().get("place", placeKey(header.set), header.by);
-    const place = placeRecord.safeParse(entry?.value);
-    if (!place.success) return true;
-    return place.data.groups.every(
+    const place = placeOf(state.view(), header.set, header.by);
+    if (place === undefined) return true;
+    // The rest of what was published is on its way.
+    if (place.groups.length < place.groupCount) return false;
+    return place.groups.every(
       ({ targets }, group) => !targets.includes(transport.self) || groups.has(group),
     );
   }

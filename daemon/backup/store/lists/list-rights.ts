@@ -1,12 +1,12 @@
 /** Whether a list may be taken in: pure questions to the authority and to what is held already. */
 import type { Authority } from "../../../core/authority/authority.ts";
 import { groupFacts } from "../../../core/backup/group-facts.ts";
+import { placeOf } from "../../../core/backup/published.ts";
 import { coHolders } from "../../../core/backup/holder-standing.ts";
 import type { View } from "../../../core/logs/view.ts";
 import { groupKey } from "../../../../protocol/logs/hold-record.ts";
 import type { MeshId, OwnerId, SetId, SiteId } from "../../../../protocol/ids.ts";
 import type { ListHeader } from "../../../../protocol/backup/list.ts";
-import { placeKey, placeRecord } from "../../../../protocol/logs/record.ts";
 import type { Refusal } from "../../../../protocol/messages/shard-message.ts";
 import type { KnownList } from "./list-store.ts";
 
@@ -69,10 +69,9 @@ function isTarget(view: View, header: ListHeader, self: SiteId): boolean {
 
 /** The targets of a list's group, as the site that signed it has published them. */
 export function targetsOf(view: View, header: ListHeader): readonly SiteId[] {
-  const entry = view.get("place", placeKey(header.set), header.by);
-  const place = placeRecord.safeParse(entry?.value);
-  if (!place.success || place.data.owner !== header.owner) return [];
-  return place.data.groups[header.group]?.targets ?? [];
+  const place = placeOf(view, header.set, header.by);
+  if (place?.owner !== header.owner) return [];
+  return place.groups[header.group]?.targets ?? [];
 }
 
 /** Whether a site works for the owner: then what it asks for, a person of the owner may wait for. */

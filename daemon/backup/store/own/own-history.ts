@@ -7,11 +7,11 @@
  */
 import type { OwnerId, SetId, SiteId } from "../../../../protocol/ids.ts";
 import { MAX_TIPS } from "../../../core/backup/next-tips.ts";
+import { placesIn } from "../../../core/backup/published.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import { signList } from "../../../../protocol/backup/list.ts";
 import {
   holdKey,
-  placeRecord,
   tipsKey,
   tipsRecord,
   type PlaceRecord,
@@ -33,15 +33,9 @@ export class OwnHistory {
   /** Sets of which the members know a later state than this directory, as they were published. */
   behind(): readonly { readonly set: SetId; readonly place: PlaceRecord }[] {
     const { state, transport } = this.#holder;
-    return state
-      .view()
-      .entries("place")
-      .filter(({ author }) => author === transport.self)
-      .flatMap(({ key, value }) => {
-        const place = placeRecord.safeParse(value);
-        const set = key as SetId;
-        return place.success && this.#isBehind(set, place.data) ? [{ set, place: place.data }] : [];
-      });
+    return [...placesIn(state.view())].filter(({ set, author, place }) => {
+      return author === transport.self && this.#isBehind(set, place);
+    });
   }
 
   #isBehind(set: SetId, { owner, groups }: PlaceRecord): boolean {
@@ -58,7 +52,9 @@ export class OwnHistory {
    * @returns Whether all of its lists could be had; if not, nothing was changed.
    */
   async catchUp(set: SetId, place: PlaceRecord): Promise<boolean> {
-    const { owner, groups } = place;
+    const { owner, groups, groupCount } = place;
+    // The rest of what was published is on its way.
+    if (groups.length < groupCount) return false;
     const found: LoadedList[] = [];
     for (const [group, { generation }] of groups.entries()) {
       const have = await this.#holder.lists.load(owner, set, group);

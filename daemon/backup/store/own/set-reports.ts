@@ -1,4 +1,5 @@
 /** What is told about data sets: how much they are, where they are, what is still missing. */
+import { placeOf, placesIn } from "../../../core/backup/published.ts";
 import { riskText } from "../../../core/backup/risk-text.ts";
 import {
   risksOf,
@@ -11,7 +12,6 @@ import type { SetId, ShardId, SiteId } from "../../../../protocol/ids.ts";
 import { askKey, askRecord } from "../../../../protocol/logs/hold-record.ts";
 import {
   placeKey,
-  placeRecord,
   tipsKey,
   tipsRecord,
   type PlaceRecord,
@@ -51,19 +51,14 @@ export class SetReports {
     const own = await Promise.all(
       this.#own.all().map(async (set) => this.#summary(set, await this.#facts.of(set))),
     );
-    const others = this.#holder.state
-      .view()
-      .entries("place")
+    const others = [...placesIn(this.#holder.state.view())]
       .filter(({ author }) => author !== this.#holder.transport.self)
-      .flatMap(({ key, author, value }) => {
-        const place = placeRecord.safeParse(value);
-        return place.success ? [foreignSummary(key, place.data, this.#tipsOf(key, author))] : [];
-      });
+      .map(({ set, author, place }) => foreignSummary(set, place, this.#tipsOf(set, author)));
     return [...own, ...others];
   }
 
-  #tipsOf(set: string, author: SiteId): readonly Head[] {
-    const entry = this.#holder.state.view().get("place", tipsKey(set as SetId), author);
+  #tipsOf(set: SetId, author: SiteId): readonly Head[] {
+    const entry = this.#holder.state.view().get("place", tipsKey(set), author);
     const beside = tipsRecord.safeParse(entry?.value);
     return beside.success ? beside.data.tips : [];
   }
@@ -243,8 +238,8 @@ export class SetReports {
     const { self } = transport;
     const witnesses = [...state.authority().sites.keys()].filter((site) => site !== self);
     const entry = state.view().get("place", placeKey(set.set), self);
-    const place = placeRecord.safeParse(entry?.value);
-    const shown = place.success && place.data.head?.root === set.head?.root;
+    const place = placeOf(state.view(), set.set, self);
+    const shown = place !== undefined && place.head?.root === set.head?.root;
     const confirmed = entry !== undefined && shown ? state.confirmedBy(entry) : [];
     const confirmedBy = confirmed.filter((site) => witnesses.includes(site)).length;
     return { head: set.head, confirmedBy, witnesses: witnesses.length };
@@ -275,11 +270,11 @@ function fewestWhole(groups: readonly (readonly HolderFacts[])[]): number {
   return whole.length === 0 ? 0 : Math.min(...whole);
 }
 
-function foreignSummary(setId: string, place: PlaceRecord, tips: readonly Head[]) {
+function foreignSummary(setId: SetId, place: PlaceRecord, tips: readonly Head[]) {
   const { owner, name, keyEpoch, head, copies, groups } = place;
   const fewest = Math.min(copies, ...groups.map(({ targets }) => targets.length));
   return {
-    setId,
+    setId: setId as string,
     owner: owner as string,
     sealedName: name,
     keyEpoch,

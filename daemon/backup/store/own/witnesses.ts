@@ -8,7 +8,7 @@ import type { Channel } from "../../../core/transport.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { OwnerId, SetId, ShardId, SiteId } from "../../../../protocol/ids.ts";
 import { openListHeader } from "../../../../protocol/backup/list.ts";
-import { placeKey, placeRecord, tipsKey, tipsRecord } from "../../../../protocol/logs/record.ts";
+import { tipsKey, tipsRecord } from "../../../../protocol/logs/record.ts";
 import {
   decodeHolderMessage,
   encodeHolderMessage,
@@ -17,6 +17,7 @@ import {
   SHARD_PROTOCOL,
   type OpenerMessage,
 } from "../../../../protocol/messages/shard-message.ts";
+import { placesIn } from "../../../core/backup/published.ts";
 import { headsOf, type HeadClaim } from "./head-tips.ts";
 import type { Holder } from "../holder.ts";
 import { mayFetch } from "../lists/list-rights.ts";
@@ -79,11 +80,10 @@ export async function askWitnesses(holder: Holder, owner: OwnerId, set: SetId) {
 
 function knownHeads(holder: Holder, owner: OwnerId, set: SetId, withLists: boolean): Head[] {
   const view = holder.state.view();
-  const published = view.entries("place", placeKey(set)).flatMap(({ key, author, value }) => {
-    const place = placeRecord.safeParse(value);
-    if (key !== placeKey(set) || !place.success || place.data.owner !== owner) return [];
+  const published = [...placesIn(view, set)].flatMap(({ author, place }) => {
+    if (place.owner !== owner) return [];
     const beside = tipsRecord.safeParse(view.get("place", tipsKey(set), author)?.value);
-    return [place.data.head, ...(beside.success ? beside.data.tips : [])];
+    return [place.head, ...(beside.success ? beside.data.tips : [])];
   });
   const listed = withLists ? holder.lists.all(owner, set).map(({ header }) => header.head) : [];
   const heads = [...published, ...listed].filter((head) => head !== null);

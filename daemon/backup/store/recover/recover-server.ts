@@ -5,6 +5,7 @@
  * replicated state and what comes from the DHT are separate questions, so that either alone
  * suffices and can be shown to suffice.
  */
+import { placesIn } from "../../../core/backup/published.ts";
 import type { Channel } from "../../../core/transport.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { OwnerId, PeerKey, SetId, SiteId } from "../../../../protocol/ids.ts";
@@ -17,7 +18,7 @@ import {
   type SiteAddresses,
 } from "../../../../protocol/messages/recover-message.ts";
 import { isRangeStart, rangeRoots } from "../../../../protocol/backup/shard-ranges.ts";
-import { nodeRecord, placeRecord, tipsKey, tipsRecord } from "../../../../protocol/logs/record.ts";
+import { nodeRecord, tipsKey, tipsRecord } from "../../../../protocol/logs/record.ts";
 import { encodeStatement } from "../../../../protocol/statements/statement.ts";
 import { BackupError } from "../error.ts";
 import type { Holder } from "../holder.ts";
@@ -144,14 +145,12 @@ export class RecoverServer {
     const view = this.#holder.state.view();
     const heads: { set: SetId; head: Head }[] = [];
     const sites = new Set<SiteId>();
-    for (const { key, author, value } of view.entries("place")) {
-      const place = placeRecord.safeParse(value);
-      if (!place.success || place.data.owner !== owner) continue;
-      const set = key as SetId;
-      if (place.data.head !== null) heads.push({ set, head: place.data.head });
+    for (const { set, author, place } of placesIn(view)) {
+      if (place.owner !== owner) continue;
+      if (place.head !== null) heads.push({ set, head: place.head });
       const beside = tipsRecord.safeParse(view.get("place", tipsKey(set), author)?.value);
       if (beside.success) for (const head of beside.data.tips) heads.push({ set, head });
-      for (const { targets } of place.data.groups) for (const site of targets) sites.add(site);
+      for (const { targets } of place.groups) for (const site of targets) sites.add(site);
     }
     for (const { key, author } of view.entries("hold")) {
       if (key.startsWith(`${owner}/`)) sites.add(author);

@@ -5,9 +5,9 @@
  * on. A first upload has no daily limit, nor has a group that a co-holder brings which says that it
  * holds that very list: it came in somewhere else under that holder's limit.
  */
+import { holdOf } from "../../../core/backup/published.ts";
 import type { ListId, SiteId } from "../../../../protocol/ids.ts";
 import type { ListHeader } from "../../../../protocol/backup/list.ts";
-import { holdKey, holdRecord } from "../../../../protocol/logs/record.ts";
 import type { Refusal } from "../../../../protocol/messages/shard-message.ts";
 import { BackupError } from "../error.ts";
 import type { Holder } from "../holder.ts";
@@ -96,7 +96,6 @@ export function bytesOf(list: LoadedList, indexes: readonly number[]): number {
 }
 
 function isHeldBy({ state }: Holder, header: ListHeader, id: ListId, site: SiteId): boolean {
-  const entry = state.view().get("hold", holdKey(header.owner, header.set), site);
-  const hold = holdRecord.safeParse(entry?.value);
-  return hold.success && hold.data.groups.some((one) => one.list === id);
+  const hold = holdOf(state.view(), header.owner, header.set, site);
+  return hold?.groups.some((one) => one.list === id) ?? false;
 }

@@ -5,9 +5,9 @@
  * on to. The owner's site is economical: where a site already has everything, that site passes it
  * on, and the owner's uplink is left alone; a site that no other could reach is sent to directly.
  */
+import { holdOf } from "../../../core/backup/published.ts";
 import type { ListEntry } from "../../../../protocol/backup/list.ts";
 import type { SiteId } from "../../../../protocol/ids.ts";
-import { holdKey, holdRecord } from "../../../../protocol/logs/record.ts";
 import { SHARD_PROTOCOL, type Refusal } from "../../../../protocol/messages/shard-message.ts";
 import { BackupError } from "../error.ts";
 import { groupName } from "../lists/group-name.ts";
@@ -205,9 +205,9 @@ export class ChainRun {
   #saysToHold(site: SiteId): boolean {
     const { owner, set, group } = this.job.list.header;
     const view = this.#holder.state.view();
-    const hold = holdRecord.safeParse(view.get("hold", holdKey(owner, set), site)?.value);
-    if (!hold.success || hold.data.storeId !== offerOf(view, site)?.storeId) return false;
-    return hold.data.groups.some((one) => one.group === group && one.list === this.job.list.id);
+    const hold = holdOf(view, owner, set, site);
+    if (hold === undefined || hold.storeId !== offerOf(view, site)?.storeId) return false;
+    return hold.groups.some((one) => one.group === group && one.list === this.job.list.id);
   }
 
   async #visit(hop: SiteId, chain: readonly SiteId[]): Promise<void> {

@@ -5,10 +5,12 @@
  * and from time to time; has sites chosen, publishes the choice in the `place` record, and sets
  * chains to work.
  */
+import { changedPages } from "../../../core/backup/changed-pages.ts";
 import { hasLetGo } from "../../../core/backup/let-go.ts";
-import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-value.ts";
+import { sameJson } from "../../../../protocol/encoding/json-value.ts";
 import type { SetId, SiteId } from "../../../../protocol/ids.ts";
-import { placeKey, tipsKey } from "../../../../protocol/logs/record.ts";
+import { placeRecords } from "../../../../protocol/logs/record-pages.ts";
+import { tipsKey, type PlaceRecord } from "../../../../protocol/logs/record.ts";
 import type { Refusal } from "../../../../protocol/messages/shard-message.ts";
 import { RepeatedWork } from "../../repeated-work.ts";
 import { sameSites, type ChainQueue } from "./chain-queue.ts";
@@ -126,37 +128,38 @@ export class Spreader {
   async #publish(id: SetId): Promise<void> {
     const set = this.#own.get(id);
     if (set === undefined) return;
-    const tips = set.tips.length === 0 ? undefined : { tips: set.tips.map((tip) => ({ ...tip })) };
-    await this.#show(placeKey(id), this.placeValue(set));
-    await this.#show(tipsKey(id), tips);
-  }
-
-  async #show(key: string, value: JsonValue | undefined): Promise<void> {
     const { state, transport } = this.#holder;
-    const shown = state.view().get("place", key, transport.self)?.value;
-    if (shown === undefined && value === undefined) return;
-    if (shown !== undefined && value !== undefined && sameJson(shown, value)) return;
-    await state.write([{ class: "place", key, value }]);
+    const records = placeRecords(id, this.#placeOf(set));
+    const places = changedPages(state.view(), transport.self, "place", records);
+    if (places.length > 0) await state.write(places);
+    const tips = set.tips.length === 0 ? undefined : { tips: set.tips.map((tip) => ({ ...tip })) };
+    const shown = state.view().get("place", tipsKey(id), transport.self)?.value;
+    if (shown === undefined && tips === undefined) return;
+    if (shown !== undefined && tips !== undefined && sameJson(shown, tips)) return;
+    await state.write([{ class: "place", key: tipsKey(id), value: tips }]);
   }
 
-  placeValue(set: OwnSet): JsonValue {
-    const { head } = set;
+  #placeOf(set: OwnSet): PlaceRecord {
     const { allow, deny, holders } = this.#rules.published(set.set, this.#holder.state.authority());
-    const hasRules = allow.length + deny.length > 0 || holders !== null;
-    const named = holders === null ? null : [...holders];
+    const groups = set.targets.flatMap((targets, group) => {
+      const list = this.#holder.lists.newest(set.owner, set.set, group);
+      if (list === undefined) return [];
+      const { generation, shards, bytes } = list.header;
+      return [{ targets, generation, list: list.id, shards, bytes }];
+    });
     return {
       owner: set.owner,
       name: Buffer.from(set.sealedName).toString("base64"),
       keyEpoch: set.keyEpoch,
       copies: set.copies,
-      head: head === null ? null : { ...head },
-      ...(hasRules ? { rules: { allow: [...allow], deny: [...deny], holders: named } } : {}),
-      groups: set.targets.flatMap((targets, group) => {
-        const list = this.#holder.lists.newest(set.owner, set.set, group);
-        if (list === undefined) return [];
-        const { generation, shards, bytes } = list.header;
-        return [{ targets: [...targets], generation, list: list.id, shards, bytes }];
-      }),
+      head: set.head,
+      rules: {
+        allow: [...allow],
+        deny: [...deny],
+        holders: holders === null ? null : [...holders],
+      },
+      groupCount: groups.length,
+      groups,
     };
   }
 
