@@ -26,7 +26,7 @@ import type { OpenRecord } from "../seal/worker-message.ts";
 /** An index chunk is closed before it passes this size; only a single table may be longer. */
 export const INDEX_TARGET_BYTES = 512 * 1024;
 
-interface OpenRun {
+export interface OpenRun {
   readonly frames: readonly CheckedFrame[];
   /** Tables of sealed shards of this run that stand in no index yet. */
   readonly tables: readonly ShardTable[];
@@ -41,11 +41,16 @@ export interface FinishPort {
   readonly onShard: (sealed: SealedShard) => void;
 }
 
-/** @returns The root, and the record as it was stored. */
+export interface FinishedRun {
+  readonly root: ShardId;
+  /** As it was stored. */
+  readonly record: SnapshotRecord;
+}
+
 export function finishRun(
   run: OpenRun,
   { sealer, codec, setKey, onShard }: FinishPort,
-): { readonly root: ShardId; readonly record: SnapshotRecord } {
+): FinishedRun {
   const pending = [...run.tables];
   const index: Address[] = run.record.index.map(({ shard, frame }) => ({ shard, frame }));
   /** Addresses in the open shard, which has no name yet. */

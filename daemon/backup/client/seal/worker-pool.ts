@@ -5,8 +5,8 @@
 import { Worker } from "node:worker_threads";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
-import type { SnapshotRecord } from "../../../../protocol/backup/snapshot.ts";
 import { BackupError } from "../error.ts";
+import type { FinishedRun } from "../run/finish-run.ts";
 import { endWorker } from "./end-worker.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import {
@@ -36,6 +36,9 @@ const BATCHES_AHEAD = 3;
 
 /** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
 const YOUNG_GENERATION_MIB = 4;
+
+/** Tables that fit, with the record, into the first of the slots. */
+const LITTLE_BYTES = 1024 * 1024;
 
 /** Where sealed shards go. */
 export interface SealedShards {
@@ -76,7 +79,7 @@ export class WorkerPool {
   #closing = false;
   #wake: () => void = () => {};
   #drained: ((frames: readonly CheckedFrame[]) => void)[] = [];
-  #finished: ((end: { root: ShardId; record: SnapshotRecord }) => void) | undefined;
+  #finished: ((end: FinishedRun) => void) | undefined;
 
   constructor(
     setup: Omit<WorkerSetup, "slots" | "seen">,
@@ -99,7 +102,6 @@ export class WorkerPool {
     this.#levels = levels;
     this.#threads = threads;
     this.#slots = newSlots(threads + MORE_SLOTS);
-    this.#start();
   }
 
   /** The chunks that are known, shared with the workers. */
@@ -138,8 +140,7 @@ export class WorkerPool {
       this.#levels.push(level);
       this.#tellAll({ type: "grow", level });
     }
-    let member = this.#members.reduce((a, b) => (b.batches < a.batches ? b : a));
-    if (member.batches > 0 && this.#members.length < this.#threads) member = this.#start();
+    const member = this.#freest();
     member.batches += 1;
     const batch = this.#nextBatch++;
     const result = new Promise<BatchResult>((resolve, reject) => {
@@ -149,26 +150,55 @@ export class WorkerPool {
     return result;
   }
 
+  /**
+   * Who has the least to do. A thread costs as much to start as it takes for some batches, so
+   * there is none before there is work, and another one when all have as much as they may.
+   */
+  #freest(): Member {
+    const freest = this.#members.reduce<Member | undefined>(
+      (a, b) => (a === undefined || b.batches < a.batches ? b : a),
+      undefined,
+    );
+    const isBusy = freest === undefined || freest.batches >= BATCHES_AHEAD;
+    return isBusy && this.#members.length < this.#threads
+      ? this.#start()
+      : (freest ?? this.#start());
+  }
+
   /** Has chunks stored that are new. */
   store(chunks: readonly TaggedChunk[]): void {
-    const [first] = this.#members;
-    if (first !== undefined) tell(first, { type: "chunks", chunks });
+    tell(this.#members[0] ?? this.#start(), { type: "chunks", chunks });
   }
 
   /** Closes all open shards and stores the record. Resolves when every shard is durable. */
-  async finish(
+  async finish(earlierTables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
+    const finished =
+      this.#members.length === 0 && isLittle(earlierTables)
+        ? await this.#finishHere(earlierTables, record)
+        : await this.#finishThere(earlierTables, record);
+    await this.#orFail(Promise.all(this.#storing));
+    return finished;
+  }
+
+  /** Where nothing was new: the last shard takes less than starting a thread. */
+  async #finishHere(tables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
+    const { finishHere } = await import("./finish-here.ts");
+    const onShard = (sealed: SealedShard): void => this.#keep(sealed);
+    return finishHere({ frames: [], tables, record }, this.#setup.subject, this.#slots, onShard);
+  }
+
+  async #finishThere(
     earlierTables: readonly ShardTable[],
     record: OpenRecord,
-  ): Promise<{ readonly root: ShardId; readonly record: SnapshotRecord }> {
+  ): Promise<FinishedRun> {
     const drained = this.#members.map(async (member) => {
       const frames = new Promise<readonly CheckedFrame[]>((resolve) => this.#drained.push(resolve));
       tell(member, { type: "drain" });
       return this.#orFail(frames);
     });
     const frames = (await Promise.all(drained)).flat();
-    const [first] = this.#members;
-    if (first === undefined) throw new RangeError("no workers");
-    const end = new Promise<{ root: ShardId; record: SnapshotRecord }>((resolve) => {
+    const first = this.#members[0] ?? this.#start();
+    const end = new Promise<FinishedRun>((resolve) => {
       this.#finished = resolve;
     });
     const tables = [...earlierTables, ...this.tables];
@@ -179,9 +209,7 @@ export class WorkerPool {
       { type: "finish", frames, tables, record } satisfies ToWorker,
       buffers,
     );
-    const finished = await this.#orFail(end);
-    await this.#orFail(Promise.all(this.#storing));
-    return finished;
+    return this.#orFail(end);
   }
 
   /** Ends the threads; after a fault they throw away what they have. */
@@ -254,6 +282,10 @@ export class WorkerPool {
   #orFail<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#failed]);
   }
+}
+
+function isLittle(tables: readonly ShardTable[]): boolean {
+  return tables.reduce((sum, { table }) => sum + table.length, 0) <= LITTLE_BYTES;
 }
 
 function tell(member: Member, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
