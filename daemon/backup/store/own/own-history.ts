@@ -12,6 +12,7 @@ import type { Head } from "../../../../protocol/backup/head.ts";
 import { signList } from "../../../../protocol/backup/list.ts";
 import {
   holdKey,
+  placeKey,
   tipsKey,
   tipsRecord,
   type PlaceRecord,
@@ -19,15 +20,26 @@ import {
 import { fetchList } from "../spread/fetch.ts";
 import type { Holder } from "../holder.ts";
 import { loadList, type LoadedList } from "../lists/list-store.ts";
+import { unionOf } from "./union-of-lists.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
+
+/** The rest of a record comes with the same round of replication, or it does not come. */
+const REST_MS = 10 * 60_000;
+
+type PublishedGroups = PlaceRecord["groups"];
 
 export class OwnHistory {
   readonly #holder: Holder;
   readonly #own: OwnSets;
+  readonly #isLost: (site: SiteId) => boolean;
+  /** Since when records of which a part is missing were looked at with all members there. */
+  readonly #partialSinceMs = new Map<SetId, number>();
 
-  constructor(holder: Holder, own: OwnSets) {
+  /** @param isLost - Whether a site has been away for as long as a holder is waited for. */
+  constructor(holder: Holder, own: OwnSets, isLost: (site: SiteId) => boolean) {
     this.#holder = holder;
     this.#own = own;
+    this.#isLost = isLost;
   }
 
   /** Sets of which the members know a later state than this directory, as they were published. */
@@ -49,24 +61,27 @@ export class OwnHistory {
    * Takes the published state of a set back from its holders. The line that this directory knew
    * does not go on in that chain: both are shown, and a person picks.
    *
-   * @returns Whether all of its lists could be had; if not, nothing was changed.
+   * Lists that nobody has, as all who may have them say, are gone, or never were: a box that was
+   * taken over may publish any. Then the set goes on from the lists that there are.
+   *
+   * @returns Whether that was possible; if not, nothing was changed.
    */
   async catchUp(set: SetId, place: PlaceRecord): Promise<boolean> {
-    const { owner, groups, groupCount } = place;
+    const { groups, groupCount } = place;
     // The rest of what was published is on its way.
-    if (groups.length < groupCount) return false;
+    if (groups.length < groupCount) return this.#isLate(set, place) && this.#goOnBelow(set);
+    this.#partialSinceMs.delete(set);
     const found: LoadedList[] = [];
-    for (const [group, { generation }] of groups.entries()) {
-      const have = await this.#holder.lists.load(owner, set, group);
-      if (have !== undefined && have.header.generation >= generation) continue;
-      const list = await this.#fetch(owner, set, group, generation);
-      if (list === undefined) return false;
-      found.push(list);
+    if ((groups.length & (groups.length - 1)) !== 0) return this.#goOnBelow(set);
+    for (const [group, published] of groups.entries()) {
+      const list = await this.#published(set, place, group, published);
+      if (list === "unknown") return false;
+      if (list?.header.groups !== groups.length) return this.#goOnBelow(set);
+      if (this.#holder.lists.newest(place.owner, set, group)?.id !== list.id) found.push(list);
     }
-    const after: OwnSet = {
+    await this.#take(found, {
       v: 1,
-      owner,
-      set,
+      ...{ owner: place.owner, set },
       sealedName: Buffer.from(place.name, "base64"),
       keyEpoch: place.keyEpoch,
       copies: place.copies,
@@ -75,11 +90,43 @@ export class OwnHistory {
       setBackTo: this.#setBackTo(set, place.head),
       targets: groups.map(({ targets }) => [...targets]),
       sentBytes: this.#own.get(set)?.sentBytes ?? 0,
-    };
-    await this.#holder.lists.put(found, [this.#own.change(after)]);
-    this.#own.accept(after);
+    });
     this.#holder.log.warn("this directory was older than what the site has published", { set });
     return true;
+  }
+
+  /** Whether the rest of a record did not come although all who may have it were there for a while. */
+  #isLate(set: SetId, { owner, groups }: PlaceRecord): boolean {
+    const { transport, clock } = this.#holder;
+    const links = transport.links();
+    const isAway = (site: SiteId): boolean => !links.includes(site) && !this.#isLost(site);
+    if ([...this.#sources(owner, set, groups)].some(isAway)) {
+      this.#partialSinceMs.delete(set);
+      return false;
+    }
+    const sinceMs = this.#partialSinceMs.get(set) ?? clock.monotonicMs();
+    this.#partialSinceMs.set(set, sinceMs);
+    return clock.monotonicMs() - sinceMs >= REST_MS;
+  }
+
+  /** The lists that were published are nowhere: the set goes on from those that are here. */
+  async #goOnBelow(set: SetId): Promise<boolean> {
+    const { state, log } = this.#holder;
+    const own = this.#own.get(set);
+    log.warn("nobody has the lists that this site has published; it goes on below them", { set });
+    // Whatever members know of the set is found by its next run.
+    if (own === undefined) {
+      await state.write([{ class: "place", key: placeKey(set), value: undefined }]);
+      return true;
+    }
+    // Others may know of other heads: the next snapshot goes on in no chain.
+    await this.#take([], { ...own, setBackTo: own.setBackTo ?? { head: own.head } });
+    return true;
+  }
+
+  async #take(lists: readonly LoadedList[], after: OwnSet): Promise<void> {
+    await this.#holder.lists.put(lists, [this.#own.change(after)]);
+    this.#own.accept(after);
   }
 
   /**
@@ -92,15 +139,12 @@ export class OwnHistory {
     const theirs = await fetchList(this.#holder, site, { owner: set.owner, set: set.set, group });
     if (ours === undefined || theirs === undefined || !this.#isOurs(theirs)) return;
     if (theirs.id === ours.id || theirs.header.generation < ours.header.generation) return;
-    const union = new Map([...theirs.entries, ...ours.entries].map((one) => [one.shard, one]));
     const { mesh, owner, groups, sealedName, keyEpoch, copies, head } = ours.header;
     const generation = theirs.header.generation + 1;
     const place = { mesh, owner, set: set.set, group, groups, generation, previous: theirs.id };
     const fields = { ...place, sealedName, keyEpoch, copies, head };
-    const signed = signList(this.#holder.siteKey, fields, [...union.values()]);
-    const after = withTip(set, theirs.header.head);
-    await this.#holder.lists.put([loadList(signed)], [this.#own.change(after)]);
-    this.#own.accept(after);
+    const signed = signList(this.#holder.siteKey, fields, unionOf(ours, theirs.entries));
+    await this.#take([loadList(signed)], withTip(set, theirs.header.head));
   }
 
   /** What stood beside the head, here and as it was published. */
@@ -121,16 +165,35 @@ export class OwnHistory {
     return own?.setBackTo ?? { head: own?.head ?? null };
   }
 
-  async #fetch(owner: OwnerId, set: SetId, group: number, generation: number) {
-    for (const site of this.#sources(owner, set)) {
-      const list = await fetchList(this.#holder, site, { owner, set, group }).catch(
-        (): undefined => undefined,
-      );
-      if (list !== undefined && this.#isOurs(list) && list.header.generation >= generation) {
-        return list;
+  /**
+   * The list of a group as it was published, or a later one of ours. Undefined when all who may
+   * have it have said that they do not; "unknown" while somebody was not asked.
+   */
+  async #published(
+    set: SetId,
+    { owner, groups }: PlaceRecord,
+    group: number,
+    { generation }: PublishedGroups[number],
+  ): Promise<LoadedList | undefined | "unknown"> {
+    const have = await this.#holder.lists.load(owner, set, group);
+    if (have !== undefined && have.header.generation >= generation) return have;
+    const links = this.#holder.transport.links();
+    let isKnown = true;
+    for (const site of this.#sources(owner, set, groups)) {
+      if (!links.includes(site)) {
+        isKnown &&= this.#isLost(site);
+        continue;
+      }
+      try {
+        const list = await fetchList(this.#holder, site, { owner, set, group });
+        if (list !== undefined && this.#isOurs(list) && list.header.generation >= generation) {
+          return list;
+        }
+      } catch {
+        isKnown = false;
       }
     }
-    return undefined;
+    return isKnown ? undefined : "unknown";
   }
 
   #isOurs({ header }: LoadedList): boolean {
@@ -138,15 +201,19 @@ export class OwnHistory {
     return header.by === transport.self && header.mesh === state.meshId;
   }
 
-  /** Linked sites that say that they hold the set. */
-  #sources(owner: OwnerId, set: SetId): readonly SiteId[] {
+  /** Members that say that they hold the set, and those that were to hold it. */
+  #sources(owner: OwnerId, set: SetId, groups: PublishedGroups): ReadonlySet<SiteId> {
     const { state, transport } = this.#holder;
-    const links = transport.links();
-    return state
+    const holding = state
       .view()
       .entries("hold")
-      .filter(({ key, author }) => key === holdKey(owner, set) && links.includes(author))
+      .filter(({ key }) => key === holdKey(owner, set))
       .map(({ author }) => author);
+    const chosen = this.#own.get(set)?.targets.flat() ?? [];
+    const published = groups.flatMap(({ targets }) => targets);
+    const all = new Set<SiteId>([...holding, ...published, ...chosen]);
+    all.delete(transport.self);
+    return all.intersection(state.authority().sites);
   }
 }
 

@@ -59,7 +59,7 @@ export class Spreader {
     this.#queue = queue;
     this.#serial = serial;
     this.targets = new Targets(holder, rules, times);
-    this.history = new OwnHistory(holder, own);
+    this.history = new OwnHistory(holder, own, (site) => this.targets.isLost(site));
     this.#looks = new RepeatedWork(holder.clock, () =>
       serial
         .run(() => this.#look())

@@ -233,6 +233,13 @@ export class Targets {
     return this.#placed.sums;
   }
 
+  /** Whether a site has been silent for as long as a holder is waited for. */
+  isLost(site: SiteId): boolean {
+    const since = this.#downSinceMs.get(site);
+    const nowMs = this.#holder.clock.monotonicMs();
+    return since !== undefined && nowMs - since >= this.#times.lostMs;
+  }
+
   async #isLost(set: OwnSet, group: number, site: SiteId): Promise<boolean> {
     const { state, clock } = this.#holder;
     if (!state.authority().sites.has(site)) return true;
