@@ -17,6 +17,7 @@ import { Inventory } from "../inventory/inventory.ts";
 import { Runs } from "../inventory/runs.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import { backupState } from "../ports/backup.ts";
+import { cookieSecretsOf } from "../ports/cookie-secrets.ts";
 import { lendingOf } from "../ports/lending.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import type { Foundation } from "./foundation.ts";
@@ -96,6 +97,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     clock,
     log: log.part("dns"),
     siteName: () => state.authority().sites.get(state.siteId)?.name ?? siteId.slice(0, 8),
+    cookieSecrets: cookieSecretsOf(state, clock),
   });
   const publish = (): void => {
     const serials = dns.zones().map(({ name, serial }) => [name, serial] as const);

@@ -23,7 +23,10 @@ function put(name: string, type: number, data: string): void {
 
 function start(listen = [{ address: "127.0.0.1", port: 0 }]): Promise<DnsServer> {
   const siteName = () => "quimper";
-  return DnsServer.start({ listen, source, clock: systemClock, log: silentLogger, siteName });
+  return DnsServer.start({
+    ...{ listen, source, clock: systemClock, log: silentLogger, siteName },
+    cookieSecrets: () => [],
+  });
 }
 
 before(async () => {

@@ -7,10 +7,13 @@
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import type { Logger } from "../observe/log.ts";
+import { formatAddress } from "./client.ts";
 import type { Listen } from "./listen.ts";
-import { Responder, type Carrier } from "./responder.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { Responder } from "./responder.ts";
+import type { Serve, Transactions } from "./serve.ts";
 import { TcpServer } from "./tcp-server.ts";
-import { UdpServer, type Respond } from "./udp-server.ts";
+import { UdpServer } from "./udp-server.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
@@ -24,7 +27,17 @@ export interface DnsServerOptions {
   readonly log: Logger;
   /** What NSID tells; changes when the site joins a mesh. */
   readonly siteName: () => string;
+  /** Secrets of 16 bytes that all servers of the mesh share; the one in use first. None: no cookies. */
+  readonly cookieSecrets: () => readonly Uint8Array[];
+  /** Default: every request is refused. */
+  readonly transactions?: Transactions | undefined;
 }
+
+/**
+ * Answers a second that one network gets over UDP without a cookie. A resolver asks a zone of a
+ * collective some times a second; who needs more is led to TCP and cookies, not turned away.
+ */
+const ANSWERS_PER_SECOND = 200;
 
 export interface ZoneSummary {
   readonly name: string;
@@ -39,12 +52,27 @@ export class DnsServer {
   readonly #servers: { stop(): Promise<void> }[] = [];
   readonly #listening: Listen[] = [];
   readonly #listeners = new Set<() => void>();
-  #responder: Responder = new Responder(new ZoneTree([]), "");
+  readonly #responder: Responder;
+  readonly #transactions: Transactions | undefined;
 
-  private constructor({ source, clock, log, siteName }: DnsServerOptions) {
+  private constructor(options: DnsServerOptions) {
+    const { source, clock, log, siteName, cookieSecrets, transactions } = options;
     this.#log = log.part("dns");
+    this.#transactions = transactions;
+    const seed = Buffer.from(clock.random(4)).readInt32LE();
+    this.#responder = new Responder({
+      zones: new ZoneTree([]),
+      ...{ siteName: "", cookieSecrets: [], guarded: [] },
+      limit: new RateLimit({ perSecond: ANSWERS_PER_SECOND, seed }),
+      clock,
+    });
     this.#publisher = new ZonePublisher(source, clock, this.#log, (tree) => {
-      this.#responder = new Responder(tree, siteName());
+      this.#responder.serve(tree);
+      this.#responder.identify({
+        siteName: siteName(),
+        cookieSecrets: cookieSecrets(),
+        guarded: transactions?.guarded() ?? [],
+      });
       for (const listener of this.#listeners) listener();
     });
   }
@@ -66,25 +94,45 @@ export class DnsServer {
   }
 
   async #listen(listen: Listen, clock: Clock): Promise<void> {
-    const udp = await UdpServer.start(listen, this.#respond("udp"), this.#log);
+    const serve = this.#serve();
+    const udp = await UdpServer.start(listen, serve, this.#log);
     this.#servers.push(udp);
     const bound = { address: listen.address, port: udp.port };
-    this.#servers.push(await TcpServer.start(bound, this.#respond("tcp"), clock, this.#log));
+    this.#servers.push(await TcpServer.start(bound, serve, clock, this.#log));
     this.#listening.push(bound);
   }
 
-  #respond(carrier: Carrier): Respond {
-    return (packet) => {
-      try {
-        return this.#responder.respond(packet, carrier);
-      } catch (error) {
-        // A packet must never end the daemon, whatever fault of ours it has found.
-        this.#log.error("a packet has met a fault", {
-          error: String(error),
-          packet: Buffer.from(packet.subarray(0, 512)).toString("base64"),
-        });
-        return undefined;
-      }
+  /** A packet must never end the daemon, whatever fault of ours it has found. */
+  #serve(): Serve {
+    const fault = (error: unknown, packet: Uint8Array): void => {
+      this.#log.error("a packet has met a fault", {
+        error: String(error),
+        packet: Buffer.from(packet.subarray(0, 512)).toString("base64"),
+      });
+    };
+    const responder = this.#responder;
+    const transactions = this.#transactions;
+    return {
+      respond: (packet, client) => {
+        try {
+          return responder.respond(packet, client);
+        } catch (error) {
+          fault(error, packet);
+          return "silence";
+        }
+      },
+      async *request(packet, client) {
+        try {
+          if (transactions === undefined) return yield responder.refuse(packet).slice();
+          const asker = { address: formatAddress(client.address), carrier: client.carrier };
+          yield* transactions.serve(packet, asker, (plain) => {
+            const answer = responder.respond(plain, client);
+            return typeof answer === "string" ? undefined : answer.slice();
+          });
+        } catch (error) {
+          fault(error, packet);
+        }
+      },
     };
   }
 

@@ -6,23 +6,11 @@
  *
  * Source: RFC 1035 section 4.1, RFC 6891, RFC 8906, RFC 9619.
  */
+import { HEADER_BYTES } from "../../protocol/dns/message.ts";
 import { readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
-
-export const HEADER_BYTES = 12;
-/** RFC 6891 section 6.2.3: less is treated as this. */
-export const MIN_UDP_BYTES = 512;
-
-export interface Edns {
-  readonly version: number;
-  /** What the sender can receive over UDP, at least 512. */
-  readonly udpBytes: number;
-  /** DNSSEC OK (RFC 3225), which is copied. */
-  readonly dnssecOk: boolean;
-  /** Asks who answers (RFC 5001). */
-  readonly nsid: boolean;
-}
+import { readEdns, type Edns } from "./edns.ts";
 
 export interface Question {
   /** As sent, a view into the packet. */
@@ -42,29 +30,41 @@ export type Query =
       readonly echo: Question | undefined;
       readonly edns: Edns | undefined;
     }
+  /** An update, a notification, or signed: not for the one who answers questions. */
+  | {
+      readonly kind: "request";
+      readonly question: Question | undefined;
+      readonly edns: Edns | undefined;
+    }
   | { readonly kind: "question"; readonly question: Question; readonly edns: Edns | undefined };
 
-const SILENCE: Query = { kind: "silence" };
+/** A question has OPT and TSIG, one for IXFR its SOA; bounds the work for a packet of 64 KiB. */
+const MAX_RECORDS = 16;
 
-/** RFC 6891 section 6.1.3: of the option code NSID, RFC 5001 section 2.3. */
-const OPTION_NSID = 3;
+const SILENCE: Query = { kind: "silence" };
 
 export function readQuery(packet: Uint8Array): Query {
   const flags = packet[2] ?? 0;
   // Answering an answer could go on for ever between two servers.
   if (packet.length < HEADER_BYTES || (flags & 0x80) !== 0) return SILENCE;
   const opcode = (flags >> 3) & 15;
-  if (opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE) return refuse(RCODE.REFUSED);
+  if (opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE) {
+    return { kind: "request", question: undefined, edns: undefined };
+  }
   if (opcode !== OPCODE.QUERY) return refuse(RCODE.NOTIMP);
+  const questions = readU16(packet, 4);
   // RFC 9619 section 4: "a DNS message with OPCODE = 0 and QDCOUNT > 1 [...] MUST be FORMERR".
-  if (readU16(packet, 4) !== 1) return refuse(RCODE.FORMERR);
-  const question = readQuestion(packet);
-  if (question === undefined) return refuse(RCODE.FORMERR);
-  const rest = readRecords(packet, question.end);
-  if (rest === undefined) return refuse(RCODE.FORMERR, question);
+  if (questions > 1) return refuse(RCODE.FORMERR);
+  const question = questions === 1 ? readQuestion(packet) : undefined;
+  if (questions === 1 && question === undefined) return refuse(RCODE.FORMERR);
+  const rest = readRecords(packet, question?.end ?? HEADER_BYTES);
   const { edns } = rest;
+  if (rest.sound && rest.signed) return { kind: "request", question, edns };
+  if (!rest.sound) return refuse(RCODE.FORMERR, question, edns);
   if (edns !== undefined && edns.version > 0) return refuse(RCODE.BADVERS, question, edns);
-  return { kind: "question", question, edns };
+  if (question !== undefined) return { kind: "question", question, edns };
+  // RFC 7873 section 5.4: who asks nothing but has a cookie wants one of ours.
+  return refuse(edns?.cookie === undefined ? RCODE.FORMERR : RCODE.NOERROR, undefined, edns);
 }
 
 function refuse(rcode: number, echo?: Question, edns?: Edns): Query {
@@ -80,31 +80,39 @@ function readQuestion(packet: Uint8Array): Question | undefined {
   return { name, type: readU16(packet, at), class: readU16(packet, at + 2), end: at + 4 };
 }
 
-/** Walks all records up to the end of the packet. Undefined: they are not well-formed. */
-function readRecords(
-  packet: Uint8Array,
-  start: number,
-): { readonly edns: Edns | undefined } | undefined {
+interface Records {
+  readonly edns: Edns | undefined;
+  /** The last record is a TSIG (RFC 8945 section 5.1). */
+  readonly signed: boolean;
+  readonly sound: boolean;
+}
+
+/** Walks all records up to the end of the packet. */
+function readRecords(packet: Uint8Array, start: number): Records {
   const beforeAdditional = readU16(packet, 6) + readU16(packet, 8);
   const count = beforeAdditional + readU16(packet, 10);
   let edns: Edns | undefined;
+  let type = 0;
   let at = start;
+  const malformed = (): Records => ({ edns, signed: false, sound: false });
+  if (count > MAX_RECORDS) return malformed();
   for (let index = 0; index < count; index++) {
     const owner = at;
     at = skipName(packet, at);
     // Counts that the packet has no room for end here, after its last byte.
-    if (at < 0 || at + 10 > packet.length) return undefined;
+    if (at < 0 || at + 10 > packet.length) return malformed();
     const end = at + 10 + readU16(packet, at + 8);
-    if (end > packet.length) return undefined;
-    if (readU16(packet, at) === TYPE.OPT) {
+    if (end > packet.length) return malformed();
+    type = readU16(packet, at);
+    if (type === TYPE.OPT) {
       // RFC 6891 section 6.1.1: one, of the root, in the additional section.
-      if (edns !== undefined || packet[owner] !== 0 || index < beforeAdditional) return undefined;
+      if (edns !== undefined || packet[owner] !== 0 || index < beforeAdditional) return malformed();
       edns = readEdns(packet, at, end);
-      if (edns === undefined) return undefined;
+      if (edns === undefined) return malformed();
     }
     at = end;
   }
-  return at === packet.length ? { edns } : undefined;
+  return { edns, signed: count > 0 && type === TYPE.TSIG, sound: at === packet.length };
 }
 
 /** The place after a name, or -1. Where pointers lead is of no interest here. */
@@ -118,22 +126,6 @@ function skipName(packet: Uint8Array, start: number): number {
     if (size === 0) return at;
     if (at - start > 254) return -1;
   }
-}
-
-function readEdns(packet: Uint8Array, at: number, end: number): Edns | undefined {
-  let nsid = false;
-  for (let option = at + 10; option < end;) {
-    if (option + 4 > end) return undefined;
-    if (readU16(packet, option) === OPTION_NSID) nsid = true;
-    option += 4 + readU16(packet, option + 2);
-    if (option > end) return undefined;
-  }
-  return {
-    udpBytes: Math.max(MIN_UDP_BYTES, readU16(packet, at + 2)),
-    version: packet[at + 5] ?? 0,
-    dnssecOk: ((packet[at + 6] ?? 0) & 0x80) !== 0,
-    nsid,
-  };
 }
 
 function readU16(bytes: Uint8Array, at: number): number {

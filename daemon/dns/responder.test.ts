@@ -2,8 +2,9 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decode, encode, type RecordType } from "dns-packet";
 import fc from "fast-check";
+import { responderOf } from "../../test-mesh/dns/asked-responder.ts";
 import { zoneOfLines } from "../../test-mesh/dns/zone-lines.ts";
-import { Responder, UDP_BYTES } from "./responder.ts";
+import { UDP_BYTES } from "./responder.ts";
 import { ZoneTree } from "./zone-tree.ts";
 
 const ZONE = `
@@ -24,7 +25,7 @@ child.mesh.example. 300 IN CNAME www.mesh.example.
 into.child.mesh.example. 300 IN CNAME www.mesh.example.
 `;
 const tree = () => new ZoneTree([zoneOfLines(CHILD), zoneOfLines(ZONE)]);
-const responder = new Responder(tree(), "quimper");
+const responder = responderOf(tree());
 
 const OPT = {
   type: "OPT",
@@ -102,7 +103,7 @@ describe("the responder", () => {
   it("answers a prepared question like a new one, whatever the spelling and id", () => {
     for (const edns of [false, true]) {
       for (const name of ["www.mesh.example", "alias.mesh.example", "mesh.example"]) {
-        const fresh = new Responder(tree(), "quimper");
+        const fresh = responderOf(tree());
         const first = fresh.respond(question(name, "A", 0x1234, edns), "udp");
         const again = fresh.respond(question(name, "A", 0x1234, edns), "udp");
         deepEqual(again, first);
@@ -111,7 +112,7 @@ describe("the responder", () => {
         shouted[3] = 0x10; // CD
         if (edns) shouted[shouted.length - 4] = 0x80; // DO
         const kept = fresh.respond(shouted, "udp");
-        deepEqual(kept, new Responder(tree(), "quimper").respond(shouted, "udp"));
+        deepEqual(kept, responderOf(tree()).respond(shouted, "udp"));
       }
     }
   });
@@ -119,7 +120,7 @@ describe("the responder", () => {
   it("keeps answers of one version of the zones apart from the next", () => {
     const before = ask(question("www.mesh.example"));
     const changed = new ZoneTree([zoneOfLines(ZONE.replace("192.0.2.1\n", "192.0.2.99\n"))]);
-    const after = ask(question("www.mesh.example"), new Responder(changed, "quimper"));
+    const after = ask(question("www.mesh.example"), responderOf(changed));
     equal(before?.answers?.length, 1);
     ok(JSON.stringify(after?.answers).includes("192.0.2.99"));
   });
@@ -152,7 +153,7 @@ describe("the responder", () => {
       "example. 300 IN SOA ns.example. h.example. 7 3600 300 1209600 60",
       ...names.flatMap((name) => [`cut.example. 300 IN NS ${name}`, `${name} 300 IN A 192.0.2.7`]),
     ];
-    const by = new Responder(new ZoneTree([zoneOfLines(lines.join("\n"))]), "quimper");
+    const by = responderOf(new ZoneTree([zoneOfLines(lines.join("\n"))]));
     const cut = by.respond(question("host.cut.example"), "udp");
     equal((cut?.[2] ?? 0) & 2, 2);
     const whole = by.respond(question("host.cut.example"), "tcp");
@@ -168,7 +169,7 @@ describe("the responder", () => {
   });
 
   it("keeps no answers to invented names", () => {
-    const by = new Responder(tree(), "quimper");
+    const by = responderOf(tree());
     for (let index = 0; index < 200; index++) {
       by.respond(question(`n${index}.wild.mesh.example`), "udp");
       by.respond(question(`n${index}.mesh.example`), "udp");

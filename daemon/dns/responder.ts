@@ -5,43 +5,100 @@
  * stand in a zone as they are, are kept as bytes: the next question for the same is answered by a
  * copy with the id, the copied flags and the asker's own spelling of the name put in.
  *
- * Source: RFC 1035 section 4.1, RFC 2181 section 9 (truncation), RFC 6891, RFC 8482, RFC 9471.
+ * Source: RFC 1035 section 4.1, RFC 2181 section 9 (truncation), RFC 6891, RFC 7873 (cookies),
+ * RFC 8482 (ANY), RFC 8914 (errors), RFC 9471 (glue).
  */
+import { CLASS, RCODE } from "../../protocol/dns/dns-code.ts";
+import { isWithin, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { answerQuestion } from "./answer.ts";
-import { RCODE } from "../../protocol/dns/dns-code.ts";
-import type { Answer } from "./answer-sections.ts";
+import { HEADER_BYTES, MAX_MESSAGE_BYTES } from "../../protocol/dns/message.ts";
 import { MessageWriter } from "../../protocol/dns/message-writer.ts";
-import { PreparedAnswers } from "./prepared-answers.ts";
-import { HEADER_BYTES, MIN_UDP_BYTES, readQuery, type Edns, type Question } from "./query.ts";
+import {
+  checkCookie,
+  CLIENT_COOKIE_BYTES,
+  makeServerCookie,
+} from "../../protocol/dns/server-cookie.ts";
+import { answerQuestion } from "./answer.ts";
+import type { Answer } from "./answer-sections.ts";
+import type { Client } from "./client.ts";
+import {
+  EXTENDED_ERROR,
+  MIN_UDP_BYTES,
+  OPT_BYTES,
+  OPTION,
+  OptionWriter,
+  type Edns,
+} from "./edns.ts";
+import { adapt, PreparedAnswers } from "./prepared-answers.ts";
+import { readQuery, type Question } from "./query.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { ZoneTree } from "./zone-tree.ts";
 
 /** What we say we receive, and the most that we send over UDP (RFC 9715: no fragments). */
 export const UDP_BYTES = 1232;
-const TCP_BYTES = 65_535;
-const CLASS_IN = 1;
-const OPT_BYTES = 11;
-const OPTION_NSID = 3;
+/** How long a connection may be idle, in units of 100 ms (RFC 7828 section 3.1). */
+const KEEPALIVE_100_MS = 100;
 
 const FLAG_RESPONSE = 0x80;
 const FLAG_AUTHORITATIVE = 0x04;
 const FLAG_TRUNCATED = 0x02;
 const FLAG_CHECKING_DISABLED = 0x10;
 
-export type Carrier = "udp" | "tcp";
+export interface Identity {
+  /** What NSID tells: which node answered. At most 255 bytes are used; empty: nothing is told. */
+  readonly siteName: string;
+  /** Of 16 bytes each, the one that new cookies are made with first; none: no cookies. */
+  readonly cookieSecrets: readonly Uint8Array[];
+  /** Apexes of zones that others answer for: names at and below them are "request". */
+  readonly guarded: readonly DnsName[];
+}
+
+export interface ResponderOptions extends Identity {
+  readonly zones: ZoneTree;
+  /** Undefined: everybody gets all answers. */
+  readonly limit?: RateLimit | undefined;
+  readonly clock: { wallMs(): number; monotonicMs(): number };
+}
+
+/** "request": not a question, see query.ts; "silence": nobody gets an answer to this. */
+export type Response = Uint8Array | "silence" | "request";
+
+interface Bare {
+  readonly rcode: number;
+  readonly question: Question | undefined;
+  readonly edns: Edns | undefined;
+  readonly truncated?: boolean;
+}
 
 export class Responder {
-  readonly #tree: ZoneTree;
-  readonly #nsid: Uint8Array;
-  readonly #prepared = new PreparedAnswers();
-  readonly #buffer = new Uint8Array(TCP_BYTES);
+  #tree: ZoneTree;
+  #prepared = new PreparedAnswers();
+  #siteName: Uint8Array = NOTHING;
+  #secrets: readonly Uint8Array[] = [];
+  #guarded: readonly DnsName[] = [];
+  readonly #limit: RateLimit | undefined;
+  readonly #clock: ResponderOptions["clock"];
+  readonly #buffer = new Uint8Array(MAX_MESSAGE_BYTES);
   readonly #writer = new MessageWriter(this.#buffer);
+  readonly #options = new OptionWriter();
 
-  /** @param siteName - What NSID tells: which node answered. At most 255 bytes are used. */
-  constructor(tree: ZoneTree, siteName: string) {
-    this.#tree = tree;
-    const name = Buffer.from(siteName).subarray(0, 255);
-    this.#nsid = Uint8Array.of(0, OPTION_NSID, 0, name.length, ...name);
+  constructor({ zones, limit, clock, ...identity }: ResponderOptions) {
+    this.#tree = zones;
+    this.#limit = limit;
+    this.#clock = clock;
+    this.identify(identity);
+  }
+
+  identify({ siteName, cookieSecrets, guarded }: Identity): void {
+    this.#siteName = Uint8Array.from(Buffer.from(siteName).subarray(0, 255));
+    this.#secrets = cookieSecrets;
+    this.#guarded = guarded;
+  }
+
+  /** Answers from these zones from now on. */
+  serve(zones: ZoneTree): void {
+    this.#tree = zones;
+    this.#prepared = new PreparedAnswers();
   }
 
   /** How many answers are kept as bytes. */
@@ -49,34 +106,121 @@ export class Responder {
     return this.#prepared.size;
   }
 
-  /** The answer as bytes of its own, or undefined for packets that get none. */
-  respond(packet: Uint8Array, carrier: Carrier): Uint8Array | undefined {
+  /** The answer is a view that the next call overwrites. */
+  respond(packet: Uint8Array, client: Client): Response {
     const query = readQuery(packet);
-    if (query.kind === "silence") return undefined;
-    if (query.kind === "refusal") {
-      return this.#bare(packet, query.rcode, query.echo, query.edns);
+    if (query.kind === "silence" || query.kind === "request") return query.kind;
+    const { edns } = query;
+    const isKnown = this.#startOptions(edns, client);
+    const question = query.kind === "question" ? query.question : query.echo;
+    if (!isKnown) {
+      const allowance = this.#limit?.take(client.address, this.#clock.monotonicMs()) ?? "answer";
+      if (allowance === "none") return "silence";
+      if (allowance === "short") return this.#leadElsewhere(packet, question, edns);
     }
-    const { question, edns } = query;
-    const refusal = refusalOf(question, carrier);
-    if (refusal !== undefined) return this.#bare(packet, refusal, question, edns);
-    const kept = this.#prepared.find(packet, question, edns, carrier);
-    if (kept !== undefined) return kept;
+    if (query.kind === "refusal") {
+      return this.#bare(packet, { rcode: query.rcode, question: query.echo, edns });
+    }
+    return this.#answer(packet, query.question, edns, client);
+  }
+
+  /** The answer to a "request" that nobody takes. */
+  refuse(packet: Uint8Array): Uint8Array {
+    const query = readQuery(packet);
+    const { question, edns } =
+      query.kind === "request" || query.kind === "question"
+        ? query
+        : { question: undefined, edns: undefined };
+    this.#options.clear();
+    if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.PROHIBITED);
+    return this.#bare(packet, { rcode: RCODE.REFUSED, question, edns });
+  }
+
+  #answer(
+    packet: Uint8Array,
+    question: Question,
+    edns: Edns | undefined,
+    client: Client,
+  ): Response {
+    const refusal = refusalOf(question, client);
+    if (refusal === "request") return refusal;
+    if (refusal !== undefined) {
+      if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_SUPPORTED);
+      return this.#bare(packet, { rcode: refusal, question, edns });
+    }
+    const limit = client.carrier === "tcp" ? MAX_MESSAGE_BYTES : udpLimit(edns);
+    const bodyLimit = limit - (edns === undefined ? 0 : OPT_BYTES + this.#options.size);
+    const kept = this.#prepared.find(packet, question);
+    if (kept !== undefined && kept.length <= bodyLimit)
+      return this.#again(packet, kept, question, edns);
     const answer = answerQuestion(this.#tree, question.name, question.type);
-    const bytes = this.#write(packet, question, edns, answer, carrier);
-    this.#prepared.keep(bytes, question, edns, carrier, answer);
-    return bytes;
+    if (answer.zone === undefined) {
+      if (this.#guarded.some((apex) => isWithin(question.name, apex))) return "request";
+      if (edns !== undefined) {
+        this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_AUTHORITATIVE);
+      }
+      return this.#bare(packet, { rcode: answer.rcode, question, edns });
+    }
+    return this.#write(packet, question, edns, answer, bodyLimit, client);
+  }
+
+  /**
+   * Begins the options of the answer.
+   *
+   * @returns Whether the asker is known to receive what is sent to its address.
+   */
+  #startOptions(edns: Edns | undefined, { carrier, address }: Client): boolean {
+    this.#options.clear();
+    const isTcp = carrier === "tcp";
+    if (edns === undefined || edns.version > 0) return isTcp;
+    if (edns.nsid && this.#siteName.length > 0) this.#options.add(OPTION.NSID, this.#siteName);
+    if (edns.keepalive && isTcp) this.#options.addNumber(OPTION.KEEPALIVE, KEEPALIVE_100_MS);
+    const [secret] = this.#secrets;
+    if (edns.cookie === undefined || secret === undefined) return isTcp;
+    const wallSeconds = Math.floor(this.#clock.wallMs() / 1000);
+    const known = checkCookie(this.#secrets, edns.cookie, address, wallSeconds);
+    if (known === "good") this.#options.add(OPTION.COOKIE, edns.cookie);
+    else {
+      const client = edns.cookie.subarray(0, CLIENT_COOKIE_BYTES);
+      const server = makeServerCookie(secret, client, address, wallSeconds);
+      this.#options.add(OPTION.COOKIE, client, server);
+    }
+    return isTcp || known !== "none";
+  }
+
+  /**
+   * An answer to somebody whose address may be forged and who has had enough: the way by TCP, or
+   * a cookie to come back with (RFC 7873 section 5.2.3).
+   */
+  #leadElsewhere(
+    packet: Uint8Array,
+    question: Question | undefined,
+    edns: Edns | undefined,
+  ): Response {
+    const hasCookie = edns?.version === 0 && edns.cookie !== undefined && this.#secrets.length > 0;
+    if (hasCookie) return this.#bare(packet, { rcode: RCODE.BADCOOKIE, question, edns });
+    this.#options.clear();
+    const rcode = edns !== undefined && edns.version > 0 ? RCODE.BADVERS : RCODE.NOERROR;
+    return this.#bare(packet, { rcode, question, edns, truncated: true });
   }
 
   /** A header with a code and, where it was readable, the question. */
-  #bare(
+  #bare(packet: Uint8Array, { rcode, question, edns, truncated = false }: Bare): Uint8Array {
+    this.#start(packet, question, MAX_MESSAGE_BYTES);
+    this.#finish(rcode, false, truncated, [0, 0, 0]);
+    return this.#close(edns, rcode);
+  }
+
+  /** A kept answer once more. */
+  #again(
     packet: Uint8Array,
-    rcode: number,
-    echo: Question | undefined,
+    kept: Uint8Array,
+    question: Question,
     edns: Edns | undefined,
   ): Uint8Array {
-    this.#start(packet, echo, TCP_BYTES);
-    this.#finish(rcode, false, false, [0, 0, 0], edns);
-    return this.#take();
+    this.#writer.reset(MAX_MESSAGE_BYTES, kept);
+    adapt(this.#buffer, packet, question);
+    return this.#close(edns, RCODE.NOERROR);
   }
 
   #write(
@@ -84,43 +228,49 @@ export class Responder {
     question: Question,
     edns: Edns | undefined,
     answer: Answer,
-    carrier: Carrier,
+    bodyLimit: number,
+    client: Client,
   ): Uint8Array {
-    const limit = carrier === "tcp" ? TCP_BYTES : udpLimit(edns);
-    this.#start(packet, question, limit - optBytes(edns, this.#nsid));
+    this.#start(packet, question, bodyLimit);
     this.#writer.knowName(question.name, HEADER_BYTES);
     const start = this.#writer.size;
     const counts: [number, number, number] = [0, 0, 0];
-    if (!this.#fill(answer, question, carrier, counts)) {
+    const filled = this.#fill(answer, question, client, counts);
+    if (filled === "cut") {
       // Nothing that could be taken for the whole answer stays.
       this.#writer.rollback(start);
-      this.#finish(answer.rcode, answer.authoritative, true, [0, 0, 0], edns);
-    } else this.#finish(answer.rcode, answer.authoritative, false, counts, edns);
-    return this.#take();
+      this.#finish(answer.rcode, answer.authoritative, true, [0, 0, 0]);
+    } else this.#finish(answer.rcode, answer.authoritative, false, counts);
+    if (filled === "whole") {
+      this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, answer);
+    }
+    return this.#close(edns, answer.rcode);
   }
 
-  /** Writes the sections; false when something that may not be missing has no room. */
+  /** Writes the sections. "part": only what may be missing is; "cut": something else has no room. */
   #fill(
     answer: Answer,
     question: Question,
-    carrier: Carrier,
+    { carrier }: Client,
     counts: [number, number, number],
-  ): boolean {
+  ): "whole" | "part" | "cut" {
     // RFC 8482 section 4.1: over UDP one set is enough for ANY.
     const one = question.type === TYPE.ANY && carrier === "udp";
     for (const { owner, rrset } of one ? answer.answer.slice(0, 1) : answer.answer) {
-      if (!this.#writer.writeSet(owner, rrset)) return false;
+      if (!this.#writer.writeSet(owner, rrset)) return "cut";
       counts[0] += rrset.rdata.length;
     }
     for (const { owner, rrset } of answer.authority) {
-      if (!this.#writer.writeSet(owner, rrset)) return false;
+      if (!this.#writer.writeSet(owner, rrset)) return "cut";
       counts[1] += rrset.rdata.length;
     }
+    let isWhole = true;
     for (const { owner, rrset, required } of answer.additional) {
       if (this.#writer.writeSet(owner, rrset)) counts[2] += rrset.rdata.length;
-      else if (required) return false;
+      else if (required) return "cut";
+      else isWhole = false;
     }
-    return true;
+    return isWhole ? "whole" : "part";
   }
 
   #start(packet: Uint8Array, question: Question | undefined, limit: number): void {
@@ -134,7 +284,6 @@ export class Responder {
     authoritative: boolean,
     truncated: boolean,
     counts: readonly [number, number, number],
-    edns: Edns | undefined,
   ): void {
     const head = this.#buffer;
     let flags = FLAG_RESPONSE | ((head[2] ?? 0) & 0x79); // opcode and RD are copied
@@ -142,27 +291,35 @@ export class Responder {
     if (truncated) flags |= FLAG_TRUNCATED;
     head[2] = flags;
     head[3] = ((head[3] ?? 0) & FLAG_CHECKING_DISABLED) | (rcode & 15);
-    const additional = counts[2] + (edns === undefined ? 0 : 1);
-    for (const [index, count] of [counts[0], counts[1], additional].entries()) {
+    for (const [index, count] of counts.entries()) {
       head[6 + index * 2] = count >> 8;
       head[7 + index * 2] = count & 255;
     }
-    if (edns === undefined) return;
-    this.#writer.writeOpt(UDP_BYTES, rcode, edns.dnssecOk, edns.nsid ? this.#nsid : NO_OPTIONS);
   }
 
-  #take(): Uint8Array {
-    return this.#buffer.slice(0, this.#writer.size);
+  /** RFC 6891 section 6.1.1: an OPT record in the answer to one, and only then. */
+  #close(edns: Edns | undefined, rcode: number): Uint8Array {
+    if (edns !== undefined) {
+      this.#writer.writeOpt(UDP_BYTES, rcode, edns.dnssecOk, this.#options.bytes);
+      const count = (((this.#buffer[10] ?? 0) << 8) | (this.#buffer[11] ?? 0)) + 1;
+      this.#buffer[10] = count >> 8;
+      this.#buffer[11] = count & 255;
+    }
+    return this.#buffer.subarray(0, this.#writer.size);
   }
 }
 
-const NO_OPTIONS = new Uint8Array();
+const NOTHING = new Uint8Array();
 
-/** Questions that no zone answers: a code, or undefined for those that zones do. */
-function refusalOf({ type, class: asked }: Question, carrier: Carrier): number | undefined {
-  if (asked !== CLASS_IN) return RCODE.REFUSED;
-  if (type === TYPE.AXFR) return carrier === "udp" ? RCODE.FORMERR : RCODE.REFUSED;
-  if (type === TYPE.IXFR) return RCODE.REFUSED;
+/** Questions that no zone answers: a code; "request": a transfer; undefined: zones answer. */
+function refusalOf(
+  { type, class: asked }: Question,
+  { carrier }: Client,
+): number | "request" | undefined {
+  if (asked !== CLASS.IN) return RCODE.REFUSED;
+  // RFC 5936 section 4.2: "AXFR over UDP is not defined".
+  if (type === TYPE.AXFR && carrier === "udp") return RCODE.FORMERR;
+  if (type === TYPE.AXFR || type === TYPE.IXFR) return "request";
   if (type === 0 || type === TYPE.OPT) return RCODE.FORMERR;
   // RFC 6895 section 3.1: 128 to 255 are types of questions; beside ANY we know none.
   return type >= 128 && type < 255 ? RCODE.NOTIMP : undefined;
@@ -170,9 +327,4 @@ function refusalOf({ type, class: asked }: Question, carrier: Carrier): number |
 
 function udpLimit(edns: Edns | undefined): number {
   return edns === undefined ? MIN_UDP_BYTES : Math.min(edns.udpBytes, UDP_BYTES);
-}
-
-function optBytes(edns: Edns | undefined, nsid: Uint8Array): number {
-  if (edns === undefined) return 0;
-  return OPT_BYTES + (edns.nsid ? nsid.length : 0);
 }

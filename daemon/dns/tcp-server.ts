@@ -8,7 +8,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import { listenError, type Listen } from "./listen.ts";
-import type { Respond } from "./udp-server.ts";
+import { addressBytes, type Client } from "./client.ts";
+import type { Serve } from "./serve.ts";
 
 /** RFC 7766 section 6.2.3 wants "on the order of a few seconds" at least. */
 const IDLE_MS = 10_000;
@@ -17,18 +18,18 @@ const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_PER_ADDRESS = 32;
 /** RFC 7766 section 6.2.2: a limit on pipelined questions may be set by the bytes not yet taken. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** A question with its longest name and options is far below; bounds what is kept of a stream. */
-const MAX_QUESTION_BYTES = 4096;
+/** A question is far below, an update may be long; bounds what is kept of a stream. */
+const MAX_REQUEST_BYTES = 16_384;
 
 export class TcpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
-  readonly #respond: Respond;
+  readonly #serve: Serve;
   readonly #clock: Clock;
 
-  private constructor(respond: Respond, clock: Clock) {
-    this.#respond = respond;
+  private constructor(serve: Serve, clock: Clock) {
+    this.#serve = serve;
     this.#clock = clock;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(socket);
@@ -37,8 +38,8 @@ export class TcpServer {
   }
 
   /** @throws DnsError (E-DNS-LISTEN). */
-  static async start(listen: Listen, respond: Respond, clock: Clock, log: Logger) {
-    const tcp = new TcpServer(respond, clock);
+  static async start(listen: Listen, serve: Serve, clock: Clock, log: Logger) {
+    const tcp = new TcpServer(serve, clock);
     await new Promise<void>((resolve, reject) => {
       tcp.#server.once("error", (cause) => reject(listenError(listen, "TCP", cause)));
       tcp.#server.listen({ port: listen.port, host: listen.address, ipv6Only: true }, resolve);
@@ -64,7 +65,7 @@ export class TcpServer {
       else this.#perAddress.delete(address);
     });
     socket.on("error", () => socket.destroy());
-    serveConnection(socket, this.#respond, this.#clock);
+    new Connection(socket, this.#serve, this.#clock);
   }
 
   async stop(): Promise<void> {
@@ -75,39 +76,98 @@ export class TcpServer {
 }
 
 /** Cuts the stream into messages; the time-out runs between whole ones, so dripping is no use. */
-function serveConnection(socket: Socket, respond: Respond, clock: Clock): void {
-  let pending: Buffer = Buffer.alloc(0);
-  let cancel = clock.after(IDLE_MS, () => socket.destroy());
-  const answerPending = (): void => {
+class Connection {
+  readonly #socket: Socket;
+  readonly #serve: Serve;
+  readonly #clock: Clock;
+  readonly #client: Client;
+  #pending: Buffer = Buffer.alloc(0);
+  #cancel: () => void;
+  #ended = false;
+  /** A request takes its time; what was sent behind it waits. */
+  #busy = false;
+
+  constructor(socket: Socket, serve: Serve, clock: Clock) {
+    this.#socket = socket;
+    this.#serve = serve;
+    this.#clock = clock;
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    this.#client = { carrier: "tcp", address: addressBytes(remoteAddress), port: remotePort };
+    this.#cancel = this.#idle();
+    socket.on("close", () => this.#cancel());
+    socket.on("data", (part: Buffer) => {
+      this.#pending = this.#pending.length === 0 ? part : Buffer.concat([this.#pending, part]);
+      this.#answerPending();
+    });
+    socket.on("drain", () => this.#answerPending());
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#answerPending();
+    });
+  }
+
+  #idle(): () => void {
+    return this.#clock.after(IDLE_MS, () => this.#socket.destroy());
+  }
+
+  #touch(): void {
+    this.#cancel();
+    if (!this.#socket.destroyed) this.#cancel = this.#idle();
+  }
+
+  #answerPending(): void {
+    const socket = this.#socket;
+    const pending = this.#pending;
     let at = 0;
     // Answers are larger than questions: stop as soon as the other side does not take them.
-    while (at + 2 <= pending.length && socket.writableLength <= MAX_UNSENT_BYTES) {
+    while (!this.#busy && at + 2 <= pending.length && socket.writableLength <= MAX_UNSENT_BYTES) {
       const size = pending.readUInt16BE(at);
-      if (size > MAX_QUESTION_BYTES) return void socket.destroy();
+      if (size > MAX_REQUEST_BYTES) return void socket.destroy();
       if (at + 2 + size > pending.length) break;
-      cancel();
-      cancel = clock.after(IDLE_MS, () => socket.destroy());
-      const answer = respond(pending.subarray(at + 2, at + 2 + size));
-      // Whatever gets no answer is nobody that DNS is spoken with.
-      if (answer === undefined) return void socket.destroy();
-      socket.write(framed(answer));
+      this.#touch();
+      const packet = pending.subarray(at + 2, at + 2 + size);
       at += 2 + size;
+      const response = this.#serve.respond(packet, this.#client);
+      // Whatever gets no answer is nobody that DNS is spoken with.
+      if (response === "silence") return void socket.destroy();
+      if (response === "request") void this.#request(Uint8Array.from(packet));
+      else socket.write(framed(response));
     }
-    pending = pending.subarray(at);
-    if (socket.writableLength > MAX_UNSENT_BYTES) socket.pause();
+    this.#pending = pending.subarray(at);
+    if (this.#busy || socket.writableLength > MAX_UNSENT_BYTES) socket.pause();
     else if (socket.isPaused()) socket.resume();
-    if (ended && !socket.isPaused()) socket.end();
-  };
-  let ended = false;
-  socket.on("close", () => cancel());
-  socket.on("data", (part: Buffer) => {
-    pending = pending.length === 0 ? part : Buffer.concat([pending, part]);
-    answerPending();
-  });
-  socket.on("drain", answerPending);
-  socket.on("end", () => {
-    ended = true;
-    answerPending();
+    if (this.#ended && !this.#busy && !socket.isPaused()) socket.end();
+  }
+
+  /** Sends the messages of one answer no faster than they are taken. */
+  async #request(packet: Uint8Array): Promise<void> {
+    this.#busy = true;
+    const socket = this.#socket;
+    try {
+      for await (const answer of this.#serve.request(packet, this.#client)) {
+        if (socket.destroyed) return;
+        socket.write(framed(answer));
+        this.#touch();
+        if (socket.writableLength > MAX_UNSENT_BYTES) await drained(socket);
+      }
+    } finally {
+      this.#busy = false;
+      if (!socket.destroyed) this.#answerPending();
+    }
+  }
+}
+
+/** Until the other side has taken what was sent, or is gone. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      socket.off("drain", end);
+      socket.off("close", end);
+      resolve();
+    };
+    socket.on("drain", end);
+    socket.on("close", end);
+    if (socket.destroyed) end();
   });
 }
 

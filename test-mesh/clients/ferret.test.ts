@@ -2,7 +2,7 @@
 import { ok } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { it } from "node:test";
-import { Responder } from "../../daemon/dns/responder.ts";
+import { responderOf } from "../dns/asked-responder.ts";
 import { ZoneTree } from "../../daemon/dns/zone-tree.ts";
 import {
   ferretFile,
@@ -54,7 +54,7 @@ it("answers as BIND, Knot, NSD and PowerDNS do", (context) => {
 });
 
 function replyTo(test: FerretTest) {
-  const responder = new Responder(new ZoneTree([zoneOfLines(test.zone)]), "test");
+  const responder = responderOf(new ZoneTree([zoneOfLines(test.zone)]));
   const answer = responder.respond(questionOf(test), "udp");
   ok(answer !== undefined, `${test.id}: no answer`);
   return replyOf(answer);

@@ -42,7 +42,9 @@ before(async () => {
   const listen = [{ address: "127.0.0.1", port: 0 }];
   const log = silentLogger;
   const siteName = () => "quimper";
-  server = await DnsServer.start({ listen, source, clock: systemClock, log, siteName });
+  const cookieSecrets = () => [];
+  const node = { clock: systemClock, log, siteName, cookieSecrets };
+  server = await DnsServer.start({ listen, source, ...node });
   const siteId = siteIdOf("quimper");
   const dns = new DnsControl({ server, source, writer: source, siteId, confirmedBy: () => [] });
   control = await ControlServer.start({ socketPath, routes: [dnsRoutes(dns)], log });

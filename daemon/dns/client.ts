@@ -1,0 +1,38 @@
+/** Who asks, and by which way: what cookies and limits go by. */
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../protocol/ip-address.ts";
+
+export type Carrier = "udp" | "tcp";
+
+export interface Client {
+  readonly carrier: Carrier;
+  /** 4 or 16 bytes. Over UDP it may be a lie. */
+  readonly address: Uint8Array;
+  readonly port: number;
+}
+
+/** Askers come again; their addresses are parsed once. Bounds what a flood of new ones keeps. */
+const MAX_KNOWN = 4096;
+const known = new Map<string, Uint8Array>();
+
+/** The bytes of an address as the operating system prints it, its zone index left out. */
+export function addressBytes(text: string): Uint8Array {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const plain = text.replace(/%.*$/, "");
+  const parsed = plain.includes(":") ? parseIpv6(plain) : parseIpv4(plain);
+  const bytes = "bytes" in parsed ? parsed.bytes : new Uint8Array(16);
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(text, bytes);
+  return bytes;
+}
+
+export function formatAddress(address: Uint8Array): string {
+  return address.length === 4 ? formatIpv4(address) : formatIpv6(address);
+}
+
+/** Whether the address is of this machine itself: nobody else can send from it. */
+export function isLoopback(address: Uint8Array): boolean {
+  if (address.length === 4) return address[0] === 127;
+  for (let at = 0; at < 15; at++) if (address[at] !== 0) return false;
+  return address[15] === 1;
+}
