@@ -51,3 +51,30 @@ test("what may not be done twice is not asked twice", () =>
     await assert.rejects(client.post("/again", {}, anything), { code: "E-DAEMON-DOWN" });
     assert.deepEqual(methods, []);
   }));
+
+test("the memory of a body is free before the answer is there", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "pl-client-"));
+  const isSent = Promise.withResolvers<void>();
+  let received = 0;
+  const server = createServer((request, response) => {
+    request.on("data", (part: Uint8Array) => (received += part.length));
+    // A disk that takes its time: no answer before the memory was given back.
+    request.on("end", () => void isSent.promise.then(() => response.writeHead(201).end("{}")));
+  });
+  server.listen(join(directory, "s"));
+  await once(server, "listening");
+  const client = new ControlClient(join(directory, "s"));
+  try {
+    const octets = new Uint8Array(4 * 1024 * 1024).fill(7);
+    const onSent = (): void => {
+      octets.fill(0);
+      isSent.resolve();
+    };
+    assert.equal(await client.putOctets("/octets", octets, { onSent }), 201);
+    assert.equal(received, octets.length);
+  } finally {
+    client.close();
+    server.close();
+    await rm(directory, { recursive: true });
+  }
+});

@@ -38,6 +38,8 @@ export interface RequestOptions {
   /** How long to wait for the head of the answer and between parts of it. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Called when the operating system has all octets: their memory may be used again. */
+  readonly onSent?: () => void;
 }
 
 type SentRequest = {
@@ -133,12 +135,17 @@ export class ControlClient {
     const answer = await this.#send(
       { method, path, headers, timeout, ...(signal === undefined ? {} : { signal }) },
       body,
+      options.onSent,
     );
     if ((answer.statusCode ?? 500) < 300) return answer;
     throw daemonError(path, answer.statusCode ?? 500, parseJson(await collect(answer, 1_000_000)));
   }
 
-  #send(request: SentRequest, body: Uint8Array | undefined): Promise<IncomingMessage> {
+  #send(
+    request: SentRequest,
+    body: Uint8Array | undefined,
+    onSent?: () => void,
+  ): Promise<IncomingMessage> {
     const { method, path, timeout } = request;
     return new Promise((resolve, reject) => {
       const sent = http.request(
@@ -146,10 +153,16 @@ export class ControlClient {
         resolve,
       );
       sent.on("timeout", () => sent.destroy(this.#timeout(path, timeout)));
+      let isGone = false;
+      sent.on("finish", () => {
+        isGone = onSent !== undefined;
+        onSent?.();
+      });
       sent.on("error", (error: NodeJS.ErrnoException) => {
-        // The daemon closed an idle connection at the moment in which it was taken up again.
-        const stale = sent.reusedSocket && STALE_CODES.has(error.code ?? "");
-        if (stale && method !== "POST") resolve(this.#send(request, body));
+        // The daemon closed an idle connection at the moment in which it was taken up again. It has
+        // not taken the body then, so whoever was told that it is sent is not concerned.
+        const stale = sent.reusedSocket && STALE_CODES.has(error.code ?? "") && !isGone;
+        if (stale && method !== "POST") resolve(this.#send(request, body, onSent));
         else reject(this.#explain(error));
       });
       sent.end(body);

@@ -61,8 +61,13 @@ export interface SetStore extends ShardSource {
   state(): Promise<SetState | undefined>;
   /** Every head of the set that this site or a member that answers now knows, in any order. */
   heads(): Promise<readonly Head[]>;
-  /** Resolves when the shard is durable in the local store. */
-  put(shard: ShardId, bytes: Uint8Array): Promise<void>;
+  /**
+   * Resolves when the shard is durable in the local store.
+   *
+   * @param onSent - Called as soon as the memory of the bytes may be used again; never, when it may
+   *   be after that only.
+   */
+  put(shard: ShardId, bytes: Uint8Array, onSent?: () => void): Promise<void>;
   /**
    * Resolves when lists and head are durable; then the shards are spread.
    *

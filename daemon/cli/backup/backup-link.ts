@@ -90,8 +90,8 @@ export function setStore(client: ControlClient, set: SetId): SetStore {
     state: () => setState(client, set),
     heads: async () => (await setHeads(client, set)).heads.map(({ head }) => head),
     get: async (shard: ShardId) => fetchShard(client, `${path}/shards/${shard}`),
-    put: async (shard: ShardId, bytes: Uint8Array) => {
-      const options = { timeoutMs: STORE_TIMEOUT_MS };
+    put: async (shard: ShardId, bytes: Uint8Array, onSent?: () => void) => {
+      const options = { timeoutMs: STORE_TIMEOUT_MS, ...(onSent && { onSent }) };
       await client.putOctets(`${path}/shards/${shard}`, bytes, options);
     },
     commit: async (request: CommitRequest) => {

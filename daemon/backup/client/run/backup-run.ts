@@ -130,7 +130,7 @@ async function runLocked(request: RunRequest, folder: string): Promise<RunOutcom
     levels,
     availableParallelism(),
     {
-      put: (shard, bytes) => store.put(shard, bytes),
+      put: (shard, bytes, onSent) => store.put(shard, bytes, onSent),
       onStored: (table) => portions.add(table),
     },
   );

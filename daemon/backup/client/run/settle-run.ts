@@ -76,7 +76,7 @@ async function settle({ keys, store, copies, choose }: SettleRequest): Promise<S
   const { key: epochKey, capsule } = epoch;
   const subject = { owner, set, setKey, keyEpoch: epoch.epoch, epochKey, capsule };
   const pool = new WorkerPool({ subject, cut: "content" }, [SeenChunks.newLevel(0)], 1, {
-    put: (shard, bytes) => store.put(shard, bytes),
+    put: (shard, bytes, onSent) => store.put(shard, bytes, onSent),
     onStored: () => {},
   });
   try {

@@ -4,19 +4,12 @@
  */
 import { Worker } from "node:worker_threads";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
-import type { ShardId } from "../../../../protocol/ids.ts";
 import { BackupError } from "../error.ts";
 import type { FinishedRun } from "../run/finish-run.ts";
 import { endWorker } from "./end-worker.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
-import {
-  freeAllSlots,
-  freeSlot,
-  newSlots,
-  slotBytes,
-  type SealedShard,
-  type ShardSlots,
-} from "./shard-sealer.ts";
+import { freeAllSlots, newSlots, type SealedShard, type ShardSlots } from "./shard-sealer.ts";
+import { ShardOutlet, type SealedShards } from "./shard-outlet.ts";
 import { SeenChunks, type SeenLevel } from "./seen-chunks.ts";
 import type { Portion } from "../read/stream-cutter.ts";
 import type {
@@ -40,14 +33,6 @@ const YOUNG_GENERATION_MIB = 4;
 /** Tables that fit, with the record, into the first of the slots. */
 const LITTLE_BYTES = 1024 * 1024;
 
-/** Where sealed shards go. */
-export interface SealedShards {
-  /** Resolves when the shard is durable. */
-  put(shard: ShardId, bytes: Uint8Array): Promise<void>;
-  /** Told of each shard that is. */
-  onStored(table: ShardTable): void;
-}
-
 interface Waiter {
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: Error) => void;
@@ -59,9 +44,6 @@ interface Member {
 }
 
 export class WorkerPool {
-  /** Tables of the shards that were sealed so far. */
-  readonly tables: ShardTable[] = [];
-  storedBytes = 0;
   readonly #setup: Omit<WorkerSetup, "slots" | "seen">;
   /** Tables of known chunks; a thread that starts later gets all of them. */
   readonly #levels: SeenLevel[];
@@ -69,14 +51,11 @@ export class WorkerPool {
   readonly #slots: ShardSlots;
   readonly #members: Member[] = [];
   readonly #seen: SeenChunks;
-  readonly #store: SealedShards;
+  readonly #outlet: ShardOutlet;
   readonly #results = new Map<number, Waiter>();
-  readonly #storing = new Set<Promise<void>>();
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #nextBatch = 0;
-  /** Nothing is stored any more; what still gets sealed is thrown away. */
-  #closing = false;
   #wake: () => void = () => {};
   #drained: ((frames: readonly CheckedFrame[]) => void)[] = [];
   #finished: ((end: FinishedRun) => void) | undefined;
@@ -87,7 +66,6 @@ export class WorkerPool {
     threads: number,
     store: SealedShards,
   ) {
-    this.#store = store;
     this.#seen = new SeenChunks(levels);
     this.#failed = new Promise((_resolve, reject) => {
       this.#fail = (error) => {
@@ -102,6 +80,19 @@ export class WorkerPool {
     this.#levels = levels;
     this.#threads = threads;
     this.#slots = newSlots(threads + MORE_SLOTS);
+    this.#outlet = new ShardOutlet(store, this.#slots, (error) => {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  /** Tables of the shards that were sealed so far. */
+  get tables(): readonly ShardTable[] {
+    return this.#outlet.tables;
+  }
+
+  /** Sealed bytes that are durable. */
+  get storedBytes(): number {
+    return this.#outlet.storedBytes;
   }
 
   /** The chunks that are known, shared with the workers. */
@@ -176,14 +167,14 @@ export class WorkerPool {
       this.#members.length === 0 && isLittle(earlierTables)
         ? await this.#finishHere(earlierTables, record)
         : await this.#finishThere(earlierTables, record);
-    await this.#orFail(Promise.all(this.#storing));
+    await this.#orFail(this.#outlet.durable());
     return finished;
   }
 
   /** Where nothing was new: the last shard takes less than starting a thread. */
   async #finishHere(tables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
     const { finishHere } = await import("./finish-here.ts");
-    const onShard = (sealed: SealedShard): void => this.#keep(sealed);
+    const onShard = (sealed: SealedShard): void => this.#outlet.keep(sealed);
     return finishHere({ frames: [], tables, record }, this.#setup.subject, this.#slots, onShard);
   }
 
@@ -201,7 +192,7 @@ export class WorkerPool {
     const end = new Promise<FinishedRun>((resolve) => {
       this.#finished = resolve;
     });
-    const tables = [...earlierTables, ...this.tables];
+    const tables = [...earlierTables, ...this.#outlet.tables];
     const buffers = frames.flatMap(({ content: { buffer } }) =>
       buffer instanceof ArrayBuffer ? [buffer] : [],
     );
@@ -214,7 +205,7 @@ export class WorkerPool {
 
   /** Ends the threads; after a fault they throw away what they have. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#outlet.close();
     freeAllSlots(this.#slots);
     await Promise.all(this.#members.map(({ worker }) => endWorker(worker)));
   }
@@ -240,7 +231,7 @@ export class WorkerPool {
         this.#wake();
         break;
       case "shard":
-        this.#keep(message.sealed);
+        this.#outlet.keep(message.sealed);
         break;
       case "drained":
         this.#drained.shift()?.(message.frames);
@@ -256,23 +247,6 @@ export class WorkerPool {
         );
         break;
     }
-  }
-
-  #keep({ shard, sizeBytes, keyEpoch, slot, table }: SealedShard): void {
-    if (this.#closing) return freeSlot(this.#slots, slot);
-    const named: ShardTable = { shard, sizeBytes, keyEpoch, table };
-    this.tables.push(named);
-    const bytes = slotBytes(this.#slots, slot, sizeBytes);
-    const stored = this.#store.put(shard, bytes).then(
-      () => {
-        this.#storing.delete(stored);
-        this.storedBytes += sizeBytes;
-        this.#store.onStored(named);
-        freeSlot(this.#slots, slot);
-      },
-      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
-    );
-    this.#storing.add(stored);
   }
 
   #tellAll(message: ToWorker): void {
