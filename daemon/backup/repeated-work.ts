@@ -15,7 +15,7 @@ export class RepeatedWork {
   #cancel: () => void = () => {};
   #isRunning = false;
   #running: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #stop = new AbortController();
 
   /**
    * @param task - Never rejects. Resolves with after how many milliseconds at most it is to be done
@@ -28,13 +28,18 @@ export class RepeatedWork {
 
   /** Long tasks look at it between their parts. */
   get isStopped(): boolean {
-    return this.#stopped;
+    return this.#stop.signal.aborted;
+  }
+
+  /** Aborted by the stop: tasks need not wait to the end for what nobody needs any more. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** Does it after so many milliseconds at most. While it is being done: once more afterwards. */
   within(delayMs: number): void {
     const dueMs = this.#clock.monotonicMs() + delayMs;
-    if (this.#stopped || dueMs >= this.#dueMs) return;
+    if (this.isStopped || dueMs >= this.#dueMs) return;
     this.#dueMs = dueMs;
     if (!this.#isRunning) this.#wait();
   }
@@ -48,14 +53,14 @@ export class RepeatedWork {
       this.#running = this.#task().then((nextMs) => {
         this.within(nextMs);
         this.#isRunning = false;
-        if (this.#dueMs < Infinity && !this.#stopped) this.#wait();
+        if (this.#dueMs < Infinity && !this.isStopped) this.#wait();
       });
     });
   }
 
   /** Waits for what is under way; nothing begins any more. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort(new Error("the node stops"));
     this.#cancel();
     await this.#running;
   }

@@ -496,6 +496,27 @@ test("a site that waits for an answer stops at once, and does not call it a refu
   assert.equal(told?.finding.outcome, "proven");
 });
 
+test("a site that fetches what it lacks stops at once, whoever lets it wait", async (context) => {
+  const mesh = await AuditedMesh.create(context, "home a b c", MANY);
+  const [poor = ""] = mesh.holders;
+  let waiting = 0;
+  const mute = (channel: Channel): Channel => {
+    const send = (): Promise<void> => {
+      waiting++;
+      return new Promise((_resolve, reject) => void channel.receive(60_000).catch(reject));
+    };
+    return { ...channel, peer: channel.peer, receive: (ms) => channel.receive(ms), send };
+  };
+  for (const name of mesh.made.sites.keys()) {
+    if (name !== poor) mesh.made.distorted.set(name, mute);
+  }
+  for (const shard of mesh.shards) await rm(mesh.pathOf(poor, shard));
+  await mesh.untilTold("a question for a shard", 4 * DAY, () => waiting > 0);
+  const startMs = mesh.made.time.nowMs;
+  await mesh.site(poor).proofs?.stop();
+  assert.equal(mesh.made.time.nowMs, startMs);
+});
+
 test("own reading finds a flipped bit beside a missing file, tells of it and mends both", async (context) => {
   const quiet = { everyMs: 10_000 * DAY };
   const made = await SpreadMesh.create({ pace: { ...PACE, ...quiet, scrubMs: 2 * DAY } });

@@ -302,8 +302,9 @@ test("what is fetched from other holders takes nothing of what a disk keeps in r
   const { holder } = home.backups;
   const source = made.sites.get("a")?.id;
   assert.ok(source);
+  const { signal } = new AbortController();
   const fetched = async () => {
-    const work = fetchIntoStore(holder, source, { owner: OWNER, set: SET, shard }, size);
+    const work = fetchIntoStore(holder, source, { owner: OWNER, set: SET, shard }, size, signal);
     await made.until(settledFlag(work), 60_000, "the shard");
     return work;
   };

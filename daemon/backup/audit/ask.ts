@@ -21,6 +21,7 @@ import type { OwnerId, SetId, SiteId } from "../../../protocol/ids.ts";
 import { LEAF_BYTES, verifyRange } from "../../../protocol/backup/shard-id.ts";
 import { BackupError } from "../store/error.ts";
 import type { Holder } from "../store/holder.ts";
+import { onChannel, type Address } from "../store/open-channel.ts";
 import type { ShardName } from "../store/shards/shard-store.ts";
 
 const OPEN_TIMEOUT_MS = 10_000;
@@ -56,7 +57,7 @@ export class Visit {
    * Asks on one channel and closes it.
    *
    * @param onDamaged - The own copy of a shard turned out to be damaged.
-   * @param signal - Cuts the channel, whatever is waited for.
+   * @param signal - Ends it at once, whatever is waited for.
    * @throws when the holder cannot be reached, does not answer, or answers out of turn.
    */
   static async with<Result>(
@@ -67,16 +68,10 @@ export class Visit {
     signal: AbortSignal,
     act: (visit: Visit) => Promise<Result>,
   ): Promise<Result> {
-    const channel = await holder.transport.open(site, AUDIT_PROTOCOL, OPEN_TIMEOUT_MS);
-    const cut = (): void => channel.abort("the node stops");
-    signal.addEventListener("abort", cut, { once: true });
-    try {
-      signal.throwIfAborted();
-      return await act(new Visit(holder, channel, of, onDamaged));
-    } finally {
-      signal.removeEventListener("abort", cut);
-      channel.abort("done");
-    }
+    const address: Address = { site, protocol: AUDIT_PROTOCOL, timeoutMs: OPEN_TIMEOUT_MS };
+    return onChannel(holder.transport, address, signal, (channel) => {
+      return act(new Visit(holder, channel, of, onDamaged));
+    });
   }
 
   /**

@@ -25,7 +25,8 @@ export interface FillPlan {
   readonly holder: Holder;
   readonly list: LoadedList;
   readonly sources: Sources;
-  readonly stopped: () => boolean;
+  /** Ends it at once, whatever is waited for. */
+  readonly signal: AbortSignal;
   /** A shard is durable here now. */
   readonly onStored: (sizeBytes: number) => void;
 }
@@ -60,7 +61,11 @@ async function fetchAll(
     return at === -1 ? undefined : queue.splice(at, 1)[0];
   };
   const work = async (site: SiteId): Promise<void> => {
-    while (!plan.stopped() && failed.length === 0 && (failures.get(site) ?? 0) < MAX_FAILURES) {
+    while (
+      !plan.signal.aborted &&
+      failed.length === 0 &&
+      (failures.get(site) ?? 0) < MAX_FAILURES
+    ) {
       const entry = take(site);
       if (entry === undefined) return;
       const outcome = await fetchFrom(plan, site, entry);
@@ -86,13 +91,13 @@ async function fetchAll(
  * @throws BackupError when it cannot be kept.
  */
 async function fetchFrom(
-  { holder, list }: FillPlan,
+  { holder, list, signal }: FillPlan,
   site: SiteId,
   { shard, sizeBytes }: ListEntry,
 ): Promise<"stored" | "there" | undefined> {
   const { owner, set } = list.header;
   try {
-    return await fetchIntoStore(holder, site, { owner, set, shard }, sizeBytes);
+    return await fetchIntoStore(holder, site, { owner, set, shard }, sizeBytes, signal);
   } catch (error) {
     const isOurs = error instanceof BackupError && OWN_FAULTS.has(error.code);
     if (isOurs) throw error;

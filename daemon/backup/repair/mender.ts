@@ -106,8 +106,8 @@ export class Mender {
     const facts = groupFacts(state.view(), members, { ...at, by: list.header.by });
     if (facts === undefined) return true;
     const sources = sourcesOf(holder, facts);
-    const stopped = (): boolean => this.#looks.isStopped;
-    const left = await fillGroup({ holder, list, sources, stopped, onStored: () => {} });
+    const { signal } = this.#looks;
+    const left = await fillGroup({ holder, list, sources, signal, onStored: () => {} });
     if (left < before.length) {
       log.info("missing shards were fetched from other holders", {
         ...{ set: at.set, group: at.group, fetched: before.length - left, missing: left },

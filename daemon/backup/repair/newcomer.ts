@@ -165,7 +165,7 @@ export class Newcomer {
         holder,
         list,
         sources,
-        stopped: () => this.#looks.isStopped,
+        signal: this.#looks.signal,
         onStored,
       });
       if (left > 0) return;
@@ -184,7 +184,8 @@ export class Newcomer {
     if (known?.header.by === by && known.header.generation >= facts.generation) return known;
     const { holders, last } = sourcesOf(holder, facts);
     for (const site of [...holders, ...last]) {
-      const list = await fetchList(holder, site, facts).catch((error: unknown) => {
+      const { signal } = this.#looks;
+      const list = await fetchList(holder, site, facts, signal).catch((error: unknown) => {
         holder.log.info("a holder did not give a list", { site, set, error: String(error) });
         return undefined;
       });

@@ -116,6 +116,7 @@ export class BackupStore {
   readonly keeper: Keeper;
   readonly #serial = new Serial();
   readonly #fetcher: ShardFetcher;
+  readonly #stop = new AbortController();
 
   private constructor(
     { holder, holdings, own, rules, running, keeper }: Made,
@@ -239,6 +240,7 @@ export class BackupStore {
   }
 
   async stop(): Promise<void> {
+    this.#stop.abort(new Error("the node stops"));
     await this.keeper.stop();
     await this.#spreader.stop();
     await this.#queue.stop();
@@ -329,7 +331,11 @@ export class BackupStore {
     const sources = sites.map((id): ShardSource => ({
       id,
       ask: (target, options) =>
-        fetchRanges(this.#holder, id, name, target, { ...options, why: "restore" }),
+        fetchRanges(this.#holder, id, name, target, {
+          ...options,
+          why: "restore",
+          signal: this.#stop.signal,
+        }),
     }));
     return this.#fetcher.fetch(name, sources, (site, error, isLie) => {
       if (isLie) log.warn("a holder gave what is not the shard", { site, shard });

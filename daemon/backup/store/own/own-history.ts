@@ -35,11 +35,22 @@ export class OwnHistory {
   /** Since when records of which a part is missing were looked at with all members there. */
   readonly #partialSinceMs = new Map<SetId, number>();
 
-  /** @param isLost - Whether a site has been away for as long as a holder is waited for. */
-  constructor(holder: Holder, own: OwnSets, isLost: (site: SiteId) => boolean) {
+  readonly #signal: AbortSignal;
+
+  /**
+   * @param isLost - Whether a site has been away for as long as a holder is waited for.
+   * @param signal - Ends what is asked of others at once.
+   */
+  constructor(
+    holder: Holder,
+    own: OwnSets,
+    isLost: (site: SiteId) => boolean,
+    signal: AbortSignal,
+  ) {
     this.#holder = holder;
     this.#own = own;
     this.#isLost = isLost;
+    this.#signal = signal;
   }
 
   /** Sets of which the members know a later state than this directory, as they were published. */
@@ -136,7 +147,8 @@ export class OwnHistory {
    */
   async reconcile(set: OwnSet, group: number, site: SiteId): Promise<void> {
     const ours = await this.#holder.lists.load(set.owner, set.set, group);
-    const theirs = await fetchList(this.#holder, site, { owner: set.owner, set: set.set, group });
+    const wanted = { owner: set.owner, set: set.set, group };
+    const theirs = await fetchList(this.#holder, site, wanted, this.#signal);
     if (ours === undefined || theirs === undefined || !this.#isOurs(theirs)) return;
     if (theirs.id === ours.id || theirs.header.generation < ours.header.generation) return;
     const { mesh, owner, groups, sealedName, keyEpoch, copies, head } = ours.header;
@@ -185,7 +197,8 @@ export class OwnHistory {
         continue;
       }
       try {
-        const list = await fetchList(this.#holder, site, { owner, set, group });
+        const wanted = { owner, set, group };
+        const list = await fetchList(this.#holder, site, wanted, this.#signal);
         if (list !== undefined && this.#isOurs(list) && list.header.generation >= generation) {
           return list;
         }

@@ -15,6 +15,7 @@ import type { Holder } from "../holder.ts";
 import { lackingOf, offerOf } from "../lists/lacking.ts";
 import type { LoadedList } from "../lists/list-store.ts";
 import { sendList, type SendOutcome } from "../lists/send-list.ts";
+import { openUnless, type Address } from "../open-channel.ts";
 import type { Slots } from "../shards/slots.ts";
 
 export interface ChainJob {
@@ -218,8 +219,9 @@ export class ChainRun {
     const stalled = new AbortController();
     const stopWatch = this.#watch(stalled);
     try {
-      const channel = await transport.open(hop, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
       const signal = AbortSignal.any([this.#stop.signal, stalled.signal]);
+      const address: Address = { site: hop, protocol: SHARD_PROTOCOL, timeoutMs: OPEN_TIMEOUT_MS };
+      const channel = await openUnless(transport, address, signal);
       outcome = await sendList(channel, this.#sendJob(hop, chain, signal), clock);
     } catch (error) {
       if (this.#stop.signal.aborted) return;

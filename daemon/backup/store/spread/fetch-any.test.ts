@@ -78,11 +78,12 @@ function stage(givers: ReadonlyMap<SiteId, Giver>) {
   };
   const fetcher = new ShardFetcher(clock);
   const transport = { open } as unknown as Transport;
+  const { signal } = new AbortController();
   const sourcesOf = (name: ShardName): ShardSource[] =>
     [...givers.keys()].map((id) => ({
       id,
       ask: (target, options) =>
-        fetchRanges({ transport }, id, name, target, { ...options, why: "restore" }),
+        fetchRanges({ transport }, id, name, target, { ...options, why: "restore", signal }),
     }));
   /** A restore that asks for shards, several at once; how long it took, in seconds. */
   const restore = async (count: number, atOnce: number): Promise<number> => {

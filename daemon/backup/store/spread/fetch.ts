@@ -15,6 +15,7 @@ import { BackupError } from "../error.ts";
 import type { Holder } from "../holder.ts";
 import { isOwnersSite, mayFetch } from "../lists/list-rights.ts";
 import { loadList, type LoadedList } from "../lists/list-store.ts";
+import { onChannel, type Address } from "../open-channel.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { PartialShard } from "../shards/partial-shards.ts";
 import { readRanges, type AskOptions, type RangeTarget } from "../shards/read-ranges.ts";
@@ -82,14 +83,16 @@ export async function serveList(
 /**
  * A holder's newest list of a group, verified in itself; whether its signer may sign is for the
  * caller to ask. Undefined when the holder has none.
+ *
+ * @param signal - Ends it at once, whatever is waited for.
  */
 export async function fetchList(
   holder: Holder,
   site: SiteId,
   wanted: { readonly owner: OwnerId; readonly set: SetId; readonly group: number },
+  signal: AbortSignal,
 ): Promise<LoadedList | undefined> {
-  const channel = await holder.transport.open(site, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
-  try {
+  return onChannel(holder.transport, addressOf(site), signal, async (channel) => {
     const { owner, set, group } = wanted;
     await channel.send(encodeOpenerMessage({ k: "list", v: 1, owner, set, group }));
     const frame = await channel.receive(SILENCE_MS);
@@ -100,9 +103,7 @@ export async function fetchList(
     const list = loadList({ header, signature, entries });
     const { header: said } = list;
     return said.owner === owner && said.set === set && said.group === group ? list : undefined;
-  } finally {
-    channel.abort("done");
-  }
+  });
 }
 
 /**
@@ -115,10 +116,9 @@ export async function fetchRanges(
   site: SiteId,
   name: ShardName,
   target: RangeTarget,
-  options: AskOptions & { readonly why: "restore" | "repair" },
+  options: AskOptions & { readonly why: "restore" | "repair"; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const channel = await holder.transport.open(site, SHARD_PROTOCOL, OPEN_TIMEOUT_MS);
-  try {
+  return onChannel(holder.transport, addressOf(site), options.signal, async (channel) => {
     const { owner, set, shard } = name;
     const { why } = options;
     channel.carries?.({ urgency: why, owner, set });
@@ -132,15 +132,18 @@ export async function fetchRanges(
     const from = isRangeStart(sizeBytes, wanted) ? wanted : 0;
     await readRanges(channel, await target.begin(sizeBytes, roots, from), options);
     return true;
-  } finally {
-    channel.abort("done");
-  }
+  });
+}
+
+function addressOf(site: SiteId): Address {
+  return { site, protocol: SHARD_PROTOCOL, timeoutMs: OPEN_TIMEOUT_MS };
 }
 
 /**
  * Brings a shard into the store from one holder. What came of it stays when it is cut off.
  *
  * @returns undefined when the holder does not have it in this size.
+ * @param signal - Ends it at once, whatever is waited for.
  * @throws BackupError when it gives what is not the shard, or it cannot be kept.
  */
 export async function fetchIntoStore(
@@ -148,6 +151,7 @@ export async function fetchIntoStore(
   site: SiteId,
   name: ShardName,
   sizeBytes: number,
+  signal: AbortSignal,
 ): Promise<"stored" | "there" | undefined> {
   const { shards, clock } = holder;
   const open: { partial?: PartialShard } = {};
@@ -165,6 +169,7 @@ export async function fetchIntoStore(
     const isThere = await fetchRanges(holder, site, name, target, {
       why: "repair",
       silenceMs: SILENCE_MS,
+      signal,
     });
     return isThere && open.partial !== undefined ? await shards.adopt(open.partial) : undefined;
   } finally {

@@ -59,7 +59,6 @@ export class Spreader {
     this.#queue = queue;
     this.#serial = serial;
     this.targets = new Targets(holder, rules, times);
-    this.history = new OwnHistory(holder, own, (site) => this.targets.isLost(site));
     this.#looks = new RepeatedWork(holder.clock, () =>
       serial
         .run(() => this.#look())
@@ -68,6 +67,8 @@ export class Spreader {
         })
         .then(() => Math.min(MOST_BETWEEN_LOOKS_MS, times.silentMs / 2, times.lostMs / 2)),
     );
+    const isLost = (site: SiteId): boolean => this.targets.isLost(site);
+    this.history = new OwnHistory(holder, own, isLost, this.#looks.signal);
   }
 
   start(): void {
