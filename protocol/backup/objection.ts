@@ -1,12 +1,12 @@
 /**
- * A signed word against a shorter retention lock, and what holders tell of one that is pending.
+ * A signed word against a shorter retention lock.
  *
  * An objection names one DELEGATE. It stands in the `hold` log of whichever site its signer used, so
  * every holder sees it; whether the key may object is for the reader to decide (daemon/core/backup/objectors.ts).
  */
 import { z } from "zod";
 import { encodeCbor } from "../encoding/cbor.ts";
-import { idBytes, idOf, type MeshId, type OwnerId, type SetId, type StatementId } from "../ids.ts";
+import { idBytes, idOf, type MeshId, type OwnerId, type StatementId } from "../ids.ts";
 import { hexId } from "../logs/record.ts";
 import { sign, verify, type SigningKey } from "../keys/signature.ts";
 
@@ -23,26 +23,6 @@ const signature = z.string().regex(/^[0-9a-f]{128}$/, "is not a signature");
 
 /** Class `hold`, key `objection/STATEMENT/KEY`; the key in it is that of the signer. */
 export const objectionRecord = z.object({ owner: hexId<OwnerId>(), signature });
-
-const count = z.int().min(0);
-
-/** Class `hold`, key `lock/OWNER/SETID`: a shorter lock is pending at the author. */
-export const pendingLockRecord = z.object({
-  /** The lock that counts there, in days. */
-  days: count,
-  /** The one that is pending, in days, and the DELEGATE that says so. */
-  wantedDays: count,
-  statement: hexId<StatementId>(),
-  /** Days of the author's running time until it counts, rounded up. */
-  leftDays: count,
-});
-
-/** Keys of such records begin with it. */
-export const PENDING_LOCKS = "lock/";
-
-export function pendingLockKey(owner: OwnerId, set: SetId): string {
-  return `${PENDING_LOCKS}${owner}/${set}`;
-}
 
 export function objectionKey(statement: StatementId, key: string): string {
   return `objection/${statement}/${key}`;

@@ -9,6 +9,7 @@ import {
   type OwnerId,
   type SetId,
   type SiteId,
+  type StatementId,
   type StoreId,
 } from "../ids.ts";
 import { MAX_COPIES, MAX_GROUPS } from "../backup/list.ts";
@@ -103,6 +104,29 @@ export const askRecord = z.object({ fromBytes: count, toBytes: count });
 
 export function askKey(owner: OwnerId, set: SetId): string {
   return `ask/${owner}/${set}`;
+}
+
+/** Class `hold`, key `lock/OWNER/SETID`: the retention lock of the set at the author. */
+export const lockRecord = z.object({
+  /** That counts there, in days. */
+  days: count,
+  /** A shorter one that does not count there yet. */
+  pending: z
+    .object({
+      days: count,
+      /** The DELEGATE that wants it. */
+      statement: hexId<StatementId>(),
+      /** Days of the author's running time until it counts, rounded up. */
+      leftDays: count,
+    })
+    .nullable(),
+});
+
+/** What the keys of such records begin with. */
+export const LOCK_KEYS = "lock/";
+
+export function lockKey(owner: OwnerId, set: SetId): string {
+  return `${LOCK_KEYS}${owner}/${set}`;
 }
 
 export type GroupRecordKind = "repair" | "intake";

@@ -61,7 +61,9 @@ class Stage {
   readonly objections = new Set<string>();
   /** A DELEGATE that the members know as a shorter one that is pending. */
   open: string | undefined;
-  /** What all members are told of a shorter lock. */
+  /** No record can be written. */
+  isFull = false;
+  /** What all members are told of the lock. */
   toldLock: ToldLock | null = null;
   #generation = 0;
   #known: { count: number; authority: Authority } | undefined;
@@ -89,7 +91,11 @@ class Stage {
         tellAsked: async (_of, asked) => void (this.asked = asked !== null),
         isObjected: ({ statement }) => this.objections.has(statement),
         isOpen: ({ statement }) => statement === this.open || this.objections.has(statement),
-        tellPending: async (_of, pending) => void (this.toldLock = pending),
+        tellLock: async (_of, lock) => {
+          if (this.isFull) throw new Error("the disk is full");
+          this.toldLock = lock;
+        },
+        toldLocks: () => (this.toldLock === null ? [] : [{ owner: this.owner, set: SET }]),
       },
       spareGroups: async () => this.spare,
       onRemoved: (_of, bytes) => (this.removedBytes += bytes),
@@ -390,28 +396,27 @@ test("a shorter lock waits fourteen days, and an objection ends the wait", async
   assert.equal(made.keeper.report()[0]?.lockDays, 1);
 });
 
-test("a shorter lock is told to all, and a signed objection holds after a restart and for good", async (context) => {
+test("a lock is told to all, and a signed objection holds after a restart and for good", async (context) => {
   const made = await stage(context);
   const entries = await made.store(20);
   const shown = (): ToldLock | null => made.toldLock;
   await made.take(entries);
-  assert.equal(shown(), null);
-  made.founding.delegate("people", made.home, null, 7);
+  assert.deepEqual(shown(), { days: 30, pending: null });
+  const statement = made.founding.delegate("people", made.home, null, 7);
   await made.pass(1);
-  const { statement = "", ...told } = shown() ?? {};
-  assert.deepEqual(told, { days: 30, wantedDays: 7, leftDays: 14 });
+  assert.deepEqual(shown(), { days: 30, pending: { days: 7, statement, leftDays: 14 } });
   await made.pass(10);
-  assert.equal(shown()?.leftDays, 4);
+  assert.equal(shown()?.pending?.leftDays, 4);
   made.objections.add(statement);
   await made.keeper.look();
-  assert.equal(shown(), null);
+  assert.deepEqual(shown(), { days: 30, pending: null });
   // Whoever told of it, and whoever signed, is gone again; the holder remembers.
   made.objections.clear();
   await made.kill();
   await made.up();
   await made.pass(60);
   assert.equal(made.keeper.report()[0]?.lockDays, 30);
-  assert.equal(shown(), null);
+  assert.deepEqual(shown(), { days: 30, pending: null });
   // The owner insists: that begins anew, and takes its fourteen days.
   made.founding.delegate("people", made.home, null, 7);
   await made.pass(13);
@@ -459,7 +464,7 @@ test("a site's own key shortens nothing, and revoking the owner's site ends no l
   founding.delegate("people", made.home, null, 0, testKey("home"));
   await made.pass(20);
   assert.equal(made.keeper.report()[0]?.lockDays, 30);
-  assert.equal(made.toldLock, null);
+  assert.deepEqual(made.toldLock, { days: 30, pending: null });
   // Lists that drop everything, then the site is expelled: the lock runs on.
   await made.take([]);
   await made.take([]);
@@ -470,6 +475,27 @@ test("a site's own key shortens nothing, and revoking the owner's site ends no l
   assert.equal(made.keeper.report()[0]?.lockDays, 30);
   await made.pass(2);
   assert.equal(await made.here(entries), 0);
+});
+
+test("what may go goes while no record can be written, and a set that is gone is told of no more", async (context) => {
+  const made = await stage(context);
+  const entries = await made.store(20);
+  await made.take(entries);
+  await made.take(entries.slice(0, 18));
+  await made.take(entries.slice(0, 18));
+  made.isFull = true;
+  made.founding.delegate("people", made.home, null, 60);
+  made.founding.delegate("people", made.home, null, 61);
+  await made.pass(76);
+  assert.equal(await made.here(entries), 18);
+  assert.equal(made.keeper.report()[0]?.trouble, null);
+  made.isFull = false;
+  await made.keeper.look();
+  assert.equal(made.toldLock?.days, 61);
+  const { owner } = made;
+  await made.lists.letGo(owner, SET, 0, []);
+  await made.keeper.look();
+  assert.equal(made.toldLock, null);
 });
 
 test("strays of a crash go after lock and trash; without any list nothing goes", async (context) => {

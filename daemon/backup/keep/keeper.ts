@@ -118,10 +118,14 @@ export class Keeper {
 
   /** Looks at every data set once. Never rejects: trouble with one set stands in the report. */
   async look(): Promise<void> {
+    const { shards, lists, words } = this.#parts;
     try {
-      for await (const of of this.#parts.shards.sets()) {
+      for await (const of of shards.sets()) {
         if (this.#looks.isStopped) return;
         await this.#lookAt(of);
+      }
+      for (const of of words.toldLocks()) {
+        if (lists.all(of.owner, of.set).length === 0) await words.tellLock(of, null);
       }
     } catch (error) {
       this.#parts.log.error("what is kept could not be looked at", { error: String(error) });
@@ -133,15 +137,17 @@ export class Keeper {
    * does not wait for the next look.
    */
   async noteHeld(of: SetName, bytes: number): Promise<void> {
-    await this.#parts.gates.run(of, async () => {
+    const said = this.#saidOf(of, this.#signersOf(of));
+    const begun = await this.#parts.gates.run(of, async () => {
       const record = this.#records.get(keyOf(of)) ?? NEW_RECORD;
       const nowMs = this.#parts.runningMs();
-      const said = this.#saidOf(of, this.#signersOf(of));
       const term = record.term ?? this.#firstTerm(of, said) ?? null;
       const lockDays = term?.days ?? UNKNOWN_LOCK_DAYS;
       const peaks = nextPeaks(record.peaks, bytes, lockDays, nowMs);
       await this.#keep(of, { ...record, term, peaks: [...peaks] });
+      return record.term === null ? term : null;
     });
+    if (begun !== null) await this.#tellLock(of, begun, said);
   }
 
   /** The sets of other sites that are kept here. */
@@ -192,7 +198,8 @@ export class Keeper {
       objectedTo: said?.statement ?? null,
       term: record.term === null ? null : { ...record.term, pending: null },
     }));
-    if (isKnown) await this.#parts.words.tellPending(of, null);
+    const term = this.#records.get(keyOf(of))?.term;
+    if (isKnown && term) await this.#tellLock(of, term, said);
     return isKnown;
   }
 
@@ -278,9 +285,14 @@ export class Keeper {
     }
     const { heldBytes } = seen;
     await this.#parts.words.tellAsked(of, record.asked);
-    await this.#tellPending(of, record, this.#saidOf(of, seen.signers));
-    this.#figures.set(keyOf(of), { heldBytes, lockedBytes, trashBytes, trouble: null });
-    await this.#delete(of, seen, [...due, ...(await this.#dueStrays(of, seen, lockDays))]);
+    if (record.term !== null) {
+      await this.#tellLock(of, record.term, this.#saidOf(of, seen.signers));
+    }
+    const figures = { heldBytes, lockedBytes, trashBytes, trouble: null };
+    this.#figures.set(keyOf(of), figures);
+    const goneBytes = await this.#delete(of, seen, due);
+    this.#figures.set(keyOf(of), { ...figures, trashBytes: Math.max(0, trashBytes - goneBytes) });
+    await this.#delete(of, seen, await this.#dueStrays(of, seen, lockDays));
     await this.#forget(of, seen, lockDays * DAY_MS + TRASH_MS);
     // What a person is asked about may be nowhere else.
     if (!isHeld) {
@@ -348,20 +360,22 @@ export class Keeper {
     return { days: Math.max(...all.map(({ lockDays }) => lockDays)), pending: null };
   }
 
-  /** What all members are told of a shorter lock that is pending. */
-  async #tellPending(of: SetName, { term }: SetRecord, said: Delegation | undefined) {
-    const { words, runningMs } = this.#parts;
-    const pending = term?.pending ?? null;
-    if (term === null || pending === null || said === undefined) {
-      return words.tellPending(of, null);
+  /** What all members are told of the lock of a set here. */
+  async #tellLock(of: SetName, term: LockTerm, said: Delegation | undefined): Promise<void> {
+    const { words, runningMs, log } = this.#parts;
+    const { days, pending } = term;
+    const leftMs = pending === null ? 0 : pending.sinceMs + SHORTENING_MS - runningMs();
+    const leftDays = Math.ceil(Math.max(0, leftMs) / DAY_MS);
+    const shorter =
+      pending === null || said === undefined
+        ? null
+        : { days: pending.days, statement: said.statement, leftDays };
+    try {
+      await words.tellLock(of, { days, pending: shorter });
+    } catch (error) {
+      // Such as on a full disk: what may go makes room.
+      log.warn("nobody was told of the lock of a data set", { ...of, error: String(error) });
     }
-    const leftMs = Math.max(0, pending.sinceMs + SHORTENING_MS - runningMs());
-    return words.tellPending(of, {
-      days: term.days,
-      wantedDays: pending.days,
-      statement: said.statement,
-      leftDays: Math.ceil(leftMs / DAY_MS),
-    });
   }
 
   /** The owner's word about a set: of several sites that signed for it, the longest lock. */
@@ -397,21 +411,29 @@ export class Keeper {
     });
   }
 
-  /** Deletes shards, unless a list of the set has been taken in since the look. */
-  async #delete(of: SetName, { stamp }: Survey, due: readonly ShardId[]): Promise<void> {
+  /**
+   * Deletes shards, unless a list of the set has been taken in since the look.
+   *
+   * @returns the bytes that this gave back.
+   */
+  async #delete(of: SetName, { stamp }: Survey, due: readonly ShardId[]): Promise<number> {
+    let goneBytes = 0;
     const { gates, shards, lists, log, onRemoved } = this.#parts;
     for (let start = 0; start < due.length && !this.#looks.isStopped; start += AT_ONCE) {
       const isCurrent = await gates.run(of, async () => {
         if (stampOf(lists, of) !== stamp) return false;
         for (const shard of due.slice(start, start + AT_ONCE)) {
-          onRemoved(of, await shards.remove({ ...of, shard }));
+          const bytes = await shards.remove({ ...of, shard });
+          goneBytes += bytes;
+          onRemoved(of, bytes);
         }
         return true;
       });
-      if (!isCurrent) return;
+      if (!isCurrent) return goneBytes;
     }
     if (due.length > 0)
       log.info("shards that no list names were deleted", { ...of, shards: due.length });
+    return goneBytes;
   }
 
   /**

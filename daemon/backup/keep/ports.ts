@@ -40,15 +40,17 @@ export interface KeptLists {
   ): Promise<void>;
 }
 
-/** A shorter lock that is pending here. */
+/** The lock of a set here. */
 export interface ToldLock {
-  /** The lock that counts, in days. */
+  /** That counts, in days. */
   readonly days: number;
-  readonly wantedDays: number;
-  /** The DELEGATE that wants it. */
-  readonly statement: StatementId;
-  /** Days of running time until it counts, rounded up. */
-  readonly leftDays: number;
+  readonly pending: {
+    readonly days: number;
+    /** The DELEGATE that wants it. */
+    readonly statement: StatementId;
+    /** Days of running time until it counts, rounded up. */
+    readonly leftDays: number;
+  } | null;
 }
 
 /** What the mesh says about the groups that are kept here, and is told of them. */
@@ -66,8 +68,10 @@ export interface KeptWords {
   isObjected(to: { readonly owner: OwnerId; readonly statement: StatementId }): boolean;
   /** Whether the shorter lock of a DELEGATE is pending at any member, or was objected to. */
   isOpen(to: { readonly owner: OwnerId; readonly statement: StatementId }): boolean;
-  /** Tells all members of a shorter lock that is pending here; null: none is. */
-  tellPending(of: SetName, pending: ToldLock | null): Promise<void>;
+  /** Tells all members of the lock of a set here; null: nothing of it is kept any more. */
+  tellLock(of: SetName, lock: ToldLock | null): Promise<void>;
+  /** The sets of which they were told. */
+  toldLocks(): readonly SetName[];
 }
 
 /** Runs work on one data set while no other work on it runs. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
 import { Founding, testKey } from "../../../test-mesh/fakes/founding.ts";
 import { RecordView } from "../../../test-mesh/fakes/record-view.ts";
 import {
@@ -10,7 +11,8 @@ import {
   type SetId,
   type StatementId,
 } from "../../../protocol/ids.ts";
-import { objectionKey, pendingLockKey, signObjection } from "../../../protocol/backup/objection.ts";
+import { objectionKey, signObjection } from "../../../protocol/backup/objection.ts";
+import { lockKey } from "../../../protocol/logs/hold-record.ts";
 import type { SigningKey } from "../../../protocol/keys/signature.ts";
 import { authorize } from "../authority/authorize.ts";
 import { objectionsTo } from "./objectors.ts";
@@ -90,9 +92,12 @@ test("many sites with unsound words take the place of no sound one", () => {
 
 test("what is pending at a holder is told everywhere, with its objections", () => {
   const { founding, holder, owner, statement, view, put, told } = stage();
-  const value = { days: 30, wantedDays: 0, statement, leftDays: 14 };
-  view.put(holder, "hold", pendingLockKey(owner, SET), value);
-  assert.deepEqual(told(), [{ owner, set: SET, site: holder, ...value, objections: [] }]);
+  view.put(holder, "hold", lockKey(owner, SET), { days: 30, pending: null });
+  assert.deepEqual(told(), []);
+  const pending = { days: 0, statement, leftDays: 14 };
+  view.put(holder, "hold", lockKey(owner, SET), { days: 30, pending });
+  const shown = { days: 30, wantedDays: 0, statement, leftDays: 14 };
+  assert.deepEqual(told(), [{ owner, set: SET, site: holder, ...shown, objections: [] }]);
   put(founding.operator);
   assert.deepEqual(told()[0]?.objections, [keyOf(founding.operator)]);
   founding.epoch({ revokes: [{ site: holder, logs: [] }] });
@@ -101,22 +106,24 @@ test("what is pending at a holder is told everywhere, with its objections", () =
 
 test("what the owner's key did not sign is not told of", () => {
   const { holder, owner, other, statement, view, told } = stage();
-  const value = { days: 30, wantedDays: 0, statement, leftDays: 14 };
-  const made = (key: string, changed: Partial<Record<keyof typeof value, unknown>> = {}): void =>
-    view.put(holder, "hold", key, { ...value, ...changed } as typeof value);
-  made(pendingLockKey(other, SET));
-  made(pendingLockKey(idOf<OwnerId>(sha256("nobody")), SET));
+  const value = { days: 30, pending: { days: 0, statement, leftDays: 14 } };
+  const made = (key: string, changed: JsonValue = value): void =>
+    view.put(holder, "hold", key, changed);
+  made(lockKey(other, SET));
+  made(lockKey(idOf<OwnerId>(sha256("nobody")), SET));
   made(`lock/${owner}/x`);
   for (const changed of [
-    { days: -1 },
-    { days: 0 },
-    { wantedDays: 7 },
-    { statement: idOf(sha256("another")) },
-    { leftDays: "14" },
+    "30",
+    { days: 30 },
+    { ...value, days: -1 },
+    { ...value, days: 0 },
+    { ...value, pending: { ...value.pending, days: 7 } },
+    { ...value, pending: { ...value.pending, statement: idOf(sha256("another")) } },
+    { ...value, pending: { ...value.pending, leftDays: "14" } },
   ]) {
-    made(pendingLockKey(owner, SET), changed);
+    made(lockKey(owner, SET), changed);
     assert.deepEqual(told(), [], JSON.stringify(changed));
   }
-  made(pendingLockKey(owner, SET));
+  made(lockKey(owner, SET));
   assert.equal(told().length, 1);
 });

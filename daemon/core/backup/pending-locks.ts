@@ -1,12 +1,12 @@
 /** Shorter retention locks that are pending anywhere: what every node shows of them. */
-import { PENDING_LOCKS, pendingLockRecord } from "../../../protocol/backup/objection.ts";
 import type { OwnerId, SetId, SiteId, StatementId } from "../../../protocol/ids.ts";
+import { LOCK_KEYS, lockRecord } from "../../../protocol/logs/hold-record.ts";
 import { parseHoldKey } from "../../../protocol/logs/record.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { View } from "../logs/view.ts";
 import { objectionsTo } from "./objectors.ts";
 
-/** More records of one site are not looked at: it may be hacked. */
+/** More that are pending at one site are not looked at: it may be hacked. */
 const MOST_OF_A_SITE = 256;
 
 export interface PendingLock {
@@ -33,14 +33,16 @@ export function pendingLocks(view: View, authority: Authority): readonly Pending
   const said = new Map(authority.delegations.map((each) => [each.statement, each]));
   const taken = new Map<SiteId, number>();
   const found: PendingLock[] = [];
-  for (const { key, author, value } of view.entries("hold", PENDING_LOCKS)) {
+  for (const { key, author, value } of view.entries("hold", LOCK_KEYS)) {
+    if (!authority.sites.has(author)) continue;
+    const name = parseHoldKey(key.slice(LOCK_KEYS.length));
+    const { data } = lockRecord.safeParse(value);
+    if (name === undefined || data?.pending === undefined || data.pending === null) continue;
     const before = taken.get(author) ?? 0;
-    if (!authority.sites.has(author) || before >= MOST_OF_A_SITE) continue;
+    if (before >= MOST_OF_A_SITE) continue;
     taken.set(author, before + 1);
-    const name = parseHoldKey(key.slice(PENDING_LOCKS.length));
-    const record = pendingLockRecord.safeParse(value);
-    if (name === undefined || !record.success) continue;
-    const { days, wantedDays, statement } = record.data;
+    const { days } = data;
+    const { days: wantedDays, statement, leftDays } = data.pending;
     const delegation = said.get(statement);
     const isSaid =
       delegation?.owner === name.owner &&
@@ -49,7 +51,8 @@ export function pendingLocks(view: View, authority: Authority): readonly Pending
       wantedDays < days;
     if (!isSaid) continue;
     const objected = objectionsOf(name.owner, statement);
-    found.push({ ...name, site: author, ...record.data, objections: objected });
+    const lock = { days, wantedDays, statement, leftDays };
+    found.push({ ...name, site: author, ...lock, objections: objected });
   }
   return found;
 }

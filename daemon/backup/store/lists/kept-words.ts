@@ -3,8 +3,8 @@ import { groupFacts } from "../../../core/backup/group-facts.ts";
 import { objectionsTo, type Objected } from "../../../core/backup/objectors.ts";
 import { pendingLocks } from "../../../core/backup/pending-locks.ts";
 import { mayLetGo } from "../../../core/backup/release.ts";
-import { pendingLockKey } from "../../../../protocol/backup/objection.ts";
-import { askKey } from "../../../../protocol/logs/hold-record.ts";
+import { askKey, LOCK_KEYS, lockKey } from "../../../../protocol/logs/hold-record.ts";
+import { parseHoldKey } from "../../../../protocol/logs/record.ts";
 import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-value.ts";
 import type { KeptWords } from "../../keep/ports.ts";
 import type { Transport } from "../../../core/transport.ts";
@@ -47,8 +47,16 @@ export function keptWords(
       const pending = pendingLocks(state.view(), state.authority());
       return pending.some(({ statement }) => statement === to.statement) || isObjected(to);
     },
-    tellPending: ({ owner, set }, pending) => {
-      return show(pendingLockKey(owner, set), pending === null ? undefined : { ...pending });
+    tellLock: ({ owner, set }, lock) => {
+      const pending = lock?.pending ?? null;
+      const value = lock && { days: lock.days, pending: pending && { ...pending } };
+      return show(lockKey(owner, set), value ?? undefined);
     },
+    toldLocks: () =>
+      state
+        .view()
+        .entries("hold", LOCK_KEYS)
+        .filter(({ author }) => author === self)
+        .flatMap(({ key }) => parseHoldKey(key.slice(LOCK_KEYS.length)) ?? []),
   };
 }

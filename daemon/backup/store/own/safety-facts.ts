@@ -6,8 +6,15 @@
  * same.
  */
 import { hasLetGo } from "../../../core/backup/let-go.ts";
+import { objectionsTo } from "../../../core/backup/objectors.ts";
 import type { HolderFacts } from "../../../core/backup/set-safety.ts";
-import { auditKey, auditRecord, type AuditFinding } from "../../../../protocol/logs/hold-record.ts";
+import {
+  auditKey,
+  auditRecord,
+  lockKey,
+  lockRecord,
+  type AuditFinding,
+} from "../../../../protocol/logs/hold-record.ts";
 import type { SiteId, StoreId } from "../../../../protocol/ids.ts";
 import { MAX_GROUPS } from "../../../../protocol/backup/list.ts";
 import { BackupError } from "../error.ts";
@@ -58,11 +65,27 @@ export class SafetyFacts {
           this.#remember(key, signed);
         }
         const member = sites.has(site);
-        holders.push({ site, member, storeId, ...signed, finding: findings.get(site) });
+        const lockDays = this.#lockAt(set, site, signed.lockDays);
+        holders.push({ site, member, storeId, ...signed, lockDays, finding: findings.get(site) });
       }
       groups.push(holders);
     }
     return groups;
+  }
+
+  /**
+   * The lock of a set at a site that has signed for something: the one that it tells, else that of
+   * its receipts; or the shorter one that the owner has signed and nobody has objected to.
+   */
+  #lockAt({ owner, set }: OwnSet, site: SiteId, signed: number | undefined): number | undefined {
+    if (signed === undefined) return undefined;
+    const { state, transport } = this.#holder;
+    const authority = state.authority();
+    const told = lockRecord.safeParse(state.view().get("hold", lockKey(owner, set), site)?.value);
+    const days = told.success ? told.data.days : signed;
+    const said = authority.delegationFor(owner, set, transport.self);
+    if (said === undefined || said.lockDays >= days) return days;
+    return objectionsTo(state.view(), authority, said).length > 0 ? days : said.lockDays;
   }
 
   #remember(key: string, signed: Signed): void {
