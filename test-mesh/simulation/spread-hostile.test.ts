@@ -314,6 +314,31 @@ test("whatever one member begins leaves room for others", async (context) => {
   assert.equal(toText(await other.offerWhole(list)), "want");
 });
 
+test("two members that hold all transfers make way for a third, up to its share", async (context) => {
+  const { made, holder } = await stage(context);
+  const bring = async (name: string, count: number): Promise<string[]> => {
+    const site = made.sites.get(name) ?? (await made.up(name));
+    made.delegate(site.id);
+    await made.pass(3000);
+    const answers: string[] = [];
+    for (let at = 0; at < count; at++) {
+      const channel = site.transport.open(holder.id, SHARD_PROTOCOL, 5000);
+      const talk = new Talk(made, await made.time.resolve(channel));
+      const set = idOf<SetId>(sha256(`set ${name} ${at}`).subarray(0, 16));
+      const key = signingKey(sha256(`site ${name}`));
+      const list = listOf(key, someShards([4096]).entries, 1, undefined, set);
+      answers.push(toText(await talk.offerWhole(list)));
+    }
+    return answers;
+  };
+  for (const name of ["second", "third"]) {
+    assert.deepEqual(new Set(await bring(name, 16)), new Set(["want"]));
+  }
+  const answers = await bring("fourth", 11);
+  assert.deepEqual(new Set(answers.slice(0, 10)), new Set(["want"]));
+  assert.equal(answers[10], "refused: busy");
+});
+
 test("a list that does not fit into what is lent is refused before a byte comes", async (context) => {
   const { made, holder, open } = await stage(context, 10_000);
   const { entries } = someShards([8192, 8192]);

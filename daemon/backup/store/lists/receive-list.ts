@@ -2,49 +2,37 @@
  * The holder's side of a transfer: takes in a list that may be taken, then the shards it names.
  *
  * A receipt leaves only after its shard is durable. What arrived is passed on at the same time;
- * receipts of later hops go back on the same channel. A newer attempt for the same group ends an
- * older one, because the older one's sender may be long dead.
+ * receipts of later hops go back on the same channel.
  */
 import type { Channel } from "../../../core/transport.ts";
-import { toHex, type ListId, type PeerKey, type SiteId } from "../../../../protocol/ids.ts";
+import type { ListId, SiteId } from "../../../../protocol/ids.ts";
 import {
   checkEntries,
-  LIST_ENTRY_BYTES,
   listId,
   openListHeader,
   packEntries,
-  unpackEntries,
-  type ListEntry,
   type ListHeader,
 } from "../../../../protocol/backup/list.ts";
 import type { SignedReceipt } from "../../../../protocol/backup/receipt.ts";
 import {
-  decodeOpenerMessage,
   encodeHolderMessage,
   entriesBytes,
   MAX_RECEIPTS_IN_MESSAGE,
   packBits,
-  RAW_FRAME_BYTES,
-  REMOVED_ENTRY_BYTES,
-  type HolderMessage,
   type OpenerMessage,
 } from "../../../../protocol/messages/shard-message.ts";
 import { PleachError } from "../../../../protocol/error.ts";
 import { BackupError } from "../error.ts";
+import { Attempts, type Attempt } from "./attempts.ts";
 import { groupName } from "./group-name.ts";
 import { intakeLimits, roomOf, bytesOf } from "../shards/intake-limits.ts";
 import { missingOf, receiptFor, receiptForList, type Holder } from "../holder.ts";
+import { entriesAfter } from "./list-changes.ts";
+import { nextMessage, outOfTurn, readRaw, refuse, waitSeconds } from "./list-channel.ts";
 import { refusalOf } from "./list-rights.ts";
 import type { LoadedList } from "./list-store.ts";
-import { Outbox, SILENCE_MS } from "../spread/outbox.ts";
+import { Outbox } from "../spread/outbox.ts";
 import { ShardIntake } from "../shards/shard-intake.ts";
-
-/** Transfers taken in at once; most of them wait. The transport takes as many streams of a peer. */
-const MAX_ACTIVE = 32;
-/** Of these from one peer: whatever one member begins leaves room for others. */
-const MAX_OF_PEER = 16;
-/** Another holder's attempt that brought no shard for so long makes way for the list's own site. */
-const STALLED_MS = 30 * 60_000;
 
 type Offer = Extract<OpenerMessage, { k: "offer" }>;
 
@@ -55,72 +43,42 @@ export interface PassOn {
   settled(group: string): Promise<readonly SiteId[]>;
 }
 
-interface Active {
-  readonly from: SiteId;
-  readonly generation: number;
-  /** When a shard came last, or the attempt began; by the monotonic clock. */
-  progressMs: number;
-  readonly over: Promise<void>;
-  /** Ends it at once, whatever it waits for. */
-  readonly end: (reason: string) => void;
-}
-
 export class ListReceiver {
   readonly #holder: Holder;
   readonly #passOn: PassOn;
   readonly #intake: ShardIntake;
-  readonly #active = new Map<string, Active>();
+  readonly #attempts: Attempts;
   readonly #onComplete: (list: LoadedList) => void;
-  #stopped = false;
 
   constructor(holder: Holder, passOn: PassOn, onComplete: (list: LoadedList) => void) {
     this.#holder = holder;
     this.#passOn = passOn;
     this.#intake = new ShardIntake(holder);
+    this.#attempts = new Attempts(holder.clock);
     this.#onComplete = onComplete;
   }
 
   /** Ends what is under way and waits until nothing is written any more. */
   async stop(): Promise<void> {
-    this.#stopped = true;
     await this.#intake.stop();
-    const all = [...this.#active.values()];
-    for (const { end } of all) end("the node stops");
-    await Promise.all(all.map(({ over }) => over));
+    await this.#attempts.stop();
   }
 
   /** Serves one channel whose first message was an offer. */
   async serve(channel: Channel, offer: Offer): Promise<void> {
-    if (this.#stopped) throw new BackupError("E-BACKUP-PEER", "The node stops.");
     const header = openListHeader(offer.header, offer.signature);
-    const group = groupName(header);
     // First of all: who may not bring the list must not end the attempt of who may.
     const refusal = this.#refusalOf(channel.peer, header, listId(offer.header));
     if (refusal !== undefined) return refuse(channel, refusal.why, refusal.value);
-    const before = this.#active.get(group);
-    if (before === undefined && this.#isBusyFor(channel.peer)) return refuse(channel, "busy", 0);
-    if (before !== undefined) {
-      if (!this.#isReplaced(before, channel.peer, header)) return refuse(channel, "busy", 0);
-      before.end("replaced by a newer attempt");
-      await before.over;
-    }
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const ended = new AbortController();
-    const end = (reason: string): void => {
-      channel.abort(reason);
-      ended.abort();
-    };
-    const { generation } = header;
-    const progressMs = this.#holder.clock.monotonicMs();
-    const active: Active = { from: channel.peer, generation, progressMs, over, end };
-    this.#active.set(group, active);
+    const attempt = await this.#attempts.begin(channel, header);
+    if (attempt === undefined) return refuse(channel, "busy", 0);
     const signOfLife = encodeHolderMessage({ k: "wait" });
     const outbox = new Outbox(channel, this.#holder.clock, signOfLife, () =>
-      end("the peer is gone"),
+      attempt.end("the peer is gone"),
     );
-    const arrived = this.#holder.arrivals.begin(group);
+    const arrived = this.#holder.arrivals.begin(groupName(header));
     try {
-      await this.#receive(channel, outbox, offer, header, active, arrived, ended.signal);
+      await this.#receive(channel, outbox, offer, header, attempt, arrived);
     } catch (error) {
       // The disk is full, for shards or for lists: said, so that the owner knows and goes elsewhere.
       if (!isFull(error)) throw error;
@@ -129,20 +87,8 @@ export class ListReceiver {
     } finally {
       outbox.quiet(true);
       arrived();
-      if (this.#active.get(group) === active) this.#active.delete(group);
-      resolve();
+      attempt.done();
     }
-  }
-
-  #isBusyFor(peer: SiteId): boolean {
-    const ofPeer = [...this.#active.values()].filter(({ from }) => from === peer).length;
-    return this.#active.size >= MAX_ACTIVE || ofPeer >= MAX_OF_PEER;
-  }
-
-  #isReplaced(before: Active, by: SiteId, header: ListHeader): boolean {
-    if (before.from === by || before.generation < header.generation) return true;
-    const stillForMs = this.#holder.clock.monotonicMs() - before.progressMs;
-    return by === header.by && stillForMs >= STALLED_MS;
   }
 
   #refusalOf(from: SiteId, header: ListHeader, id: ListId) {
@@ -160,9 +106,8 @@ export class ListReceiver {
     outbox: Outbox,
     offer: Offer,
     header: ListHeader,
-    active: Active,
+    attempt: Attempt,
     arrived: () => void,
-    ended: AbortSignal,
   ): Promise<void> {
     const { lists, gates, receipts, clock } = this.#holder;
     const { owner, set } = header;
@@ -210,11 +155,11 @@ export class ListReceiver {
       );
       await this.#sendKnownReceipts(outbox, list, new Set(missing), new Set(wanted), offer.chain);
       await this.#intake.run(channel, outbox, list, wanted, reservation, () => {
-        active.progressMs = clock.monotonicMs();
+        attempt.progressMs = clock.monotonicMs();
       });
       arrived();
       if ((await missingOf(this.#holder, list)).length === 0) this.#onComplete(list);
-      const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), ended);
+      const unreached = await unlessEnded(this.#passOn.settled(groupName(header)), attempt.signal);
       await outbox.send(encodeHolderMessage({ k: "end", unreached: [...unreached] }));
       await channel.end();
     } finally {
@@ -239,11 +184,9 @@ export class ListReceiver {
     const message = await nextMessage(channel);
     if (message.k !== "entries") throw outOfTurn(message.k);
     const raw = await readRaw(channel, entriesBytes(message));
-    const added = unpackEntries(raw.subarray(0, message.added * LIST_ENTRY_BYTES));
     if (message.base !== null && message.base !== newest?.id) throw outOfTurn("entries");
     const base = message.base === null ? [] : (newest?.entries ?? []);
-    const removed = removedIn(raw.subarray(message.added * LIST_ENTRY_BYTES));
-    const packed = packEntries(applied(base, added, removed));
+    const packed = packEntries(entriesAfter(base, raw, message.added));
     const signed = { header: offer.header, signature: offer.signature, entries: packed };
     return { id, header, signed, entries: checkEntries(header, packed) };
   }
@@ -298,70 +241,4 @@ async function sendReceipts(outbox: Outbox, receipts: readonly SignedReceipt[]):
 /** Whether the shard store or the state has no room: see shard-store.ts and disk-guard.ts. */
 function isFull(error: unknown): boolean {
   return error instanceof PleachError && ["E-BACKUP-SPACE", "E-NO-SPACE"].includes(error.code);
-}
-
-function applied(
-  base: readonly ListEntry[],
-  added: readonly ListEntry[],
-  removed: ReadonlySet<string>,
-): ListEntry[] {
-  const replaced = new Set<string>(added.map(({ shard }) => shard));
-  const kept = base.filter(({ shard }) => !removed.has(shard) && !replaced.has(shard));
-  return [...kept, ...added];
-}
-
-function removedIn(raw: Uint8Array): Set<string> {
-  const removed = new Set<string>();
-  for (let at = 0; at < raw.length; at += REMOVED_ENTRY_BYTES) {
-    removed.add(toHex(raw.subarray(at, at + REMOVED_ENTRY_BYTES)));
-  }
-  return removed;
-}
-
-/** At most a day: then it is asked again. A line that never opens says so each day. */
-export function waitSeconds(waitMs: number): number {
-  return Math.ceil(Math.min(waitMs, 86_400_000) / 1000);
-}
-
-async function refuse(
-  channel: Channel,
-  why: Extract<HolderMessage, { k: "refuse" }>["why"],
-  value: number,
-): Promise<void> {
-  await channel.send(encodeHolderMessage({ k: "refuse", why, value }));
-  await channel.end();
-}
-
-/** The next message that is more than a sign of life. */
-export async function nextMessage(channel: Channel): Promise<OpenerMessage> {
-  for (;;) {
-    const frame = await channel.receive(SILENCE_MS);
-    if (frame === undefined) {
-      throw new BackupError("E-BACKUP-PEER", "The sender ended the transfer early.");
-    }
-    const message = decodeOpenerMessage(frame);
-    if (message.k !== "wait") return message;
-  }
-}
-
-/** So many raw bytes; the number was bounded by the schema of the message before. */
-export async function readRaw(
-  channel: Pick<Channel<PeerKey>, "receive">,
-  sizeBytes: number,
-): Promise<Uint8Array> {
-  const raw = new Uint8Array(sizeBytes);
-  for (let at = 0; at < sizeBytes;) {
-    const frame = await channel.receive(SILENCE_MS);
-    // A frame of another size would let a peer drip: time-outs count frames.
-    if (frame?.length !== Math.min(RAW_FRAME_BYTES, sizeBytes - at)) {
-      throw new BackupError("E-BACKUP-PEER", "A peer sent raw bytes of a wrong size.");
-    }
-    raw.set(frame, at);
-    at += frame.length;
-  }
-  return raw;
-}
-
-export function outOfTurn(kind: string): BackupError {
-  return new BackupError("E-BACKUP-PEER", `The sender sent "${kind}" out of turn.`);
 }

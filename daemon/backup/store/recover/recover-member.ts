@@ -16,7 +16,7 @@ import {
 import { isRangeStart } from "../../../../protocol/backup/shard-ranges.ts";
 import { BackupError } from "../error.ts";
 import { readRanges, type AskOptions, type RangeTarget } from "../shards/read-ranges.ts";
-import { readRaw } from "../lists/receive-list.ts";
+import { readRaw } from "../lists/list-channel.ts";
 
 /** Opens `/pleach/recover/1` at an address. */
 export type OpenRecovery = (address: string, timeoutMs: number) => Promise<Channel<PeerKey>>;

@@ -19,7 +19,7 @@ import { onChannel, type Address } from "../open-channel.ts";
 import { SILENCE_MS } from "./outbox.ts";
 import type { PartialShard } from "../shards/partial-shards.ts";
 import { readRanges, type AskOptions, type RangeTarget } from "../shards/read-ranges.ts";
-import { readRaw, waitSeconds } from "../lists/receive-list.ts";
+import { readRaw, refuse, waitSeconds } from "../lists/list-channel.ts";
 import { rawFrames } from "../lists/send-list.ts";
 import type { ShardName } from "../shards/shard-store.ts";
 
@@ -38,9 +38,7 @@ export async function serveShard(
   const why = isOwners ? wanted.why : "repair";
   const waitMs = holder.transport.opensInMs?.(channel.peer, why) ?? 0;
   if (waitMs > 0) {
-    const value = waitSeconds(waitMs);
-    await channel.send(encodeHolderMessage({ k: "refuse", why: "hours", value }));
-    await channel.end();
+    await refuse(channel, "hours", waitSeconds(waitMs));
     return;
   }
   channel.carries?.({ urgency: why, owner, set });
