@@ -21,7 +21,7 @@ import {
 } from "../../protocol/logs/hold-record.ts";
 import { idOf, sha256, type ChainId, type SetId, type ShardId } from "../../protocol/ids.ts";
 import type { SiteId } from "../../protocol/ids.ts";
-import { holdRecord, placeRecord } from "../../protocol/logs/record.ts";
+import { holdKey, holdRecord, placeRecord } from "../../protocol/logs/record.ts";
 import { merkleProof, shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 import { OWNER, SpreadMesh, type SimulatedSite } from "./spread-mesh.ts";
@@ -158,7 +158,7 @@ class AuditedMesh {
     const holding = (): string[] =>
       this.made.records().flatMap(({ class: c, key, author, value }) => {
         const name = this.nameOf(author);
-        if (c !== "hold" || key !== `${OWNER}/${SET}` || without.includes(name)) return [];
+        if (c !== "hold" || key !== holdKey(OWNER, SET) || without.includes(name)) return [];
         return holdRecord.parse(value).groups.length > 0 ? [name] : [];
       });
     await this.untilTold(`${count} holders`, 4 * DAY, () => holding().length >= count);
@@ -529,7 +529,7 @@ test("own reading finds a flipped bit beside a missing file, tells of it and men
   const mesh = Reflect.construct(AuditedMesh, [made]) as AuditedMesh;
   await mesh.backUp(Array.from({ length: 20 }, () => 8192));
   await made.until(
-    () => made.records().filter(({ class: c }) => c === "hold").length === 3,
+    () => made.records().filter(({ key }) => key === holdKey(OWNER, SET)).length === 3,
     DAY,
     "three copies",
   );

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { fetchIntoStore } from "../../daemon/backup/store/spread/fetch.ts";
 import { idOf, sha256, type ChainId, type OwnerId, type SetId } from "../../protocol/ids.ts";
 import type { ShardId } from "../../protocol/ids.ts";
-import { holdRecord, placeRecord } from "../../protocol/logs/record.ts";
+import { holdKey, holdRecord, placeRecord } from "../../protocol/logs/record.ts";
 import { openReceipt } from "../../protocol/backup/receipt.ts";
 import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
@@ -184,13 +184,13 @@ test("the owner dies after the first hop has everything: the chain completes wit
       (site) => site !== home && site.backups.holder.lists.all(OWNER, SET).length > 0,
     ).length;
   await made.until(
-    () => made.records().some(({ class: c }) => c === "hold"),
+    () => made.records().some(({ key }) => key === holdKey(OWNER, SET)),
     60_000,
     "the first holder",
   );
   await made.kill("home");
   await made.until(
-    () => made.records().filter(({ class: c }) => c === "hold").length === 3,
+    () => made.records().filter(({ key }) => key === holdKey(OWNER, SET)).length === 3,
     120_000,
     "three holders",
   );
@@ -231,8 +231,8 @@ test("an emptied store is seen, and filled again", async (context) => {
     made
       .records()
       .some(
-        ({ class: c, author, value }) =>
-          c === "hold" &&
+        ({ key, author, value }) =>
+          key === holdKey(OWNER, SET) &&
           author === after.id &&
           holdRecord.parse(value).storeId === after.backups.holder.shards.storeId,
       );
