@@ -35,6 +35,11 @@ export interface SiteOptions {
 export type Json = Readonly<Record<string, unknown>>;
 
 const PROGRAM = new URL("../daemon/start.js", import.meta.url).pathname;
+/**
+ * Compiled code of daemons, for those that come after: a start takes 0.5 s of CPU less. A daemon of
+ * the service keeps none.
+ */
+const CODE_CACHE = new URL("../node_modules/.cache/pleach-tests", import.meta.url).pathname;
 const MESH_PORT = 7411;
 const DNS_PORT = 5300;
 const START_TIMEOUT_MS = 60_000;
@@ -118,7 +123,7 @@ export class TestSite {
     const daemon = spawn(node, args, {
       stdio: ["ignore", log, log],
       ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
-      env: { ...process.env, ...this.#env },
+      env: { ...process.env, NODE_COMPILE_CACHE: CODE_CACHE, ...this.#env },
     });
     closeSync(log);
     this.#daemon = daemon;
