@@ -37,7 +37,12 @@ export interface BackupPort {
   sets(): Promise<z.infer<typeof setSummaryShape>[]>;
   set(set: SetId): Promise<z.infer<typeof setDetailShape>>;
   /** @param bytes - Not to be used after the answer: their memory is used again. */
-  putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there">;
+  putShard(
+    set: SetId,
+    shard: ShardId,
+    bytes: Uint8Array,
+    onWritten: () => void,
+  ): Promise<"stored" | "there">;
   getShard(set: SetId, shard: ShardId): Promise<Uint8Array>;
   /**
    * From one site alone.
@@ -109,13 +114,21 @@ export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   app.put("/backup/sets/:set/shards/:shard", async (context) => {
     const set = setIn(context.req.param("set"));
     const shard = shardIn(context.req.param("shard"));
-    let bytes: Uint8Array | undefined;
+    let taken: Uint8Array | undefined;
+    const giveBack = (): void => {
+      if (taken !== undefined) memory.giveBack(taken);
+      taken = undefined;
+    };
     try {
-      bytes = await readOctets(context, MAX_SHARD_BYTES, (size) => (bytes = memory.take(size)));
-      const outcome = await port.putShard(set, shard, bytes);
+      const bytes = await readOctets(
+        context,
+        MAX_SHARD_BYTES,
+        (size) => (taken = memory.take(size)),
+      );
+      const outcome = await port.putShard(set, shard, bytes, giveBack);
       return context.json({ shard, stored: outcome }, outcome === "stored" ? 201 : 200);
     } finally {
-      if (bytes !== undefined) memory.giveBack(bytes);
+      giveBack();
     }
   });
   app.get("/backup/sets/:set/shards/:shard", async (context) => {

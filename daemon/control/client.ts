@@ -51,6 +51,9 @@ type SentRequest = {
   readonly signal?: AbortSignal;
 };
 
+/** A backup has eight shards on the way, and asks for other things meanwhile. */
+const MAX_CONNECTIONS = 12;
+
 /** What a connection says that the other side has closed. */
 const STALE_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 
@@ -62,7 +65,7 @@ export class ControlClient {
 
   constructor(socketPath: string) {
     this.socketPath = socketPath;
-    this.#agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+    this.#agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   }
 
   /**

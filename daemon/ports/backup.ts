@@ -27,7 +27,7 @@ export function backupPort(backups: BackupStore): BackupPort {
   return {
     sets: () => backups.sets(),
     set: (set) => backups.set(set),
-    putShard: (set, shard, bytes) => backups.putShard(set, shard, bytes),
+    putShard: (set, shard, bytes, onWritten) => backups.putShard(set, shard, bytes, onWritten),
     getShard: (set, shard) => backups.getShard(set, shard),
     getShardFrom: (site, set, shard, keep) => backups.getShardFrom(site, { set, shard, keep }),
     commit: (set, request) => backups.commit(set, request),

@@ -275,9 +275,14 @@ export class BackupStore {
     else throw new BackupError("E-BACKUP-PEER", `A channel began with "${message.k}".`);
   }
 
-  async putShard(set: SetId, shard: ShardId, bytes: Uint8Array): Promise<"stored" | "there"> {
+  async putShard(
+    set: SetId,
+    shard: ShardId,
+    bytes: Uint8Array,
+    onWritten?: () => void,
+  ): Promise<"stored" | "there"> {
     const name = { owner: this.#ownerFor(set, shard, bytes), set, shard };
-    return this.#holder.shards.put(name, bytes);
+    return this.#holder.shards.put(name, bytes, onWritten);
   }
 
   /** From the local store, else from any holder; then it is kept here again. */

@@ -3,8 +3,8 @@ import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
 import { freeSlot, slotBytes, type SealedShard, type ShardSlots } from "./shard-sealer.ts";
 
-/** Shards that the daemon may have and not yet on its disk: it keeps memory for so many. */
-const MAX_UNDURABLE = 4;
+/** Shards that may be on the way to the disk at once: several wait no longer for it than one. */
+const MAX_UNDURABLE = 8;
 
 /** Where sealed shards go. */
 export interface SealedShards {

@@ -36,6 +36,15 @@ test("a shard is there after it was put, and again after a new start", async (co
   assert.equal(await again.sizeOf(name), bytes.length);
 });
 
+test("the bytes of a shard may change as soon as they were written", async (context) => {
+  const store = await ShardStore.open(await scratch(context));
+  const { bytes, name } = someShard(4 * 1024 * 1024);
+  const before = Buffer.from(bytes);
+  assert.equal(await store.put(name, bytes, () => void bytes.fill(0)), "stored");
+  assert.ok(bytes.every((byte) => byte === 0));
+  assert.ok(before.equals((await store.read(name)) ?? new Uint8Array()));
+});
+
 test("writers of the same shard at once end in one file", async (context) => {
   const store = await ShardStore.open(await scratch(context));
   const { bytes, name } = someShard();

@@ -7,7 +7,17 @@
  * truth about what is held; no index can contradict them.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  type FileHandle,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   parseId,
@@ -82,9 +92,15 @@ export class ShardStore {
   /**
    * Keeps a shard. Resolves only when it would survive a power cut.
    *
+   * @param onWritten - Called when the bytes are needed no longer, which is long before the disk has
+   *   them; never when they are needed to the end.
    * @throws BackupError when the bytes are not that shard, or there is no room.
    */
-  async put(name: ShardName, bytes: Uint8Array): Promise<"stored" | "there"> {
+  async put(
+    name: ShardName,
+    bytes: Uint8Array,
+    onWritten?: () => void,
+  ): Promise<"stored" | "there"> {
     if (!isShardSize(bytes.length) || shardIdOf(name.owner, name.set, bytes) !== name.shard) {
       throw new BackupError(
         "E-BACKUP-SHARD",
@@ -98,7 +114,7 @@ export class ShardStore {
       await before;
       return "there";
     }
-    return this.#alone(name.shard, this.#putVerified(name, bytes));
+    return this.#alone(name.shard, this.#putVerified(name, bytes, onWritten));
   }
 
   /**
@@ -138,7 +154,11 @@ export class ShardStore {
     return "stored";
   }
 
-  async #putVerified(name: ShardName, bytes: Uint8Array): Promise<"stored" | "there"> {
+  async #putVerified(
+    name: ShardName,
+    bytes: Uint8Array,
+    onWritten?: () => void,
+  ): Promise<"stored" | "there"> {
     await this.#makeDirectory(name);
     if ((await this.sizeOf(name)) === bytes.length) return "there";
     if ((await this.freeBytes()) < bytes.length) throw noRoom();
@@ -148,7 +168,8 @@ export class ShardStore {
     try {
       const handle = await open(temporary, "wx", 0o600);
       try {
-        await handle.writeFile(bytes);
+        await writeAll(handle, bytes);
+        onWritten?.();
         await handle.sync();
       } finally {
         await handle.close();
@@ -361,4 +382,11 @@ async function countFiles(directory: string): Promise<{ bytes: number; shards: n
 
 function damaged({ shard }: ShardName): BackupError {
   return new BackupError("E-BACKUP-DISK", `The stored shard ${shard} is damaged.`);
+}
+
+/** At once: `writeFile` of Node writes 512 KiB at a time, and waits for its turn before each. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await handle.write(bytes, at, bytes.length - at, at)).bytesWritten;
+  }
 }
