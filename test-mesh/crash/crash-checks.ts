@@ -81,14 +81,18 @@ export async function checkComplete(mesh: CrashMesh): Promise<Violations> {
   const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
   const source = setStore(owner.site.client, keys.set);
   const reader = new ShardReader(source, { ...keys, epochs }, detail.folder);
-  const { root, number, atMs } = detail.head;
+  const { root } = detail.head;
   const record = await reader.snapshot(root as ShardId);
   const named = new Set<string>(all);
-  // The history still tells of a forgotten snapshot until the next run; its root is in no list.
-  const history = record.history.filter((one) => named.has(one.root));
-  const snapshots = [...history, { ...record, root: root as ShardId, number, atMs }];
+  const shardsOf = new SnapshotShards(reader);
+  const snapshots = [{ root: root as ShardId }];
+  for (const one of record.history) {
+    // The history still tells of a forgotten snapshot until the next run; the lists have let it go.
+    const theirs = await shardsOf.ifListed(one.root, new Set(all as ShardId[]));
+    if (theirs !== undefined) snapshots.push(one);
+  }
   const known = new Set<string>(snapshots.map((one) => one.root));
-  const needed = new Set((await new SnapshotShards(reader).of(snapshots)).keys());
+  const needed = new Set((await shardsOf.of(snapshots)).keys());
   return [
     ...missing,
     ...acknowledged

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { BackupError } from "../../backup/client/error.ts";
+import { readForgotten } from "../../backup/client/run/forgotten-snapshots.ts";
 import { readSetKeys } from "../../backup/client/keys/set-key-file.ts";
 import { writeDamaged } from "../../backup/client/seal/tired-shards.ts";
 import type { CopyHolder } from "../../backup/client/verify/verify-copy.ts";
@@ -75,7 +76,9 @@ async function verifySet(context: CliContext, name: string, options: VerifyOptio
       hint: `Run it:  pleach backup run ${name}`,
     });
   }
+  const forgotten = readForgotten(join(cacheFolder(context.config), set));
   const listed = new Set(detail.groups.flatMap(({ entries }) => entries.map(([id]) => id)));
+  const left = listed.difference(forgotten);
   const { local, linked, isComplete } = await holdersOf(context, set);
   const remote = options.remote === true ? linked : oneHolder(linked, options.from);
   const keys = { owner, set, setKey, epochs: new Map(epochs.map((one) => [one.epoch, one.key])) };
@@ -89,7 +92,7 @@ async function verifySet(context: CliContext, name: string, options: VerifyOptio
     report: await runVerify({
       keys,
       newest: head.root,
-      choose: (record) => chosen(record, head, options, listed),
+      choose: (record) => chosen(record, head, options, left),
       folder,
       holders,
       heal: options.dryRun !== true,

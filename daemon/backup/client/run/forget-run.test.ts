@@ -8,6 +8,7 @@ import nacl from "tweetnacl";
 import type { KeepRule } from "../../../core/backup/forget.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { MeshId, OwnerId, ShardId } from "../../../../protocol/ids.ts";
+import { BackupError } from "../error.ts";
 import { runBackup } from "./backup-run.ts";
 import { runForget, type ForgetPlan } from "./forget-run.ts";
 import type { CommitRequest, SetState, SetStore } from "../port.ts";
@@ -24,6 +25,7 @@ class HardStore implements SetStore {
   readonly shards = new Map<ShardId, Uint8Array>();
   readonly listed = new Set<ShardId>();
   head: Head | null = null;
+  isFull = false;
 
   async state(): Promise<SetState | undefined> {
     const { head, listed } = this;
@@ -46,6 +48,7 @@ class HardStore implements SetStore {
   }
 
   async commit({ head, add, remove }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+    if (this.isFull) throw new BackupError("E-BACKUP-SPACE", "The disk is full.");
     for (const [shard] of add) this.listed.add(shard);
     for (const shard of remove ?? []) assert.ok(this.listed.delete(shard));
     if (head !== null) this.head = head;
@@ -95,7 +98,13 @@ function stage(context: TestContext) {
     writeFileSync(join(source, name), bytes);
     return bytes;
   };
-  return { store, run, forget, restore, write };
+  const history = async (): Promise<readonly number[]> => {
+    assert.ok(store.head);
+    const epochs = new Map(keys.epochs.map(({ epoch, key }) => [epoch, key]));
+    const reader = new ShardReader(store, { owner, set: keys.set, setKey: keys.setKey, epochs });
+    return (await reader.snapshot(store.head.root)).history.map(({ number }) => number);
+  };
+  return { store, run, forget, restore, write, history };
 }
 
 test("what only forgotten snapshots need leaves the lists, and all others restore", async (context) => {
@@ -156,4 +165,54 @@ test("a snapshot whose index is lost ends the plan: nothing is forgotten", async
   store.shards.delete(first.root);
   await assert.rejects(forget([{ withinMs: 0, everyDays: 0 }]), /no shard/);
   assert.equal(store.listed.size, before);
+});
+
+test("the next run knows no forgotten snapshot, even where later ones were built on its root", async (context) => {
+  const { store, run, forget, restore, write, history } = stage(context);
+  const day = async (name: string): Promise<Head> => {
+    for (let at = 0; at < 5; at++) write(`changes${at}`);
+    write(name);
+    return run();
+  };
+  const heads = [await day("a"), await day("b"), await day("c")];
+  assert.deepEqual(await history(), [1, 2]);
+  const last: KeepRule[] = [{ withinMs: 0, everyDays: 0 }];
+  const marked = await forget(last);
+  assert.deepEqual([marked.forgotten.length, marked.remove], [2, []]);
+  assert.ok(marked.tired.length > 0);
+  heads.push(await day("d"));
+  assert.deepEqual(await history(), [3]);
+
+  // Now shards go, and the roots that hold what stays are still listed.
+  const gone = await forget(last);
+  assert.ok(gone.remove.length > 0);
+  assert.ok(heads.slice(0, 3).some(({ root }) => store.listed.has(root)));
+  const again = await forget(last);
+  assert.deepEqual(again.remove, [], "what went is neither counted nor read again");
+  const head = await day("e");
+  assert.deepEqual(await history(), [4]);
+  await restore(head.root);
+});
+
+test("a forgetting that was cut off before the lists changed is made up for by the next one", async (context) => {
+  const { store, run, forget, write, history } = stage(context);
+  const day = async (): Promise<Head> => {
+    for (let at = 0; at < 6; at++) write(`changes${at}`);
+    return run();
+  };
+  for (let count = 0; count < 3; count++) await day();
+  const last: KeepRule[] = [{ withinMs: 0, everyDays: 0 }];
+  await forget(last);
+  await day();
+  const before = new Set(store.listed);
+  store.isFull = true;
+  await assert.rejects(forget(last), /full/);
+  store.isFull = false;
+  assert.deepEqual(store.listed, before);
+  await day();
+  assert.deepEqual(await history(), [3, 4], "somebody has to name what only they need");
+  const { forgotten, remove } = await forget(last);
+  assert.deepEqual([forgotten.length, remove.length > 0], [2, true]);
+  await day();
+  assert.deepEqual(await history(), [5]);
 });

@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import { forgotten, isTired, type KeepRule } from "../../../core/backup/forget.ts";
-import { lineOf } from "../../../core/backup/snapshot-line.ts";
+import { lineOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
@@ -19,6 +19,7 @@ import { ChunkLocator } from "../seal/chunk-locator.ts";
 import { BackupError } from "../error.ts";
 import { liveChunks } from "../seal/live-chunks.ts";
 import type { SetStore } from "../port.ts";
+import { writeForgotten } from "./forgotten-snapshots.ts";
 import { RunJournal } from "./run-journal.ts";
 import type { SetKeyFile } from "../keys/set-key-file.ts";
 import { withSetLock } from "./set-lock.ts";
@@ -44,6 +45,8 @@ export interface ForgetRequest {
 export interface ForgetPlan {
   readonly kept: readonly PastSnapshot[];
   readonly forgotten: readonly PastSnapshot[];
+  /** Roots of snapshots that the history names and that were forgotten before. */
+  readonly earlier: readonly ShardId[];
   /** Shards that leave the lists. */
   readonly remove: readonly ShardId[];
   /** Shards of which the next run stores anew what is still used. */
@@ -62,6 +65,7 @@ export async function runForget(
     const plan = await planForget(request, folder);
     if (!(await request.confirm(plan))) return { plan, done: false };
     writeTired(folder, plan.tired);
+    writeForgotten(folder, [...plan.earlier, ...plan.forgotten.map(({ root }) => root)]);
     if (plan.remove.length > 0) {
       const { owner, sealedName } = keys;
       const { remove } = plan;
@@ -90,11 +94,11 @@ async function planForget(
   const { owner, set, setKey } = keys;
   const reader = new ShardReader(store, { owner, set, setKey, epochs });
   const newest = await reader.snapshot(head.root);
-  const all = lineOf(head.root, newest).filter(({ root }) => shards.has(root));
+  const shardsOf = new SnapshotShards(reader);
+  const { all, earlier } = await lineLeft(shardsOf, lineOf(head.root, newest), shards);
   const gone = new Set(forgotten(all, rules, nowMs));
   const kept = all.filter((snapshot) => !gone.has(snapshot));
   const beside = (await besideOf(reader, tips, all)).filter(({ root }) => shards.has(root));
-  const shardsOf = new SnapshotShards(reader);
   const needed = new Set((await shardsOf.of([...kept, ...beside])).keys());
   for (const { shard } of new RunJournal(join(folder, "journal")).read()) {
     if (shard !== undefined) needed.add(shard);
@@ -102,7 +106,24 @@ async function planForget(
   const droppable = await shardsOf.of([...gone]);
   const remove = [...droppable.keys()].filter((shard) => shards.has(shard) && !needed.has(shard));
   const tired = await tiredShards(reader, newest, head.root, folder);
-  return { kept, forgotten: [...gone], remove, tired };
+  return { kept, forgotten: [...gone], earlier, remove, tired };
+}
+
+/** A line without those of its snapshots that the lists have let go of, in part or whole. */
+async function lineLeft(
+  shardsOf: SnapshotShards,
+  line: SnapshotLine,
+  listed: ReadonlySet<ShardId>,
+): Promise<{ readonly all: SnapshotLine; readonly earlier: readonly ShardId[] }> {
+  const all: PastSnapshot[] = [];
+  const earlier: ShardId[] = [];
+  for (const [at, snapshot] of line.entries()) {
+    const { root } = snapshot;
+    const isNewest = at === line.length - 1;
+    if (isNewest || (await shardsOf.ifListed(root, listed)) !== undefined) all.push(snapshot);
+    else if (listed.has(root)) earlier.push(root);
+  }
+  return { all, earlier };
 }
 
 /** Snapshots of other lines that are in none of ours. @throws when one of them cannot be read. */

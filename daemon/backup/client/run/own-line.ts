@@ -17,6 +17,7 @@ import { idOf, type ChainId, type ShardId } from "../../../../protocol/ids.ts";
 import type { SetState } from "../port.ts";
 import type { ShardReader } from "../shard-reader.ts";
 import { SnapshotShards } from "../verify/snapshot-shards.ts";
+import { withoutForgotten } from "./forgotten-snapshots.ts";
 
 /** So many records are read at most: members may claim what they like. */
 const MAX_READ = 16;
@@ -49,9 +50,12 @@ interface Facts {
   readonly headLine: SnapshotLine;
   /** What this site and the members know. */
   readonly claims: readonly Head[];
+  /** Roots of snapshots that were to be forgotten. */
+  readonly forgotten: ReadonlySet<ShardId>;
 }
 
-export async function ownLine({ reader, state, headLine, claims }: Facts): Promise<OwnLine> {
+export async function ownLine(facts: Facts): Promise<OwnLine> {
+  const { reader, state, headLine, claims, forgotten } = facts;
   const head = state?.head ?? null;
   const setBackTo = state?.setBackTo ?? null;
   const tips = state?.tips ?? [];
@@ -83,7 +87,7 @@ export async function ownLine({ reader, state, headLine, claims }: Facts): Promi
     beside.every(({ chain }) => chain !== base.chain);
   return {
     next: (goesOn ? placeAfter(base) : undefined) ?? newChain(),
-    history: history.filter(({ root }) => shards.has(root)),
+    history: await withoutForgotten(reader, history, shards, forgotten),
     base,
     found,
     again: await unlisted(reader, found, lines, shards),

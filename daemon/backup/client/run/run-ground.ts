@@ -15,6 +15,7 @@ import type { SetKeyFile } from "../keys/set-key-file.ts";
 import type { CommitRequest, SetState, SetStore } from "../port.ts";
 import { readBefore, type Before } from "../read/before-run.ts";
 import { ShardReader } from "../shard-reader.ts";
+import { readForgotten } from "./forgotten-snapshots.ts";
 import { ownLine, readable, unlisted, type OwnLine } from "./own-line.ts";
 import type { RunJournal } from "./run-journal.ts";
 
@@ -43,7 +44,8 @@ export async function runGround(request: GroundRequest): Promise<Ground> {
   let ground: Ground;
   try {
     const before = await readBefore(keys, store, folder, journal, state);
-    const line = await ownLine({ reader, state, headLine: before.history, claims });
+    const forgotten = readForgotten(folder);
+    const line = await ownLine({ reader, state, headLine: before.history, claims, forgotten });
     ground = { before, line };
   } catch (error) {
     if (!(error instanceof PleachError) || state === undefined || state.head === null) throw error;
@@ -102,7 +104,7 @@ async function groundBelow(
   const below = { ...state, head: base, shards: shards.difference(new Set([head.root])) };
   const before = await readBefore(keys, store, folder, journal, below);
   const line = await ownLine({
-    ...{ reader, claims: others, headLine: [] },
+    ...{ reader, claims: others, headLine: [], forgotten: readForgotten(folder) },
     state: { ...below, head: null, setBackTo: { head: base } },
   });
   // What never was a snapshot does not stand beside others.

@@ -37,6 +37,19 @@ export class SnapshotShards {
     return needed;
   }
 
+  /**
+   * All shards that a snapshot needs; undefined when some of them are listed no more.
+   *
+   * @throws PleachError when its record or its index cannot be read although it is listed.
+   */
+  async ifListed(root: ShardId, listed: ReadonlySet<ShardId>): Promise<NamedShards | undefined> {
+    if (!listed.has(root)) return undefined;
+    const { index } = await this.#reader.snapshot(root);
+    if (index.some(({ shard = root }) => !listed.has(shard))) return undefined;
+    const needed = await this.of([{ root }]);
+    return needed.keys().every((shard) => listed.has(shard)) ? needed : undefined;
+  }
+
   async #namedBy(record: SnapshotRecord, shard: ShardId, frame: number): Promise<NamedShards> {
     const address = `${shard}:${frame}`;
     const known = this.#frames.get(address);
