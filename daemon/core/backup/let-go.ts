@@ -52,7 +52,8 @@ function rest(part: Part, taken: Part): readonly Part[] {
     .flatMap((half) => (overlap(half, taken) ? rest(half, taken) : half));
 }
 
-function overlap(a: Part, b: Part): boolean {
+/** Whether shards may belong to both. */
+export function overlap(a: Part, b: Part): boolean {
   const fewer = Math.min(a.groups, b.groups);
   return (a.group & (fewer - 1)) === (b.group & (fewer - 1));
 }

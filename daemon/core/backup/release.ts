@@ -11,6 +11,8 @@ import type { GroupFacts } from "./group-facts.ts";
 import { standingOf } from "./holder-standing.ts";
 
 /**
+ * Whether one group may go.
+ *
  * @param generation - Of the newest list that this holder has of the group.
  * @param operatorOf - Who enrolled a site; undefined for one that is no member.
  */

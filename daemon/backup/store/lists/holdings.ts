@@ -115,7 +115,10 @@ export class Holdings {
     const key = holdKey(header.owner, header.set);
     await this.#serial.run(async () => {
       this.#complete.get(key)?.delete(header.group);
-      this.#letGo.set(key, withPart(this.#letGoOf(key), header));
+      const voided = withPart(this.#letGoOf(key), header);
+      // What the list of another site of the owner names as well is held for that one.
+      const held = [...(this.#complete.get(key)?.values() ?? [])];
+      this.#letGo.set(key, held.reduce(withoutPart, voided));
       await this.#writeHold(key);
     });
   }

@@ -1,8 +1,7 @@
 /** What the keeper reads in the view about groups that are kept here, and writes for their owners. */
-import { groupFacts } from "../../../core/backup/group-facts.ts";
 import { objectionsTo, type Objected } from "../../../core/backup/objectors.ts";
 import { pendingLocks } from "../../../core/backup/pending-locks.ts";
-import { mayLetGo } from "../../../core/backup/release.ts";
+import { mayLetGoOf } from "../../../core/backup/succession.ts";
 import { askKey, LOCK_KEYS, lockKey } from "../../../../protocol/logs/hold-record.ts";
 import { parseHoldKey } from "../../../../protocol/logs/record.ts";
 import { sameJson, type JsonValue } from "../../../../protocol/encoding/json-value.ts";
@@ -30,13 +29,7 @@ export function keptWords(
     objectionsTo(state.view(), state.authority(), to).length > 0;
 
   return {
-    mayLetGo: ({ owner, set, group, by, generation }) => {
-      const { sites } = state.authority();
-      const members = new Set(sites.keys());
-      const facts = groupFacts(state.view(), members, { owner, set, group, by });
-      if (facts === undefined) return false;
-      return mayLetGo(facts, self, generation, (site) => sites.get(site)?.operator);
-    },
+    mayLetGo: (header) => mayLetGoOf(state.view(), state.authority(), self, header),
     letGo,
     tellAsked: ({ owner, set }, asked) => {
       const { fromBytes = 0, toBytes = 0 } = asked ?? {};
