@@ -93,6 +93,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
   };
   const dns = await DnsServer.start({
     listen: config().dns.listen,
+    threads: config().dns.threads,
     source,
     clock,
     log: log.part("dns"),

@@ -120,8 +120,12 @@ export interface Config {
     /** Whether holders are also announced through kad-dht. Default: true. */
     readonly dht: boolean;
   };
-  /** Addresses that answer DNS over UDP and TCP. Default: none. */
-  readonly dns: { readonly listen: readonly SocketAddress[] };
+  readonly dns: {
+    /** Addresses that answer DNS over UDP and TCP. Default: none. */
+    readonly listen: readonly SocketAddress[];
+    /** Threads that answer UDP; 0: the main one, which other work may keep waiting. Default: 1. */
+    readonly threads: number;
+  };
   /** What is lent to others. Default: 0 bytes. */
   readonly give: GiveConfig;
   /** What is set for the lines of this site. Default: nothing, and bulk adapts by itself. */
@@ -186,7 +190,7 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
       announce: mesh.announce ?? [],
       dht: mesh.dht ?? true,
     },
-    dns: { listen: one("dns")?.listen ?? [] },
+    dns: { listen: one("dns")?.listen ?? [], threads: one("dns")?.threads ?? 1 },
     give: giveOf(all("give")),
     uplinks: parts.flatMap(({ content }) => content.uplink ?? []).map(uplinkOf),
     audit: auditOf(all("audit")),

@@ -144,7 +144,12 @@ export const fileShape = z.strictObject({
       dht: z.boolean().optional(),
     })
     .optional(),
-  dns: z.strictObject({ listen: z.array(ipPort).max(16).optional() }).optional(),
+  dns: z
+    .strictObject({
+      listen: z.array(ipPort).max(16).optional(),
+      threads: z.int().min(0).max(16).optional(),
+    })
+    .optional(),
   uplink: z.array(uplink).max(8).optional(),
   give: z
     .strictObject({

@@ -10,10 +10,11 @@ import type { Logger } from "../observe/log.ts";
 import { formatAddress } from "./client.ts";
 import type { Listen } from "./listen.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { Responder } from "./responder.ts";
+import { Responder, type Identity } from "./responder.ts";
 import type { Serve, Transactions } from "./serve.ts";
 import { TcpServer } from "./tcp-server.ts";
-import { UdpServer } from "./udp-server.ts";
+import { UdpServer } from "./udp/udp-server.ts";
+import { UdpWorkers } from "./udp/udp-workers.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
@@ -22,6 +23,11 @@ import { zoneText } from "../../protocol/dns/zone-record.ts";
 export interface DnsServerOptions {
   /** Each address gets a UDP and a TCP socket. */
   readonly listen: readonly Listen[];
+  /**
+   * Threads that answer UDP, by system calls for many packets at once; 0: the main thread does, as
+   * it does on machines where those calls cannot be made. Default: 0.
+   */
+  readonly threads?: number | undefined;
   readonly source: ZoneSource;
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,27 +60,43 @@ export class DnsServer {
   readonly #listeners = new Set<() => void>();
   readonly #responder: Responder;
   readonly #transactions: Transactions | undefined;
+  readonly #identity: () => Identity;
+  readonly #limit: { readonly answersPerSecond: number; readonly seed: number };
+  #workers: UdpWorkers | undefined;
+  /** Ends when the last version of the zones is served by every thread. */
+  #served: Promise<void> = Promise.resolve();
 
   private constructor(options: DnsServerOptions) {
     const { source, clock, log, siteName, cookieSecrets, transactions } = options;
     this.#log = log.part("dns");
     this.#transactions = transactions;
+    this.#identity = () => ({
+      siteName: siteName(),
+      cookieSecrets: cookieSecrets(),
+      guarded: transactions?.guarded() ?? [],
+    });
     const seed = Buffer.from(clock.random(4)).readInt32LE();
+    this.#limit = { answersPerSecond: ANSWERS_PER_SECOND, seed };
     this.#responder = new Responder({
       zones: new ZoneTree([]),
-      ...{ siteName: "", cookieSecrets: [], guarded: [] },
+      ...this.#identity(),
       limit: new RateLimit({ perSecond: ANSWERS_PER_SECOND, seed }),
       clock,
     });
     this.#publisher = new ZonePublisher(source, clock, this.#log, (tree) => {
-      this.#responder.serve(tree);
-      this.#responder.identify({
-        siteName: siteName(),
-        cookieSecrets: cookieSecrets(),
-        guarded: transactions?.guarded() ?? [],
-      });
-      for (const listener of this.#listeners) listener();
+      void this.#serveZones(tree);
     });
+  }
+
+  /** Resolves when every thread answers from the zones. */
+  async #serveZones(tree: ZoneTree): Promise<void> {
+    const identity = this.#identity();
+    this.#responder.serve(tree);
+    this.#responder.identify(identity);
+    this.#workers?.identify(identity);
+    this.#served = this.#workers?.serve(tree.zones) ?? Promise.resolve();
+    await this.#served;
+    for (const listener of this.#listeners) listener();
   }
 
   /**
@@ -85,7 +107,7 @@ export class DnsServer {
   static async start(options: DnsServerOptions): Promise<DnsServer> {
     const server = new DnsServer(options);
     try {
-      for (const listen of options.listen) await server.#listen(listen, options.clock);
+      await server.#listen(options);
     } catch (error) {
       await server.stop();
       throw error;
@@ -93,13 +115,26 @@ export class DnsServer {
     return server;
   }
 
-  async #listen(listen: Listen, clock: Clock): Promise<void> {
+  async #listen({ listen, clock, threads = 0 }: DnsServerOptions): Promise<void> {
     const serve = this.#serve();
-    const udp = await UdpServer.start(listen, serve, this.#log);
-    this.#servers.push(udp);
-    const bound = { address: listen.address, port: udp.port };
-    this.#servers.push(await TcpServer.start(bound, serve, clock, this.#log));
-    this.#listening.push(bound);
+    const log = this.#log;
+    if (threads > 0 && listen.length > 0) {
+      const inherited: readonly number[] = [];
+      const options = { listen, inherited, threads, ...this.#limit, serve, log };
+      this.#workers = await UdpWorkers.start(options);
+    }
+    if (this.#workers !== undefined) this.#servers.push(this.#workers);
+    for (const [index, { address, port: wanted }] of listen.entries()) {
+      const bound = { address, port: this.#workers?.ports[index] ?? wanted };
+      if (this.#workers === undefined) {
+        const udp = await UdpServer.start(bound, serve, log);
+        this.#servers.push(udp);
+        bound.port = udp.port;
+      }
+      this.#servers.push(await TcpServer.start(bound, serve, clock, log));
+      this.#listening.push(bound);
+    }
+    await this.#serveZones(this.#publisher.tree);
   }
 
   /** A packet must never end the daemon, whatever fault of ours it has found. */
@@ -166,9 +201,10 @@ export class DnsServer {
     return this.#publisher.tree;
   }
 
-  /** Takes over the state as it is now, so that the caller's own change is served. */
-  reload(): void {
+  /** Takes over the state as it is now; resolves when the caller's own change is served. */
+  async reload(): Promise<void> {
     this.#publisher.reload();
+    await this.#served;
   }
 
   async stop(): Promise<void> {

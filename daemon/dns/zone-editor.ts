@@ -46,7 +46,7 @@ export interface EditorOptions {
   /** The zones as served. */
   readonly served: () => readonly Zone[];
   /** Serves what was written. */
-  readonly reload: () => void;
+  readonly reload: () => Promise<void> | void;
 }
 
 export interface RecordEdit {
@@ -204,7 +204,7 @@ export class ZoneEditor {
     ];
     if (changes.length > 0) {
       await this.#options.writer.write(changes);
-      this.#options.reload();
+      await this.#options.reload();
     }
     const text = zoneText(zone);
     const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;

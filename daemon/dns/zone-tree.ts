@@ -68,19 +68,45 @@ export function pathOf(name: DnsName): NamePath {
   return labelKeys(name).reverse();
 }
 
+/** How many record sets are planted between two rests of {@link ZoneTree.grow}. */
+const SETS_A_STEP = 128;
+
 /** The immutable set of zones that a server answers from. */
 export class ZoneTree {
-  readonly zones: readonly Zone[];
+  #zones: readonly Zone[] = [];
   readonly #top: Branch = { children: new Map(), zone: undefined };
 
   constructor(zones: readonly Zone[]) {
-    this.zones = zones;
-    // Parents first, so that a zone finds the one it stands in.
-    for (const zone of zones.toSorted((a, b) => a.apex.length - b.apex.length)) this.#plant(zone);
+    const growing = this.#grow(zones);
+    while (growing.next().done !== true);
   }
 
-  #plant(zone: Zone): void {
-    const path = pathOf(zone.apex);
+  /** The same in small steps, for a thread that has answers to give in between. */
+  static *grow(zones: readonly Zone[]): Generator<undefined, ZoneTree> {
+    const tree = new ZoneTree([]);
+    yield* tree.#grow(zones);
+    return tree;
+  }
+
+  get zones(): readonly Zone[] {
+    return this.#zones;
+  }
+
+  *#grow(zones: readonly Zone[]): Generator<undefined, void> {
+    this.#zones = zones;
+    // Parents first, so that a zone finds the one it stands in.
+    for (const zone of zones.toSorted((a, b) => a.apex.length - b.apex.length)) {
+      const path = pathOf(zone.apex);
+      const root = new GrowingNode();
+      for (const [index, rrset] of zone.rrsets.entries()) {
+        addRrset(root, path.length, rrset);
+        if (index % SETS_A_STEP === 0) yield;
+      }
+      this.#plant(zone, path, root);
+    }
+  }
+
+  #plant(zone: Zone, path: NamePath, root: ZoneNode): void {
     let branch = this.#top;
     let parent = path.length > 0 ? branch.zone : undefined;
     for (const [index, label] of path.entries()) {
@@ -89,7 +115,9 @@ export class ZoneTree {
       branch = next;
       if (index < path.length - 1) parent = branch.zone ?? parent;
     }
-    branch.zone = serve(zone, path.length, parent);
+    const depth = path.length;
+    const apexNs = rrsetOf(root, TYPE.NS);
+    branch.zone = { zone, root, depth, apexNs, negativeSoa: negativeSoa(zone.soa), parent };
   }
 
   /** The deepest zone that the name stands in or is the apex of. */
@@ -103,19 +131,6 @@ export class ZoneTree {
     }
     return found;
   }
-}
-
-function serve(zone: Zone, depth: number, parent: ServedZone | undefined): ServedZone {
-  const root = new GrowingNode();
-  for (const rrset of zone.rrsets) addRrset(root, depth, rrset);
-  return {
-    zone,
-    root,
-    depth,
-    apexNs: rrsetOf(root, TYPE.NS),
-    negativeSoa: negativeSoa(zone.soa),
-    parent,
-  };
 }
 
 function addRrset(root: GrowingNode, depth: number, rrset: RRset): void {

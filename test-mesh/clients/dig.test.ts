@@ -65,6 +65,7 @@ before(async () => {
     log: silentLogger,
     siteName,
     cookieSecrets: () => [new Uint8Array(16).fill(7)],
+    threads: 1,
   });
   const place = (index: number): readonly string[] => {
     const { address = "", port = 0 } = server.listening[index] ?? {};

@@ -1,10 +1,10 @@
 /** One UDP socket: a packet in, at most one packet out, nothing kept. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import type { Logger } from "../observe/log.ts";
-import { addressBytes, type Client } from "./client.ts";
-import { listenError, type Listen } from "./listen.ts";
-import type { Serve } from "./serve.ts";
+import type { Logger } from "../../observe/log.ts";
+import { addressBytes, type Client } from "../client.ts";
+import { listenError, type Listen } from "../listen.ts";
+import type { Serve } from "../serve.ts";
 
 /** Answers that the kernel does not take yet; more are dropped, as the network would. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;

@@ -1,0 +1,170 @@
+/**
+ * A thread that answers UDP and does nothing else, so that no other work of the daemon makes a
+ * question wait.
+ *
+ * It goes round: reads packets from each socket, answers them, takes a step in building the next
+ * version of the zones, and sleeps in the kernel when there is nothing to do. Its event loop
+ * never turns; messages are taken by hand when the bell has rung.
+ */
+import { readSync } from "node:fs";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { systemClock } from "../../observe/system-clock.ts";
+import type { Zone } from "../../core/zones/zone.ts";
+import { RateLimit } from "../rate-limit.ts";
+import { Responder } from "../responder.ts";
+import { ZoneTree } from "../zone-tree.ts";
+import { DatagramBatch } from "./datagram-batch.ts";
+import { loadSockets, type FixedMemory, type SystemSockets } from "./system-sockets.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./worker-messages.ts";
+import { readZones } from "./zone-snapshot.ts";
+
+/** The longest that packets wait for the building of zones. */
+const STEP_MS = 0.2;
+/** A thread that sleeps in the kernel holds up the end of the process: not for longer than this. */
+const SLEEP_MS = 250;
+/** struct pollfd. */
+const POLL = { size: 8, events: 4, readable: 1 } as const;
+
+class UdpThread {
+  readonly #sockets: SystemSockets;
+  readonly #batch: DatagramBatch;
+  readonly #responder: Responder;
+  readonly #bell: Int32Array;
+  readonly #fds: readonly number[];
+  readonly #wakeFile: number;
+  readonly #wait: FixedMemory;
+  readonly #poll: ReturnType<SystemSockets["batchCalls"]>["poll"];
+  #growing:
+    | { readonly version: number; readonly steps: Generator<undefined, ZoneTree> }
+    | undefined;
+  #stopped = false;
+
+  constructor(sockets: SystemSockets, fds: readonly number[], start: WorkerStart) {
+    this.#sockets = sockets;
+    this.#fds = fds;
+    this.#batch = new DatagramBatch(sockets);
+    this.#bell = new Int32Array(start.bell);
+    this.#wakeFile = sockets.eventFile();
+    this.#poll = sockets.batchCalls().poll;
+    this.#wait = sockets.memory(POLL.size * (fds.length + 1));
+    for (const [index, fd] of [...fds, this.#wakeFile].entries()) {
+      this.#wait.bytes.writeInt32LE(fd, index * POLL.size);
+      this.#wait.bytes.writeInt16LE(POLL.readable, index * POLL.size + POLL.events);
+    }
+    const { answersPerSecond: perSecond, seed } = start;
+    this.#responder = new Responder({
+      zones: new ZoneTree([]),
+      ...{ siteName: "", cookieSecrets: [], guarded: [] },
+      limit: new RateLimit({ perSecond, seed }),
+      clock: systemClock,
+    });
+  }
+
+  run(): void {
+    const ports = this.#fds.map((fd) => this.#sockets.portOf(fd));
+    tell({ kind: "listening", ports, wakeFile: this.#wakeFile });
+    while (!this.#stopped) {
+      let received = 0;
+      for (const [index, fd] of this.#fds.entries()) received += this.#answer(index, fd);
+      if (Atomics.exchange(this.#bell, 0, 0) !== 0) this.#takeMessages();
+      else if (this.#growing !== undefined) this.#grow();
+      else if (received === 0) this.#sleep();
+    }
+    for (const fd of [...this.#fds, this.#wakeFile]) this.#sockets.close(fd);
+  }
+
+  #answer(index: number, fd: number): number {
+    const count = this.#batch.receive(fd);
+    for (let slot = 0; slot < count; slot++) {
+      const packet = this.#batch.packet(slot);
+      const client = this.#batch.client(slot);
+      // Port 0 cannot be answered.
+      if (client.port === 0) continue;
+      try {
+        const response = this.#responder.respond(packet, client);
+        if (response === "request") {
+          tell({
+            kind: "request",
+            packet: Uint8Array.from(packet),
+            address: Uint8Array.from(client.address),
+            port: client.port,
+            from: { socket: index, place: this.#batch.place(slot) },
+          });
+        } else if (response !== "silence") this.#batch.answer(slot, response);
+      } catch (error) {
+        // A packet must never end the thread, whatever fault of ours it has found.
+        tell({ kind: "fault", error: String(error), packet: Uint8Array.from(packet) });
+      }
+    }
+    if (count > 0) this.#batch.send(fd);
+    return count;
+  }
+
+  #sleep(): void {
+    this.#poll(this.#wait.address, this.#fds.length + 1, SLEEP_MS);
+    try {
+      readSync(this.#wakeFile, new Uint8Array(8));
+    } catch (error) {
+      // It was not the bell that has ended the sleep.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
+
+  #takeMessages(): void {
+    if (parentPort === null) return;
+    for (;;) {
+      const taken = receiveMessageOnPort(parentPort) as { message: ToWorker } | undefined;
+      if (taken === undefined) return;
+      const { message } = taken;
+      if (message.kind === "stop") this.#stopped = true;
+      else if (message.kind === "identity") this.#responder.identify(message.identity);
+      else if (message.kind === "zones") {
+        // A version that was not finished is left off.
+        this.#growing = { version: message.version, steps: treeOf(readZones(message.bytes)) };
+      } else {
+        const fd = this.#fds[message.to.socket];
+        if (fd !== undefined) this.#sockets.sendTo(fd, message.bytes, message.to.place);
+      }
+    }
+  }
+
+  #grow(): void {
+    const growing = this.#growing;
+    if (growing === undefined) return;
+    const endMs = performance.now() + STEP_MS;
+    while (performance.now() < endMs) {
+      const step = growing.steps.next();
+      if (step.done !== true) continue;
+      this.#responder.serve(step.value);
+      this.#growing = undefined;
+      tell({ kind: "serving", version: growing.version });
+      return;
+    }
+  }
+}
+
+function* treeOf(zones: Generator<undefined, readonly Zone[]>): Generator<undefined, ZoneTree> {
+  return yield* ZoneTree.grow(yield* zones);
+}
+
+function tell(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}
+
+function main(start: WorkerStart): void {
+  const sockets = loadSockets();
+  if (sockets === undefined) throw new Error("the main thread could load koffi, this one cannot");
+  const fds: number[] = [];
+  for (const listen of start.listen) {
+    try {
+      fds.push(sockets.bindUdp(listen, start.shared).fd);
+    } catch (error) {
+      for (const fd of fds) sockets.close(fd);
+      const { code = "" } = error as NodeJS.ErrnoException;
+      return tell({ kind: "failed", listen, code });
+    }
+  }
+  new UdpThread(sockets, [...fds, ...start.inherited], start).run();
+}
+
+main(workerData as WorkerStart);
