@@ -85,12 +85,8 @@ export async function checkComplete(mesh: CrashMesh): Promise<Violations> {
   const record = await reader.snapshot(root as ShardId);
   const named = new Set<string>(all);
   const shardsOf = new SnapshotShards(reader);
-  const snapshots = [{ root: root as ShardId }];
-  for (const one of record.history) {
-    // The history still tells of a forgotten snapshot until the next run; the lists have let it go.
-    const theirs = await shardsOf.ifListed(one.root, new Set(all as ShardId[]));
-    if (theirs !== undefined) snapshots.push(one);
-  }
+  const left = await shardsOf.left(record.history, new Set(all as ShardId[]));
+  const snapshots = [{ root: root as ShardId }, ...left];
   const known = new Set<string>(snapshots.map((one) => one.root));
   const needed = new Set((await shardsOf.of(snapshots)).keys());
   return [

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { BackupError } from "../../backup/client/error.ts";
 import { hasSetKeys, readSetKeys } from "../../backup/client/keys/set-key-file.ts";
 import { ShardReader } from "../../backup/client/shard-reader.ts";
+import { listedOf } from "../../core/backup/snapshot-line.ts";
 import { copiesShape } from "../../control/shapes-backup.ts";
 import { runsShape } from "../../control/shapes-run.ts";
 import { parseId, type SetId } from "../../../protocol/ids.ts";
@@ -29,9 +30,7 @@ export function showCommand(context: CliContext): Command {
       const record = await recordOf(context, name, set, detail.head);
       const listed = new Set(detail.groups.flatMap(({ entries }) => entries.map(([id]) => id)));
       const snapshots =
-        record === undefined
-          ? null
-          : snapshotsOf(record, detail.head).filter(({ root }) => listed.has(root));
+        record === undefined ? null : listedOf(snapshotsOf(record, detail.head), listed);
       const { head, tips, shards, bytes, newestHead, setBackTo } = detail;
       const keys = keyFacts(context, name);
       const doubts = record?.doubts ?? null;

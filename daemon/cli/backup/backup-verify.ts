@@ -12,6 +12,7 @@ import {
   type VerifyFigures,
   type VerifyReport,
 } from "../../backup/client/verify/verify-run.ts";
+import { listedOf } from "../../core/backup/snapshot-line.ts";
 import { DaemonError } from "../../control/client.ts";
 import { copiesShape } from "../../control/shapes-backup.ts";
 import type { Head } from "../../../protocol/backup/head.ts";
@@ -131,8 +132,8 @@ function chosen(
 ): readonly ShardId[] {
   if (at !== undefined) return [snapshotAt(newest, head, at).root];
   if (all !== true) return [head.root];
-  const past = newest.history.map(({ root }) => root).filter((root) => listed.has(root));
-  return [head.root, ...past.toReversed()];
+  const past = listedOf(newest.history, listed).toReversed();
+  return [head.root, ...past.map(({ root }) => root)];
 }
 
 /** Sites that have something of the set and can be asked now. */

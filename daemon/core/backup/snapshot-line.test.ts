@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf, sha256, type ChainId, type ShardId } from "../../../protocol/ids.ts";
 import type { PastSnapshot } from "../../../protocol/backup/snapshot.ts";
-import { joinLines, leadsThrough } from "./snapshot-line.ts";
+import { joinLines, leadsThrough, listedOf } from "./snapshot-line.ts";
 
 function at(chain: string, number: number, name = `${chain}${number}`, atMs = number) {
   const id = idOf<ChainId>(sha256(chain).subarray(0, 16));
@@ -37,4 +37,12 @@ test("two snapshots at one place of a chain are both in the history that joins t
     [at("c", 1), one, other, at("c", 3)].map(({ root }) => root),
   );
   assert.ok(leadsThrough(joined, one) && leadsThrough(joined, other));
+});
+
+test("what was forgotten is left out of a line, in its order", () => {
+  const [first, second, third] = [at("c", 1), at("c", 2), at("d", 1)];
+  assert.deepEqual(listedOf([first, second, third], new Set([third.root, first.root])), [
+    first,
+    third,
+  ]);
 });

@@ -26,6 +26,19 @@ export function leadsThrough(
   return ofChain.some((one) => one.number > number);
 }
 
+/**
+ * The snapshots of a line whose records are left. A history names those that were forgotten since
+ * until the next run; whether all that one needs is left, its index tells (SnapshotShards).
+ *
+ * @param listed - The shards that the lists name now.
+ */
+export function listedOf<Snapshot extends { readonly root: string }>(
+  line: readonly Snapshot[],
+  listed: ReadonlySet<string>,
+): Snapshot[] {
+  return line.filter(({ root }) => listed.has(root));
+}
+
 /** The snapshots of several lines in one history, oldest first, none twice. */
 export function joinLines(lines: readonly SnapshotLine[]): SnapshotLine {
   const all = new Map(lines.flat().map((one) => [one.root, one]));

@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import { forgotten, isTired, type KeepRule } from "../../../core/backup/forget.ts";
-import { lineOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
+import { lineOf, listedOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
@@ -95,7 +95,12 @@ async function planForget(
   const reader = new ShardReader(store, { owner, set, setKey, epochs });
   const newest = await reader.snapshot(head.root);
   const shardsOf = new SnapshotShards(reader);
-  const { all, earlier } = await lineLeft(shardsOf, lineOf(head.root, newest), shards);
+  const line = lineOf(head.root, newest);
+  const left = await shardsOf.left(line.slice(0, -1), shards);
+  const all: SnapshotLine = [...left, ...line.slice(-1)];
+  const earlier = listedOf(line, shards)
+    .filter((one) => !all.includes(one))
+    .map(({ root }) => root);
   const gone = new Set(forgotten(all, rules, nowMs));
   const kept = all.filter((snapshot) => !gone.has(snapshot));
   const beside = (await besideOf(reader, tips, all)).filter(({ root }) => shards.has(root));
@@ -107,23 +112,6 @@ async function planForget(
   const remove = [...droppable.keys()].filter((shard) => shards.has(shard) && !needed.has(shard));
   const tired = await tiredShards(reader, newest, head.root, folder);
   return { kept, forgotten: [...gone], earlier, remove, tired };
-}
-
-/** A line without those of its snapshots that the lists have let go of, in part or whole. */
-async function lineLeft(
-  shardsOf: SnapshotShards,
-  line: SnapshotLine,
-  listed: ReadonlySet<ShardId>,
-): Promise<{ readonly all: SnapshotLine; readonly earlier: readonly ShardId[] }> {
-  const all: PastSnapshot[] = [];
-  const earlier: ShardId[] = [];
-  for (const [at, snapshot] of line.entries()) {
-    const { root } = snapshot;
-    const isNewest = at === line.length - 1;
-    if (isNewest || (await shardsOf.ifListed(root, listed)) !== undefined) all.push(snapshot);
-    else if (listed.has(root)) earlier.push(root);
-  }
-  return { all, earlier };
 }
 
 /** Snapshots of other lines that are in none of ours. @throws when one of them cannot be read. */

@@ -8,7 +8,7 @@
  */
 import { PleachError } from "../../../../protocol/error.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
-import type { SnapshotLine } from "../../../core/backup/snapshot-line.ts";
+import { listedOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import type { ShardReader } from "../shard-reader.ts";
 import { readShardNames, writeShardNames } from "../shard-names.ts";
 import { SnapshotShards } from "../verify/snapshot-shards.ts";
@@ -36,7 +36,7 @@ export async function withoutForgotten(
   listed: ReadonlySet<ShardId>,
   forgotten: ReadonlySet<ShardId>,
 ): Promise<SnapshotLine> {
-  const known = line.filter(({ root }) => listed.has(root));
+  const known = listedOf(line, listed);
   const doubtful = known.filter(({ root }) => forgotten.has(root));
   if (doubtful.length === 0) return known;
   const shardsOf = new SnapshotShards(reader);

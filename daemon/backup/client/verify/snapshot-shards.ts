@@ -3,6 +3,7 @@
  *
  * What frames of indexes name is remembered, because snapshots of one set share most of them.
  */
+import { listedOf, type SnapshotLine } from "../../../core/backup/snapshot-line.ts";
 import type { ShardId } from "../../../../protocol/ids.ts";
 import type { PastSnapshot, SnapshotRecord } from "../../../../protocol/backup/snapshot.ts";
 import type { ShardReader } from "../shard-reader.ts";
@@ -48,6 +49,15 @@ export class SnapshotShards {
     if (index.some(({ shard = root }) => !listed.has(shard))) return undefined;
     const needed = await this.of([{ root }]);
     return needed.keys().every((shard) => listed.has(shard)) ? needed : undefined;
+  }
+
+  /** The snapshots of a line of which everything is listed still; the others were forgotten. */
+  async left(line: SnapshotLine, listed: ReadonlySet<ShardId>): Promise<PastSnapshot[]> {
+    const left: PastSnapshot[] = [];
+    for (const snapshot of listedOf(line, listed)) {
+      if ((await this.ifListed(snapshot.root, listed)) !== undefined) left.push(snapshot);
+    }
+    return left;
   }
 
   async #namedBy(record: SnapshotRecord, shard: ShardId, frame: number): Promise<NamedShards> {
