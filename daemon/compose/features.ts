@@ -8,6 +8,7 @@ import { Recoveries } from "../backup/store/recover/recoveries.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { PLEACH_VERSION } from "../config/version.ts";
 import { runShape } from "../control/shapes-run.ts";
+import { ChangeJournal } from "../dns/change-journal.ts";
 import { DnsControl } from "../dns/dns-control.ts";
 import { DnsServer } from "../dns/dns-server.ts";
 import type { ZoneSource } from "../dns/zone-source.ts";
@@ -76,7 +77,7 @@ function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
 }
 
 async function startDns(foundation: Foundation, { presence }: Network) {
-  const { config, state, siteId, clock, log, stops, write } = foundation;
+  const { config, state, siteId, store, clock, log, stops, write } = foundation;
   const source: ZoneSource = {
     view: () => state.view(),
     authority: () => state.authority(),
@@ -109,7 +110,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
   const dnsControl = new DnsControl({
     server: dns,
     source,
-    writer: { write },
+    journal: await ChangeJournal.open(store, { write }, () => state.view(), clock),
     siteId: state.siteId,
     confirmedBy: (entry) => state.confirmedBy(entry),
   });

@@ -3,11 +3,18 @@ import { Hono } from "hono";
 import { readJson, RequestError } from "./body.ts";
 import {
   addZoneRequest,
+  changeRequest,
   editRequest,
+  MAX_LINES,
+  undoRequest,
   type AddZoneRequest,
+  type ChangeList,
+  type ChangeOutcome,
+  type ChangeRequest,
   type EditOutcome,
   type EditRequest,
   type ExplanationInfo,
+  type LineList,
   type RecordList,
   type ZoneFile,
   type ZoneList,
@@ -21,8 +28,16 @@ export interface DnsPort {
   records(zone: string): RecordList;
   edit(request: EditRequest): Promise<EditOutcome>;
   exportZone(zone: string): ZoneFile;
+  change(request: ChangeRequest): Promise<ChangeOutcome>;
+  undo(change: string): Promise<ChangeOutcome>;
+  changes(): ChangeList;
+  /** @param from - The number of lines to leave out. */
+  lines(zone: string, from: number, count: number): LineList;
   explain(name: string, type: string): ExplanationInfo;
 }
+
+/** A batch of records, most of them short. */
+const MAX_CHANGE_BYTES = 16 * 1024 * 1024;
 
 export function dnsRoutes(port: DnsPort): Hono {
   return new Hono()
@@ -42,6 +57,20 @@ export function dnsRoutes(port: DnsPort): Hono {
     .post("/dns/records", async (context) =>
       context.json(await port.edit(await readJson(context, editRequest))),
     )
+    .post("/dns/changes", async (context) =>
+      context.json(await port.change(await readJson(context, changeRequest, MAX_CHANGE_BYTES))),
+    )
+    .get("/dns/changes", (context) => context.json(port.changes()))
+    .post("/dns/undo", async (context) =>
+      context.json(await port.undo((await readJson(context, undoRequest)).change)),
+    )
+    .get("/dns/zones/:zone/lines", (context) => {
+      const from = Number(context.req.query("from") ?? 0);
+      if (!Number.isSafeInteger(from) || from < 0) {
+        throw new RequestError("E-REQUEST", "from is not a number.", { exit: 2 });
+      }
+      return context.json(port.lines(context.req.param("zone"), from, MAX_LINES));
+    })
     .get("/dns/explain", (context) => {
       const name = context.req.query("name");
       if (name === undefined) throw new RequestError("E-REQUEST", "name is missing.", { exit: 2 });

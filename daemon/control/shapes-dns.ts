@@ -32,6 +32,8 @@ export const editResult = z.object({
   serial: z.number(),
   written: z.number(),
   removed: z.number(),
+  /** For `dns undo`; null when everything was so already. */
+  change: z.string().nullable(),
 });
 export type EditOutcome = z.infer<typeof editResult>;
 
@@ -85,3 +87,71 @@ export const explanationShape = z.object({
   listening: z.array(z.object({ address: z.string(), port: z.number() })),
 });
 export type ExplanationInfo = z.infer<typeof explanationShape>;
+
+/** Records in one batch of `POST /v1/dns/changes`. */
+export const MAX_BATCH_RECORDS = 2000;
+
+const recordText = z.strictObject({
+  zone: name,
+  /** Absolute. */
+  name,
+  type: typeName,
+  /** As in a zone file, names absolute. */
+  data: z.string().max(65_535),
+});
+
+/** Body of `POST /v1/dns/changes`: one batch of a change of many records. */
+export const changeRequest = z.strictObject({
+  /** The change that this goes on with, as the answer to its first batch named it. */
+  change: z.string().max(16).optional(),
+  puts: z.array(recordText.extend({ ttl: z.int().min(0) })).max(MAX_BATCH_RECORDS),
+  removes: z.array(recordText).max(MAX_BATCH_RECORDS),
+  last: z.boolean(),
+});
+export type ChangeRequest = z.infer<typeof changeRequest>;
+
+export const changeResult = z.object({
+  change: z.string().nullable(),
+  written: z.number(),
+  removed: z.number(),
+  zones: z.array(z.object({ zone: z.string(), serial: z.number() })),
+});
+export type ChangeOutcome = z.infer<typeof changeResult>;
+
+/** Body of `POST /v1/dns/undo`. */
+export const undoRequest = z.strictObject({ change: z.string().min(1).max(16) });
+
+export const changesShape = z.object({
+  changes: z.array(
+    z.object({
+      id: z.string(),
+      atMs: z.number(),
+      zones: z.array(z.string()),
+      written: z.number(),
+      removed: z.number(),
+      undoes: z.string().nullable(),
+    }),
+  ),
+});
+export type ChangeList = z.infer<typeof changesShape>;
+
+/** Records of a zone in one answer to `GET /v1/dns/zones/ZONE/lines`. */
+export const MAX_LINES = 10_000;
+
+export const linesShape = z.object({
+  zone: z.string(),
+  serial: z.number(),
+  /** Of all lines; another one in the next part means that the zone has changed between. */
+  total: z.number(),
+  lines: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      ttl: z.number(),
+      data: z.string(),
+      /** By a person, not derived from the inventory. */
+      written: z.boolean(),
+    }),
+  ),
+});
+export type LineList = z.infer<typeof linesShape>;

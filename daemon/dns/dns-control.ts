@@ -1,19 +1,24 @@
 /** What people ask of the DNS part: the zones served, edits, lists and explanations. */
-import { parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { formatDnsName, parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { formatType } from "../../protocol/dns/dns-type.ts";
+import { formatRdata } from "../../protocol/dns/rdata.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { ViewEntry } from "../core/logs/view.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import type { DnsServer } from "./dns-server.ts";
 import { DnsError } from "./error.ts";
-import { ZoneEditor, type RecordEdit, type ZoneWriter } from "./zone-editor.ts";
+import type { ChangeJournal } from "./change-journal.ts";
+import { ZoneBulk, type BulkRequest } from "./zone-bulk.ts";
+import { ZoneEditor, type RecordEdit } from "./zone-editor.ts";
 import { exportZone, explainName, listZone, type ReportPort } from "./zone-report.ts";
-import type { ZoneSource } from "./zone-source.ts";
+import { serialsOf, type ZoneSource } from "./zone-source.ts";
 
 export interface DnsControlOptions {
   readonly server: DnsServer;
   readonly source: ZoneSource;
-  readonly writer: ZoneWriter;
+  /** Writes to the state. */
+  readonly journal: ChangeJournal;
   readonly siteId: SiteId;
   /** The other sites that have confirmed an entry of this site. */
   readonly confirmedBy: (entry: ViewEntry) => readonly SiteId[];
@@ -22,16 +27,20 @@ export interface DnsControlOptions {
 export class DnsControl {
   readonly #server: DnsServer;
   readonly #editor: ZoneEditor;
+  readonly #bulk: ZoneBulk;
+  readonly #journal: ChangeJournal;
   readonly #report: ReportPort;
 
-  constructor({ server, source, writer, siteId, confirmedBy }: DnsControlOptions) {
+  constructor({ server, source, journal, siteId, confirmedBy }: DnsControlOptions) {
     this.#server = server;
-    this.#editor = new ZoneEditor({
+    this.#journal = journal;
+    const ports = {
       view: () => source.view(),
-      writer,
       served: () => server.served(),
       reload: () => server.reload(),
-    });
+    };
+    this.#editor = new ZoneEditor({ ...ports, writer: journal });
+    this.#bulk = new ZoneBulk({ ...ports, journal, siteId, serials: () => serialsOf(source) });
     this.#report = {
       siteName: (site) => source.authority().sites.get(site)?.name,
       confirmedBy: (key) => {
@@ -63,8 +72,49 @@ export class DnsControl {
     return this.#editor.removeZone(name);
   }
 
-  edit(request: RecordEdit) {
-    return this.#editor.edit(request);
+  async edit(request: RecordEdit) {
+    const [data, ...more] = request.data;
+    const isSoa = request.action === "set" && request.type?.toUpperCase() === "SOA";
+    if (!isSoa || data === undefined || more.length > 0) return this.#editor.edit(request);
+    // Not as it is typed: the serial must not go back.
+    const zone = this.#zone(request.name);
+    const { name } = request;
+    const ttl = request.ttl ?? zone.soa.ttl;
+    const put = { zone: zoneText(zone.apex), name, type: "SOA", ttl, data };
+    const done = await this.#bulk.apply({ puts: [put], removes: [], last: true });
+    const { written, removed, change } = done;
+    return { zone: put.zone, serial: this.#zone(name).serial, written, removed, change };
+  }
+
+  async change(request: BulkRequest) {
+    const { zones, ...done } = await this.#bulk.apply(request);
+    return { ...done, zones: [...zones] };
+  }
+
+  async undo(id: string) {
+    const { zones, ...done } = await this.#bulk.undo(id);
+    return { ...done, zones: [...zones] };
+  }
+
+  changes() {
+    return { changes: this.#journal.list().map((head) => ({ ...head, zones: [...head.zones] })) };
+  }
+
+  /** What stands in a zone, so many lines from one on: a part of a list that may be long. */
+  lines(name: string, from: number, count: number) {
+    const zone = this.#zone(name);
+    return {
+      zone: zoneText(zone.apex),
+      serial: zone.serial,
+      total: zone.lines.length,
+      lines: zone.lines.slice(from, from + count).map(({ owner, type, ttl, rdata, origin }) => ({
+        name: formatDnsName(owner),
+        type: formatType(type),
+        ttl,
+        data: formatRdata(type, rdata),
+        written: origin.kind === "edit",
+      })),
+    };
   }
 
   records(name: string) {

@@ -7,6 +7,8 @@ export class DnsError extends PleachError<
   | "E-DNS-ZONE"
   /** What should be removed is not there. */
   | "E-DNS-RECORD"
+  /** No change has this number here, or somebody has changed since what it changed. */
+  | "E-DNS-UNDO"
   /** The record contradicts another one of the name. */
   | "E-DNS-CONFLICT"
 > {}

@@ -15,6 +15,7 @@ function served(): readonly Zone[] {
     view: source.view(),
     sites: [],
     serialOffset: source.logHeads()[0]?.seq ?? 0,
+    othersHash: () => 0,
   });
 }
 

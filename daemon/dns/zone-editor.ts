@@ -12,7 +12,6 @@ import {
   type DnsName,
 } from "../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
-import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import {
   isSingleType,
   makeZoneRecord,
@@ -25,23 +24,15 @@ import {
   type ZoneRecord,
 } from "../../protocol/dns/zone-record.ts";
 import type { View, ViewEntry } from "../core/logs/view.ts";
+import type { ZoneWriter } from "./change-journal.ts";
 import { DnsError } from "./error.ts";
+import { refuseUnfitZone } from "./fit-zone.ts";
 import { recordsOf, refuseConflict, type StoredRecord } from "./stored-records.ts";
 import type { Zone } from "../core/zones/zone.ts";
 
-export interface ZoneWriter {
-  /** Writes all changes durably or none; refuses without a grant. Undefined deletes. */
-  write(
-    changes: readonly {
-      readonly class: "zone";
-      readonly key: string;
-      readonly value: JsonValue | undefined;
-    }[],
-  ): Promise<unknown>;
-}
-
 export interface EditorOptions {
   readonly view: () => View;
+  /** The journal of changes, which gives the id of each, or the state itself. */
   readonly writer: ZoneWriter;
   /** The zones as served. */
   readonly served: () => readonly Zone[];
@@ -66,6 +57,8 @@ export interface EditResult {
   readonly serial: number;
   readonly written: number;
   readonly removed: number;
+  /** Null: nothing was changed, or nobody notes changes. */
+  readonly change: string | null;
 }
 
 const DEFAULT_TTL_SECONDS = 300;
@@ -89,7 +82,7 @@ export class ZoneEditor {
     baseSerial: number,
   ): Promise<EditResult> {
     const zone = parseDnsName(name);
-    this.#refuseTopLevel(zone);
+    refuseUnfitZone(zone);
     if (this.#options.view().get("zone", soaKey(zone)) !== undefined) {
       throw new DnsError("E-DNS-ZONE", `The zone ${zoneText(zone)} is there already.`, {
         hint: `See it:  pleach dns list ${zoneText(zone)}`,
@@ -98,15 +91,6 @@ export class ZoneEditor {
     const contact = mailboxName(mailbox ?? `hostmaster@${zoneText(zone)}`);
     const soa = `. ${contact} ${baseSerial} ${SOA_TIMERS}`;
     return this.#apply(zone, [makeZoneRecord(zone, zone, TYPE.SOA, 3600, soa)], []);
-  }
-
-  #refuseTopLevel(zone: DnsName): void {
-    const text = zoneText(zone);
-    if (zone.length === 1) throw new DnsError("E-DNS-ZONE", "The root is not a zone of a mesh.");
-    if (text !== "local" && !text.endsWith(".local")) return;
-    throw new DnsError("E-DNS-ZONE", `${text} belongs to multicast DNS (RFC 6762).`, {
-      hint: "Take a subdomain of a domain of yours, or home.arpa.",
-    });
   }
 
   /** Takes a zone off the mesh, with every record in it. */
@@ -202,13 +186,20 @@ export class ZoneEditor {
       ...puts.map(({ key, value }) => ({ class: "zone" as const, key, value: { ...value } })),
       ...removed.map((key) => ({ class: "zone" as const, key, value: undefined })),
     ];
+    let change: unknown;
     if (changes.length > 0) {
-      await this.#options.writer.write(changes);
+      change = await this.#options.writer.write(changes);
       await this.#options.reload();
     }
     const text = zoneText(zone);
     const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;
-    return { zone: text, serial, written: puts.length, removed: removed.length };
+    return {
+      zone: text,
+      serial,
+      written: puts.length,
+      removed: removed.length,
+      change: typeof change === "string" ? change : null,
+    };
   }
 
   /** The deepest zone above the name, in the state as it is now: it may not be served yet. */

@@ -7,9 +7,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import { buildZones, type ReadRecords } from "../core/zones/zone-build.ts";
-import { serialOffset } from "../core/zones/zone-serial.ts";
 import type { Logger } from "../observe/log.ts";
-import type { ZoneSource } from "./zone-source.ts";
+import { serialsOf, type ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
 
 /** Building takes at most one part in so many of the time. */
@@ -54,7 +53,7 @@ export class ZonePublisher {
     const state = {
       view: this.#source.view(),
       sites: [...this.#source.authority().sites.values()],
-      serialOffset: serialOffset(this.#source.logHeads(), this.#source.statements()),
+      ...serialsOf(this.#source),
     };
     const zones = buildZones(state, this.#memory);
     this.#tree = new ZoneTree(zones);

@@ -1,7 +1,13 @@
 /** What the DNS part reads of the state; filled in main.ts. */
 import type { Authority } from "../core/authority/authority.ts";
 import type { View } from "../core/logs/view.ts";
-import type { CountedLog, CountedStatement } from "../core/zones/zone-serial.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import {
+  othersHash,
+  serialOffset,
+  type CountedLog,
+  type CountedStatement,
+} from "../core/zones/zone-serial.ts";
 
 export interface ZoneSource {
   view(): View;
@@ -11,4 +17,18 @@ export interface ZoneSource {
   statements(): readonly CountedStatement[];
   /** Tells of every change of any of these, from now on. Returns what ends the telling. */
   onChange(listener: () => void): () => void;
+}
+
+/** What the serials of all zones are made of. */
+export interface Serials {
+  readonly serialOffset: number;
+  readonly othersHash: (author: SiteId) => number;
+}
+
+export function serialsOf(source: Pick<ZoneSource, "logHeads" | "statements">): Serials {
+  const [logs, statements] = [source.logHeads(), source.statements()];
+  return {
+    serialOffset: serialOffset(logs, statements),
+    othersHash: (author) => othersHash(logs, statements, author),
+  };
 }

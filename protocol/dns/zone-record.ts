@@ -28,13 +28,29 @@ import { formatRdata, parseRdata } from "./rdata.ts";
 /** Longer data are refused, so that a record stays well below the 8 KiB that a value may have. */
 const MAX_DATA_CHARACTERS = 6000;
 
+/**
+ * When the serial of a SOA record is the one that is served: right after the import that brought
+ * it. See daemon/core/zones/zone-serial.ts.
+ */
+const serialStanding = z.object({
+  /** What was counted then, modulo 2^26. */
+  count: z
+    .int()
+    .min(0)
+    .max(2 ** 26 - 1),
+  /** The hash of what the other sites had written then, 6 bits. */
+  others: z.int().min(0).max(63),
+});
+export type SerialStanding = z.infer<typeof serialStanding>;
+
 /** Who is meant to see a record. More views may come; records of unknown ones are not served. */
 const zoneRecordValue = z.object({
   ttl: z.int().min(0).max(MAX_TTL_SECONDS),
   data: z.string().min(1).max(MAX_DATA_CHARACTERS),
   view: z.string().min(1).max(32),
+  /** Of a SOA record; without it the serial in its data is a base that is counted from. */
+  stands: serialStanding.optional(),
 });
-export type ZoneRecordValue = z.infer<typeof zoneRecordValue>;
 
 /** A checked record. */
 export interface ZoneRecord {
@@ -47,6 +63,7 @@ export interface ZoneRecord {
   /** Uncompressed wire form. */
   readonly rdata: Uint8Array;
   readonly view: "public";
+  readonly stands?: SerialStanding;
 }
 
 const SINGLE: ReadonlySet<number> = new Set<number>([TYPE.SOA, TYPE.CNAME, TYPE.DNAME]);
@@ -80,8 +97,10 @@ export function zoneRecordKey(record: ZoneRecord): string {
   return `${zoneKeyPrefix(record.zone)}${name}/${formatType(record.type)}/${id}`;
 }
 
-export function zoneRecordJson(record: ZoneRecord): ZoneRecordValue {
-  return { ttl: record.ttl, data: formatRdata(record.type, record.rdata), view: record.view };
+export function zoneRecordJson(record: ZoneRecord) {
+  const { type, ttl, rdata, view, stands } = record;
+  const value = { ttl, data: formatRdata(type, rdata), view };
+  return stands === undefined ? value : { ...value, stands };
 }
 
 /**
@@ -101,8 +120,11 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   const owner = lowerCase(parseDnsName(name, zone));
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
-  const { ttl, data, view } = parsed.data;
-  const record: ZoneRecord = { zone, owner, type, ttl, rdata: parseRdata(type, data), view };
+  const { ttl, data, view, stands } = parsed.data;
+  const record: ZoneRecord = {
+    ...{ zone, owner, type, ttl, rdata: parseRdata(type, data), view },
+    ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
+  };
   if (zoneRecordKey(record) !== key) {
     throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");
   }
@@ -132,12 +154,28 @@ export function makeZoneRecord(
   ttl: number,
   data: string,
 ): ZoneRecord {
+  // Before the data: what cannot stand here needs none.
+  checkPlace(zone, owner, type);
+  const text = type === TYPE.TXT ? quoteText(data) : data;
+  return zoneRecordOf(zone, owner, type, ttl, parseRdata(type, text, zone));
+}
+
+/**
+ * The same from data that were read already.
+ *
+ * @param rdata - Sound data of the type, uncompressed.
+ */
+export function zoneRecordOf(
+  zone: DnsName,
+  owner: DnsName,
+  type: number,
+  ttl: number,
+  rdata: Uint8Array,
+): ZoneRecord {
   checkPlace(zone, owner, type);
   if (!Number.isSafeInteger(ttl) || ttl < 0 || ttl > MAX_TTL_SECONDS) {
     throw new DnsValueError("E-DNS-TTL", `"${ttl}" is not a TTL (0 to ${MAX_TTL_SECONDS} s).`);
   }
-  const text = type === TYPE.TXT ? quoteText(data) : data;
-  const rdata = parseRdata(type, text, zone);
   if (formatRdata(type, rdata).length > MAX_DATA_CHARACTERS) {
     const limit = `at most ${MAX_DATA_CHARACTERS} characters are allowed`;
     throw new DnsValueError("E-DNS-VALUE", `The ${formatType(type)} data are too long (${limit}).`);

@@ -7,7 +7,7 @@
 import type { Authority, Site } from "../../daemon/core/authority/authority.ts";
 import type { View, ViewEntry } from "../../daemon/core/logs/view.ts";
 import type { CountedLog } from "../../daemon/core/zones/zone-serial.ts";
-import type { ZoneWriter } from "../../daemon/dns/zone-editor.ts";
+import type { ZoneWriter } from "../../daemon/dns/change-journal.ts";
 import type { ZoneSource } from "../../daemon/dns/zone-source.ts";
 import { idOf, sha256, type SiteId } from "../../protocol/ids.ts";
 import type { JsonValue } from "../../protocol/encoding/json-value.ts";
@@ -90,7 +90,7 @@ export class StaticSource implements ZoneSource, ZoneWriter {
     return [
       {
         class: "zone",
-        author: idOf(sha256("author")),
+        author: this.#author,
         part: 0,
         log: idOf(sha256("log").subarray(0, 16)),
         seq: this.#seq,

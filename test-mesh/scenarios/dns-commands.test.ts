@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { dnsRoutes } from "../../daemon/control/dns-routes.ts";
 import { ControlServer } from "../../daemon/control/server.ts";
+import { ChangeJournal } from "../../daemon/dns/change-journal.ts";
 import { DnsControl } from "../../daemon/dns/dns-control.ts";
 import { DnsServer } from "../../daemon/dns/dns-server.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
+import { FakeDisk } from "../fakes/store.ts";
 import { siteIdOf, StaticSource } from "../dns/static-source.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../daemon/pleach.ts");
@@ -46,7 +48,13 @@ before(async () => {
   const node = { clock: systemClock, log, siteName, cookieSecrets };
   server = await DnsServer.start({ listen, source, ...node });
   const siteId = siteIdOf("quimper");
-  const dns = new DnsControl({ server, source, writer: source, siteId, confirmedBy: () => [] });
+  const journal = await ChangeJournal.open(
+    new FakeDisk().open(),
+    source,
+    () => source.view(),
+    systemClock,
+  );
+  const dns = new DnsControl({ server, source, journal, siteId, confirmedBy: () => [] });
   control = await ControlServer.start({ socketPath, routes: [dnsRoutes(dns)], log });
   const dnsPlaces = [{ address: "192.0.2.1", port: 53 }];
   source.put("site", "node", { addresses: [], version: "1", dns: dnsPlaces }, siteId);
@@ -129,5 +137,46 @@ describe("pleach dns", () => {
       match(stderr, /^Nothing was changed\.$/m);
     }
     equal((await pleach("zones", "--json")).stdout, zonesBefore);
+  });
+
+  it("imports, compares, exports and takes back", async () => {
+    const file = join(directory, "db.import.example");
+    await writeFile(join(directory, "hosts"), "$GENERATE 1-3 host$ A 192.0.2.$\n");
+    await writeFile(
+      file,
+      "$TTL 1h\n@ SOA ns host ( 2026112101 1h 5m 2w 60 )\n NS ns\nns A 192.0.2.53\n$INCLUDE hosts\n",
+    );
+    const refused = await pleach("import", file, "--yes");
+    equal(refused.code, 1);
+    match(refused.stderr, /E-DNS-FILE[^]*:2:1:[^]*--zone NAME/);
+    const zone = ["--zone", "import.example"];
+    const tried = await pleach("import", file, ...zone, "--dry-run");
+    match(tried.stdout, /^\+ host3\.import\.example\. 3600 IN A 192\.0\.2\.3$/m);
+    equal((await pleach("zones")).stdout.includes("import.example"), false);
+    equal((await pleach("import", file, ...zone)).code, 2, "asks before it acts");
+    const steps = (await pleach("import", file, ...zone, "--yes", "--json")).stdout;
+    const brought = JSON.parse(steps.trim().split("\n").at(-1) ?? "");
+    deepEqual([brought.added, brought.serial], [6, 2_026_112_101]);
+    match((await pleach("import", file, ...zone, "--yes")).stdout, /^Nothing to do/);
+    match((await pleach("diff", "import.example", file)).stdout, /says what/);
+    const exported = join(directory, "exported");
+    await writeFile(exported, (await pleach("export", "import.example")).stdout);
+    match((await pleach("diff", "import.example", exported)).stdout, /says what/);
+    await writeFile(file, "$TTL 60\n@ SOA ns host 1 1h 5m 2w 60\n NS ns\nns A 192.0.2.54\n");
+    const replaced = await pleach("import", file, ...zone, "--replace", "--yes");
+    const undo = /pleach dns undo ([0-9a-f]{8})/.exec(replaced.stdout)?.[1] ?? "";
+    match(
+      (await pleach("diff", "import.example", exported)).stdout,
+      /^- ns\.import\.example\. 60 IN A/m,
+    );
+    match((await pleach("undo", undo)).stdout, /Zone import\.example has serial \d+/);
+    match((await pleach("diff", "import.example", exported)).stdout, /says what/);
+    const changes = JSON.parse((await pleach("changes", "--json")).stdout);
+    deepEqual(changes.changes[0].undoes, undo);
+    const again = await pleach("undo", undo);
+    deepEqual([again.code, /E-DNS-UNDO/.test(again.stderr)], [1, true]);
+    await writeFile(file, "@ A 1\n@ A 2\n");
+    const both = await pleach("import", file, ...zone, "--yes", "--json");
+    match(both.stdout, /E-DNS-FILE[^]*:1:5:[^]*:2:5:/);
   });
 });

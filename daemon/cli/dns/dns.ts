@@ -11,7 +11,9 @@ import {
 import { parseSeconds } from "../../../protocol/dns/dns-ttl.ts";
 import { dnsKeepCommand, listDnsConflicts } from "./dns-conflicts.ts";
 import { explainCommand } from "./dns-explain.ts";
+import { diffCommand, importCommand } from "./dns-import.ts";
 import { originText } from "./dns-text.ts";
+import { changesCommand, undoCommand } from "./dns-undo.ts";
 import { help, type CliContext } from "../shell/context.ts";
 import { CommandError, UsageError } from "../shell/exit.ts";
 import { table } from "../shell/output.ts";
@@ -22,6 +24,7 @@ export function dnsCommand(context: CliContext): Command {
     ["pleach dns add www.mesh.example A 192.0.2.14", "one more record"],
     ['pleach dns set mesh.example MX "10 mail.mesh.example."', "these records and no others"],
     ["pleach dns list mesh.example", "what is in it"],
+    ["pleach dns import db.mesh.example --zone mesh.example", "from another server"],
     ["pleach dns explain www.mesh.example", "why is the answer what it is?"],
   ]);
   return dns
@@ -35,7 +38,11 @@ export function dnsCommand(context: CliContext): Command {
     .addCommand(editCommand(context, "add", "Adds records to a name.", ADD))
     .addCommand(removeCommand(context))
     .addCommand(dnsKeepCommand(context))
+    .addCommand(importCommand(context))
     .addCommand(exportCommand(context))
+    .addCommand(diffCommand(context))
+    .addCommand(changesCommand(context))
+    .addCommand(undoCommand(context))
     .addCommand(explainCommand(context));
 }
 
@@ -96,7 +103,10 @@ function removeZoneCommand(context: CliContext): Command {
     }
     const path = `/v1/dns/zones/${encodeURIComponent(name)}`;
     const done = await context.client.delete(path, editResult);
-    context.out.result(done, `Zone ${done.zone} is gone, with ${done.removed} records.`);
+    context.out.result(
+      done,
+      `Zone ${done.zone} is gone, with ${done.removed} records.${undoHint(done)}`,
+    );
   });
   return help(remove, "Takes a zone off the mesh, with all records in it.", [
     ["pleach dns remove-zone old.example --yes", ""],
@@ -182,13 +192,19 @@ async function sendEdit(context: CliContext, request: EditRequest): Promise<void
   context.out.result(done, sentence(request.name, done));
 }
 
-function sentence(name: string, { zone, serial, written, removed }: EditOutcome): string {
+function sentence(name: string, outcome: EditOutcome): string {
+  const { zone, serial, written, removed } = outcome;
   if (written === 0 && removed === 0) return `Nothing to do: ${name} is so already.`;
   const parts = [
     ...(written > 0 ? [`${written} written`] : []),
     ...(removed > 0 ? [`${removed} removed`] : []),
   ];
-  return `${name}: ${parts.join(", ")}. Zone ${zone} has serial ${serial}.`;
+  const done = `${name}: ${parts.join(", ")}. Zone ${zone} has serial ${serial}.`;
+  return `${done}${undoHint(outcome)}`;
+}
+
+function undoHint({ change }: EditOutcome): string {
+  return change === null ? "" : `\nTo take it back:  pleach dns undo ${change}`;
 }
 
 function exportCommand(context: CliContext): Command {

@@ -23,6 +23,8 @@ export class CommandError extends PleachError<
   | "E-UNKNOWN" // there is nothing of this name
   | "E-TIMEOUT" // what was waited for did not come about
   | "E-DNS-ASK" // a DNS server gave no usable answer
+  | "E-DNS-FILE" // a zone file has mistakes
+  | "E-DNS-CONFLICT" // a zone file contradicts the zone that it is imported into
   | "E-APPLICATION" // an application is not what it should be
   | "E-JOIN" // an application was declined or cannot succeed any more
   | "E-MESH-MEMBER" // this node is in a mesh already

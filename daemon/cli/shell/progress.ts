@@ -12,6 +12,8 @@ export interface Progress {
   readonly doneFiles?: number;
   readonly totalFiles?: number;
   readonly bytesPerSecond?: number;
+  readonly doneRecords?: number;
+  readonly totalRecords?: number;
 }
 
 interface Screen {
@@ -70,6 +72,8 @@ export function progressText(state: Progress): string {
       totalFiles === undefined ? `${doneFiles} files` : `${doneFiles}/${totalFiles} files`,
     );
   }
+  const { doneRecords, totalRecords } = state;
+  if (doneRecords !== undefined) parts.push(`${doneRecords}/${totalRecords} records`);
   if (bytesPerSecond !== undefined && bytesPerSecond > 0) {
     parts.push(`${formatBytes(bytesPerSecond)}/s`);
     if (doneBytes !== undefined && totalBytes !== undefined && totalBytes > doneBytes) {

@@ -19,12 +19,12 @@ import {
 } from "../../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../../protocol/error.ts";
-import { toHex, type VersionId } from "../../../protocol/ids.ts";
+import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
 import { readZoneRecord, zoneText } from "../../../protocol/dns/zone-record.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
 import type { RRset, Zone, ZoneLine } from "./zone.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
-import { zoneSerial } from "./zone-serial.ts";
+import { standingSerial, zoneSerial } from "./zone-serial.ts";
 
 /** More warnings than this are counted, not listed. */
 const MAX_WARNINGS = 50;
@@ -35,6 +35,8 @@ export interface ZoneState {
   readonly sites: readonly NamedSite[];
   /** See zone-serial.ts. */
   readonly serialOffset: number;
+  /** See zone-serial.ts. */
+  readonly othersHash: (author: SiteId) => number;
 }
 
 interface Draft {
@@ -84,9 +86,10 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
 }
 
 function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine {
-  const { owner, type, ttl, rdata } = readZoneRecord(key, value);
+  const { owner, type, ttl, rdata, stands } = readZoneRecord(key, value);
   const origin = { kind: "edit", key, author, lamport } as const;
-  return { owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), origin };
+  const line = { owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), origin };
+  return stands === undefined ? line : { ...line, stands };
 }
 
 /** A copy that shares its memory with others: by itself a small array takes 100 bytes more. */
@@ -117,10 +120,7 @@ function finish(draft: Draft, state: ZoneState): Zone | undefined {
   if (servers.length === 0) {
     draft.warnings.push("The zone has no name server: no site says where it answers DNS.");
   }
-  const serial = zoneSerial(
-    Buffer.from(soa.rdata).readUInt32BE(soa.rdata.length - 20),
-    state.serialOffset,
-  );
+  const serial = serialOf(soa, state);
   const full: ZoneLine = { ...soa, rdata: completeSoa(soa.rdata, servers[0]?.rdata, serial) };
   const lines = draft.lines.map((line) => (line === soa ? full : line));
   const rrsets = gather(lines, draft.warnings);
@@ -135,6 +135,12 @@ function finish(draft: Draft, state: ZoneState): Zone | undefined {
     lines,
     warnings: shortened(draft.warnings),
   };
+}
+
+function serialOf({ rdata, stands, origin }: ZoneLine, state: ZoneState): number {
+  const own = Buffer.from(rdata).readUInt32BE(rdata.length - 20);
+  if (stands === undefined || origin.kind !== "edit") return zoneSerial(own, state.serialOffset);
+  return standingSerial(own, stands, state.serialOffset, state.othersHash(origin.author));
 }
 
 function isApex({ apex }: Draft, line: ZoneLine): boolean {

@@ -14,6 +14,7 @@
 import { openForkProof } from "../../../protocol/statements/fork-proof-statement.ts";
 import { sha256, type EnvelopeId, type LogId, type SiteId } from "../../../protocol/ids.ts";
 import type { ClassName } from "../../../protocol/logs/record-class.ts";
+import type { SerialStanding } from "../../../protocol/dns/zone-record.ts";
 import { isUnknown, type SignedStatement } from "../../../protocol/statements/statement.ts";
 import { entriesEver } from "../logs/lineage.ts";
 
@@ -45,6 +46,8 @@ const STATEMENT_COUNT = 2 ** 10;
 const MAX_ENDED_AUTHORS = 8;
 const HASH_BITS = 6;
 const SERIALS = 2 ** 32;
+/** Counts that differ in the serial. */
+const COUNTS = SERIALS / 2 ** HASH_BITS;
 
 const COUNTED: ReadonlySet<ClassName> = new Set<ClassName>(["zone", "site"]);
 
@@ -58,14 +61,34 @@ export function serialOffset(
   logs: readonly CountedLog[],
   statements: readonly CountedStatement[],
 ): number {
-  const counted = logs.filter((log) => COUNTED.has(log.class) && log.seq > 0);
+  const counted = logs.filter(isCounted);
+  const count = countEntries(counted) + countStatements(statements);
+  return (count % COUNTS) * 2 ** HASH_BITS + hashOf(counted, statements);
+}
+
+/** The hash of a state without the logs of one author: the same before and after it writes. */
+export function othersHash(
+  logs: readonly CountedLog[],
+  statements: readonly CountedStatement[],
+  author: SiteId,
+): number {
+  return hashOf(
+    logs.filter((log) => isCounted(log) && log.author !== author),
+    statements,
+  );
+}
+
+function isCounted(log: CountedLog): boolean {
+  return COUNTED.has(log.class) && log.seq > 0;
+}
+
+function hashOf(counted: readonly CountedLog[], statements: readonly CountedStatement[]): number {
   const words = [
     ...counted.map(({ log, seq, head }) => `${log} ${seq} ${head}`),
     ...statements.map(({ id }) => id),
   ].toSorted();
   const [low = 0] = sha256("pleach/zone-serial/1\0", words.join("\n"));
-  const count = countEntries(counted) + countStatements(statements);
-  return ((count % (SERIALS / 2 ** HASH_BITS)) * 2 ** HASH_BITS + (low % 2 ** HASH_BITS)) % SERIALS;
+  return low % 2 ** HASH_BITS;
 }
 
 function countEntries(logs: readonly CountedLog[]): number {
@@ -108,6 +131,35 @@ function countStatements(statements: readonly CountedStatement[]): number {
 /** @param base - The serial field of the zone's own SOA record. */
 export function zoneSerial(base: number, offset: number): number {
   return (base + offset) % SERIALS;
+}
+
+/** What is counted at an offset, modulo 2^26. */
+export function countOf(offset: number): number {
+  return Math.floor(offset / 2 ** HASH_BITS);
+}
+
+/**
+ * The serial of a zone that was imported: the file's own in the state that the import left, and
+ * counted from there on. States that lack some of what was counted then are below it.
+ *
+ * The hash of that state cannot stand in the record, which is part of it, so there the hash of what
+ * the others wrote takes its place: it tells diverged states apart that have counted as much.
+ *
+ * @param serial - The serial field of the SOA record.
+ * @param others - {@link othersHash} for the author of that record.
+ */
+export function standingSerial(
+  serial: number,
+  stands: SerialStanding,
+  offset: number,
+  others: number,
+): number {
+  const since = (countOf(offset) - stands.count + COUNTS) % COUNTS;
+  const hash =
+    since === 0
+      ? (others - stands.others + 2 ** HASH_BITS) % 2 ** HASH_BITS
+      : offset % 2 ** HASH_BITS;
+  return (serial + since * 2 ** HASH_BITS + hash) % SERIALS;
 }
 
 /** Whether `later` comes after `earlier` (RFC 1982 section 3.2). */

@@ -4,6 +4,7 @@
  * Immutable. Made by zone-build.ts from replicated state, or by a test from a zone file.
  */
 import type { DnsName } from "../../../protocol/dns/dns-name.ts";
+import type { SerialStanding } from "../../../protocol/dns/zone-record.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
 
 /** All records of one name and type (RFC 2181 section 5): one TTL, no duplicates. */
@@ -38,6 +39,8 @@ export interface ZoneLine {
   readonly ttl: number;
   readonly rdata: Uint8Array;
   readonly origin: RecordOrigin;
+  /** Of a SOA record that was imported. */
+  readonly stands?: SerialStanding;
 }
 
 export interface Zone {

@@ -1,0 +1,311 @@
+/**
+ * Changes of many records at once: imports, and taking a change back.
+ *
+ * A change may come in several batches, so that neither side is away for long. The SOA records come
+ * last: a new zone is served when it is whole. The serial that a SOA brings is the one that is
+ * served until the next change, unless the zone is past it already: no serial goes back.
+ */
+import { parseDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import {
+  makeZoneRecord,
+  parseZoneType,
+  readZoneRecord,
+  soaKey,
+  zoneRecordJson,
+  zoneRecordKey,
+  zoneText,
+  type ZoneRecord,
+} from "../../protocol/dns/zone-record.ts";
+import { sameJson, type JsonValue } from "../../protocol/encoding/json-value.ts";
+import type { SiteId } from "../../protocol/ids.ts";
+import type { View } from "../core/logs/view.ts";
+import type { Zone } from "../core/zones/zone.ts";
+import { countOf, isLaterSerial } from "../core/zones/zone-serial.ts";
+import {
+  digestOf,
+  type ChangeHead,
+  type ChangeJournal,
+  type RecordChange,
+} from "./change-journal.ts";
+import { DnsError } from "./error.ts";
+import { refuseUnfitZone } from "./fit-zone.ts";
+import type { Serials } from "./zone-source.ts";
+
+/** Changes of one write to the state: a fraction of a second. */
+const BATCH = 2000;
+/** The first may not know how many entries a write takes; a third meets what others wrote meanwhile. */
+const SERIAL_ATTEMPTS = 4;
+/** More hash bits than a serial has: a serial so far ahead is later whatever the hash will be. */
+const SERIAL_STEP = 64;
+const COUNTS = 2 ** 26;
+
+export interface BulkOptions {
+  readonly view: () => View;
+  readonly journal: ChangeJournal;
+  /** The zones as served. */
+  readonly served: () => readonly Zone[];
+  /** Serves what was written. */
+  readonly reload: () => Promise<void> | void;
+  readonly serials: () => Serials;
+  readonly siteId: SiteId;
+}
+
+/** A record as text; names absolute, data as in a zone file. */
+export interface RecordText {
+  readonly zone: string;
+  readonly name: string;
+  readonly type: string;
+  readonly data: string;
+}
+
+export interface BulkRequest {
+  /** The change that this batch goes on with. */
+  readonly change?: string | undefined;
+  readonly puts: readonly (RecordText & { readonly ttl: number })[];
+  readonly removes: readonly RecordText[];
+  /** Serve what was written, the batches before included. */
+  readonly last: boolean;
+}
+
+export interface BulkResult {
+  /** Null: everything was so already. */
+  readonly change: string | null;
+  readonly written: number;
+  readonly removed: number;
+  /** The zones of this batch that are served, with their serials. */
+  readonly zones: readonly { readonly zone: string; readonly serial: number }[];
+}
+
+interface PlacedSoa {
+  readonly soa: ZoneRecord;
+  /** Whether its serial is to be served as it is. */
+  readonly stands: boolean;
+}
+
+export class ZoneBulk {
+  readonly #options: BulkOptions;
+
+  constructor(options: BulkOptions) {
+    this.#options = options;
+  }
+
+  /** @throws DnsValueError, DnsError (E-DNS-ZONE); nothing of the batch is written then. */
+  async apply({ change, puts, removes, last }: BulkRequest): Promise<BulkResult> {
+    const zones = new Map<string, DnsName>();
+    const zoneOf = (text: string): DnsName => {
+      const zone = zones.get(text) ?? fitZone(text);
+      zones.set(text, zone);
+      return zone;
+    };
+    const made = puts.map(({ zone, name, type, ttl, data }) =>
+      makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), ttl, data),
+    );
+    const gone = removes.map(({ zone, name, type, data }) =>
+      zoneRecordKey(makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), 0, data)),
+    );
+    const { journal } = this.#options;
+    const of = change === undefined ? journal.begin(null) : journal.head(change);
+    const [soas, others] = [
+      made.filter(({ type }) => type === TYPE.SOA),
+      made.filter(({ type }) => type !== TYPE.SOA),
+    ];
+    const changes = await this.#write(of, others.map(toChange), gone);
+    const placed = soas.flatMap((soa) => this.#placed(soa, true) ?? []);
+    await this.#writeSoas(placed, of);
+    return this.#result(of, changes, placed.length, [...zones.values()], last);
+  }
+
+  /**
+   * Puts back exactly what a change replaced.
+   *
+   * @throws DnsError (E-DNS-UNDO) when there is no such change, or somebody has changed since what
+   *   it changed; nothing is written then.
+   */
+  async undo(id: string): Promise<BulkResult> {
+    const { journal, view } = this.#options;
+    const { id: known } = journal.head(id);
+    const lines = await journal.lines(known);
+    const now = view();
+    const changed = lines.filter(({ key, after }) => !isAsLeft(now, key, after));
+    if (changed.length > 0)
+      throw changedSince(
+        known,
+        changed.map(({ key }) => key),
+      );
+    const back = lines.filter(({ key, before }) => !same(now.get("zone", key)?.value, before));
+    this.#refuseOrphans(known, back);
+    const soas: ZoneRecord[] = [];
+    const puts: RecordChange[] = [];
+    const removed: string[] = [];
+    for (const { key, before } of back) {
+      if (before === undefined) removed.push(key);
+      else if (key.endsWith("/@/SOA/only")) soas.push(readZoneRecord(key, before));
+      else puts.push({ class: "zone", key, value: before });
+    }
+    const texts = [...new Set(lines.map(({ key }) => key.split("/", 1)[0] ?? ""))];
+    const of = journal.begin(known);
+    const changes = await this.#write(of, puts, removed);
+    const placed = soas.flatMap((soa) => this.#placed(soa, false) ?? []);
+    await this.#writeSoas(placed, of);
+    return this.#result(
+      of,
+      changes,
+      placed.length,
+      texts.map((text) => parseDnsName(text)),
+      true,
+    );
+  }
+
+  /** A zone that the change began must not vanish under records that came later. */
+  #refuseOrphans(
+    id: string,
+    back: readonly { key: string; before: JsonValue | undefined }[],
+  ): void {
+    const keys = new Set(back.filter(({ before }) => before === undefined).map(({ key }) => key));
+    for (const key of keys) {
+      if (!key.endsWith("/@/SOA/only")) continue;
+      const prefix = `${key.split("/", 1)[0]}/`;
+      const later = this.#options
+        .view()
+        .entries("zone", prefix)
+        .filter((entry) => !keys.has(entry.key));
+      if (later.length > 0)
+        throw changedSince(
+          id,
+          later.map((entry) => entry.key),
+        );
+    }
+  }
+
+  /** Writes what is not so already, in pieces. */
+  async #write(
+    of: ChangeHead,
+    puts: readonly RecordChange[],
+    removed: readonly string[],
+  ): Promise<readonly RecordChange[]> {
+    const now = this.#options.view();
+    const changes: RecordChange[] = [
+      ...puts.filter(({ key, value }) => !isSettled(now, key, value)),
+      ...removed
+        .filter((key) => now.get("zone", key) !== undefined)
+        .map((key) => ({ class: "zone" as const, key, value: undefined })),
+    ];
+    for (let at = 0; at < changes.length; at += BATCH) {
+      await this.#options.journal.write(changes.slice(at, at + BATCH), of);
+    }
+    return changes;
+  }
+
+  async #result(
+    of: ChangeHead,
+    changes: readonly RecordChange[],
+    soas: number,
+    zones: readonly DnsName[],
+    serve: boolean,
+  ): Promise<BulkResult> {
+    if (serve) await this.#options.reload();
+    const removed = changes.filter(({ value }) => value === undefined).length;
+    const texts = new Set(zones.map(zoneText));
+    return {
+      change: changes.length + soas === 0 ? null : of.id,
+      written: changes.length - removed + soas,
+      removed,
+      zones: this.#options
+        .served()
+        .filter(({ apex }) => texts.has(zoneText(apex)))
+        .map(({ apex, serial }) => ({ zone: zoneText(apex), serial })),
+    };
+  }
+
+  /**
+   * A SOA with the serial that it may have, and whether that is its own; undefined when the state
+   * has it already.
+   *
+   * @param fromFile - Else it stood in the state before, with a base that is counted from.
+   */
+  #placed(soa: ZoneRecord, fromFile: boolean): PlacedSoa | undefined {
+    const entry = this.#options.view().get("zone", soaKey(soa.zone));
+    if (entry === undefined) return { soa, stands: fromFile };
+    const there = readZoneRecord(entry.key, entry.value);
+    const text = zoneText(soa.zone);
+    const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;
+    if (isLaterSerial(serialIn(soa), (serial + SERIAL_STEP) % 2 ** 32))
+      return { soa, stands: true };
+    const { zone, owner, type, ttl, view } = soa;
+    const kept = {
+      ...{ zone, owner, type, ttl, view, rdata: withSerial(soa.rdata, serialIn(there)) },
+      ...(there.stands === undefined ? {} : { stands: there.stands }),
+    };
+    if (isSettled(this.#options.view(), entry.key, toChange(kept).value)) return undefined;
+    return { soa: kept, stands: false };
+  }
+
+  /** Writes them so that each serial that may stand is the one that is served right after it. */
+  async #writeSoas(soas: readonly PlacedSoa[], of: ChangeHead): Promise<void> {
+    const { serials, siteId, journal } = this.#options;
+    let step = 1;
+    for (let attempt = 0; attempt < SERIAL_ATTEMPTS && soas.length > 0; attempt++) {
+      const before = serials();
+      const counted = countOf(before.serialOffset);
+      const stands = { count: (counted + step) % COUNTS, others: before.othersHash(siteId) };
+      await journal.write(
+        soas.map((each) => toChange(each.stands ? { ...each.soa, stands } : each.soa)),
+        of,
+      );
+      const after = serials();
+      const count = countOf(after.serialOffset);
+      if (!soas.some((each) => each.stands)) return;
+      if (count === stands.count && after.othersHash(siteId) === stands.others) return;
+      step = (count - counted + COUNTS) % COUNTS;
+    }
+  }
+}
+
+function fitZone(text: string): DnsName {
+  const zone = parseDnsName(text);
+  refuseUnfitZone(zone);
+  return zone;
+}
+
+function toChange(record: ZoneRecord): RecordChange & { readonly value: JsonValue } {
+  return { class: "zone", key: zoneRecordKey(record), value: zoneRecordJson(record) };
+}
+
+function isSettled(view: View, key: string, value: JsonValue | undefined): boolean {
+  const entry = view.get("zone", key);
+  return entry !== undefined && entry.conflicts.length === 0 && same(entry.value, value);
+}
+
+function same(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameJson(a, b);
+}
+
+function isAsLeft(view: View, key: string, after: string | null): boolean {
+  const entry = view.get("zone", key);
+  if (entry === undefined || after === null) return entry === undefined && after === null;
+  return entry.conflicts.length === 0 && digestOf(entry.value) === after;
+}
+
+function changedSince(id: string, keys: readonly string[]): DnsError {
+  const named = keys.slice(0, 5).map((key) => {
+    const [zone = "", name = "", type = ""] = key.split("/");
+    return `${name === "@" ? zone : `${name}.${zone}`} ${type}`;
+  });
+  const more = keys.length > named.length ? ` and ${keys.length - named.length} more` : "";
+  return new DnsError(
+    "E-DNS-UNDO",
+    `The change ${id} cannot be undone: somebody has changed ${named.join(", ")}${more} since.`,
+    { hint: "Undo the later change first, or set the records by hand. See:  pleach dns changes" },
+  );
+}
+
+function serialIn({ rdata }: ZoneRecord): number {
+  return Buffer.from(rdata).readUInt32BE(rdata.length - 20);
+}
+
+function withSerial(rdata: Uint8Array, serial: number): Uint8Array {
+  const copy = Buffer.from(rdata);
+  copy.writeUInt32BE(serial, copy.length - 20);
+  return Uint8Array.from(copy);
+}
