@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -146,6 +147,20 @@ describe("a run", () => {
     assert.equal(figures.files, 3);
     assert.ok(storedBytes < 1.2 * MIB, `${storedBytes}`);
     assert.deepEqual(readdirSync(await restored()), ["a", "b", "c"]);
+  });
+
+  it("in which only names and dates changed stores their directories, and restores", async () => {
+    writeFileSync(join(folder, "source", "a"), randomBytes(MIB));
+    mkdirSync(join(folder, "source", "empty"));
+    await run();
+    renameSync(join(folder, "source", "empty"), join(folder, "source", "moved"));
+    const { figures, storedBytes, storedShards } = await run();
+    assert.equal(figures.readFiles, 0);
+    assert.equal(storedShards, 1);
+    assert.ok(storedBytes < MIB / 8, `${storedBytes}`);
+    assert.deepEqual(readdirSync(await restored()), ["a", "moved"]);
+    assert.equal((await run()).storedShards, 1);
+    assert.deepEqual(readdirSync(await restored()), ["a", "moved"]);
   });
 
   it("that was cut off is taken up by the next one", async () => {

@@ -30,7 +30,7 @@ const BATCHES_AHEAD = 3;
 /** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
 const YOUNG_GENERATION_MIB = 4;
 
-/** Tables that fit, with the record, into the first of the slots. */
+/** Chunks, and tables, that fit into the first two slots together with the record. */
 const LITTLE_BYTES = 1024 * 1024;
 
 interface Waiter {
@@ -52,6 +52,9 @@ export class WorkerPool {
   readonly #members: Member[] = [];
   readonly #seen: SeenChunks;
   readonly #outlet: ShardOutlet;
+  /** Chunks that came before there was a thread. */
+  readonly #early: TaggedChunk[] = [];
+  #earlyBytes = 0;
   readonly #results = new Map<number, Waiter>();
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
@@ -156,26 +159,34 @@ export class WorkerPool {
       : (freest ?? this.#start());
   }
 
-  /** Has chunks stored that are new. */
+  /** Has chunks stored that are new. A few of them are no work for a thread. */
   store(chunks: readonly TaggedChunk[]): void {
-    tell(this.#members[0] ?? this.#start(), { type: "chunks", chunks });
+    const [first] = this.#members;
+    if (first !== undefined) return tell(first, { type: "chunks", chunks });
+    // Copies: the caller uses its memory again.
+    for (const { kind, id, bytes } of chunks) {
+      this.#early.push({ kind, id: Uint8Array.from(id), bytes: Uint8Array.from(bytes) });
+      this.#earlyBytes += bytes.length;
+    }
+    if (this.#earlyBytes > LITTLE_BYTES) this.#start();
   }
 
   /** Closes all open shards and stores the record. Resolves when every shard is durable. */
   async finish(earlierTables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
     const finished =
-      this.#members.length === 0 && isLittle(earlierTables)
+      this.#members.length === 0 && lengthOf(earlierTables) <= LITTLE_BYTES
         ? await this.#finishHere(earlierTables, record)
         : await this.#finishThere(earlierTables, record);
     await this.#orFail(this.#outlet.durable());
     return finished;
   }
 
-  /** Where nothing was new: the last shard takes less than starting a thread. */
+  /** Where next to nothing is new: the last shard takes less than starting a thread. */
   async #finishHere(tables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
     const { finishHere } = await import("./finish-here.ts");
     const onShard = (sealed: SealedShard): void => this.#outlet.keep(sealed);
-    return finishHere({ frames: [], tables, record }, this.#setup.subject, this.#slots, onShard);
+    const run = { chunks: this.#early, tables, record };
+    return finishHere(run, this.#setup.subject, this.#slots, onShard);
   }
 
   async #finishThere(
@@ -219,6 +230,7 @@ export class WorkerPool {
     worker.on("message", (message: FromWorker) => this.#take(member, message));
     worker.on("error", (error) => this.#fail(error));
     this.#members.push(member);
+    if (this.#early.length > 0) tell(member, { type: "chunks", chunks: this.#early.splice(0) });
     return member;
   }
 
@@ -258,8 +270,8 @@ export class WorkerPool {
   }
 }
 
-function isLittle(tables: readonly ShardTable[]): boolean {
-  return tables.reduce((sum, { table }) => sum + table.length, 0) <= LITTLE_BYTES;
+function lengthOf(tables: readonly ShardTable[]): number {
+  return tables.reduce((sum, { table }) => sum + table.length, 0);
 }
 
 function tell(member: Member, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
