@@ -458,7 +458,7 @@ function ownerOf(name: string): OwnerId {
   return idOf<OwnerId>(sha256(`owner ${name}`));
 }
 
-test("a fork that went unseen is joined: the union of both lists is signed above them", async (context) => {
+test("a fork that went unseen: ours is signed above theirs, whose snapshot is a tip that holders keep", async (context) => {
   const { made, home } = await mesh(context, "home a b c");
   await backUp(home, 1, [65_536]);
   await untilSafe(made, home, 60_000);
@@ -476,7 +476,14 @@ test("a fork that went unseen is joined: the union of both lists is signed above
   await untilSafe(made, again, 120_000);
   const { groups } = await again.backups.set(SET);
   const listed = new Set(groups.flatMap(({ entries }) => entries.map(([shard]) => shard)));
-  for (const [shard] of [...seen, ...own]) assert.ok(listed.has(shard));
+  for (const [shard] of own) assert.ok(listed.has(shard));
+  for (const [shard] of seen) {
+    assert.ok(!listed.has(shard));
+    for (const name of ["a", "b", "c"]) {
+      const { shards } = made.sites.get(name)?.backups.holder ?? assert.fail(name);
+      assert.ok((await shards.sizeOf({ owner: OWNER, set: SET, shard })) !== undefined);
+    }
+  }
   const { head, tips } = await again.backups.set(SET);
   assert.equal(head?.root, own[0]?.[0]);
   assert.deepEqual(

@@ -258,10 +258,14 @@ test("a tip whose snapshot is lost can be settled away", async (context) => {
 
 /** Publishes lists and a head as root of the box may: nothing but bytes that nobody has sealed. */
 function takeOver(store: Daemon, keys: { readonly set: SetId }, head: Head): Head {
-  const junk = randomBytes(4096);
-  const root = shardIdOf(owner, keys.set, junk);
-  store.held.set(root, junk);
-  store.listed = new Set([root]);
+  store.listed.clear();
+  const [root = "" as ShardId] = [1, 2, 3].map(() => {
+    const junk = randomBytes(4096);
+    const shard = shardIdOf(owner, keys.set, junk);
+    store.held.set(shard, junk);
+    store.listed.add(shard);
+    return shard;
+  });
   return { ...head, number: Number.MAX_SAFE_INTEGER, previous: head.root, root };
 }
 
@@ -273,6 +277,7 @@ for (const isSetBack of [true, false]) {
     const second = await run("two");
     const listed = [...store.listed];
     const hostile = takeOver(store, keys, second);
+    const filling = [...store.listed].filter((shard) => shard !== hostile.root);
     store.claims = [first, second, hostile];
     const setBackTo = isSetBack ? { head: second } : null;
     store.tips = { head: hostile, tips: [], setBackTo };
@@ -287,6 +292,7 @@ for (const isSetBack of [true, false]) {
     );
     // What the lists had named is named again, and no more than the new files was sealed anew.
     for (const shard of listed) assert.ok(store.listed.has(shard));
+    for (const shard of filling) assert.ok(!store.listed.has(shard));
     collect();
     assert.equal(await restored(second), "two");
     assert.equal(await restored(next), "three");
@@ -295,6 +301,21 @@ for (const isSetBack of [true, false]) {
     assert.deepEqual(store.tips.tips, []);
   });
 }
+
+test("a tip that no list names is listed again where it can be read, and else is none", async (context) => {
+  const { store, run, restored, collect, second, third, fourth, keys } = await setBack(context);
+  const before = [...store.listed];
+  const hostile = takeOver(store, keys, second);
+  store.listed = new Set(before.filter((shard) => shard !== third.root && shard !== fourth.root));
+  // As holders serve them.
+  store.tips = { head: second, tips: [fourth, hostile], setBackTo: null };
+  const next = await run("two again");
+  assert.notEqual(next.chain, second.chain);
+  assert.deepEqual(store.tips.tips, [fourth]);
+  collect();
+  assert.equal(await restored(fourth), "four");
+  assert.equal(await restored(next), "two again");
+});
 
 test("a chain in which no number is left ends: runs and settlements begin another one", async (context) => {
   const { store, run, settle, restored } = stage(context);

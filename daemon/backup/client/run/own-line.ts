@@ -67,9 +67,12 @@ export async function ownLine(facts: Facts): Promise<OwnLine> {
 
   const lines: SnapshotLine[] = [line];
   if (setBackTo !== null) lines.push(head === null ? headLine : [...headLine, past(head)]);
-  const strange = claims.filter((claim) => isNew(claim, [head, base, ...tips], lines));
+  // One that no list names stands for what a holder has, and its line is looked at as a claim is.
+  const listed = tips.filter(({ root }) => shards.has(root));
+  const told = [...claims, ...tips.filter((tip) => !listed.includes(tip))];
+  const strange = told.filter((claim) => isNew(claim, [head, base, ...listed], lines));
   if (strange.length > 0) {
-    for (const tip of tips) lines.push(await lineAt(reader, tip));
+    for (const tip of listed) lines.push(await lineAt(reader, tip));
   }
   const found = await readable(
     reader,

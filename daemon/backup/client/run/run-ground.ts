@@ -16,6 +16,7 @@ import type { CommitRequest, SetState, SetStore } from "../port.ts";
 import { readBefore, type Before } from "../read/before-run.ts";
 import { ShardReader } from "../shard-reader.ts";
 import { readForgotten } from "./forgotten-snapshots.ts";
+import { SnapshotShards } from "../verify/snapshot-shards.ts";
 import { ownLine, readable, unlisted, type OwnLine } from "./own-line.ts";
 import type { RunJournal } from "./run-journal.ts";
 
@@ -53,12 +54,25 @@ export async function runGround(request: GroundRequest): Promise<Ground> {
     if (!isNone && state.setBackTo === null) throw error;
     ground = await groundBelow(request, reader, { ...state, head: state.head }, claims, isNone);
   }
-  const { found, again } = ground.line;
+  const { found, again, settled } = ground.line;
   if (found.length > 0) {
     // Nothing of another line may go while it stands.
     await store.commit({ ...plain, head: null, add: [], found, again });
   }
-  return ground;
+  const standing = (state?.tips ?? []).filter(({ root }) => !settled.includes(root));
+  const none = await noSnapshots(request, reader, standing);
+  return { ...ground, line: { ...ground.line, settled: [...settled, ...none] } };
+}
+
+/** Of tips, the roots of those that never were snapshots: nobody can settle for them. */
+async function noSnapshots(
+  request: GroundRequest,
+  reader: ShardReader,
+  tips: readonly Head[],
+): Promise<ShardId[]> {
+  const none: ShardId[] = [];
+  for (const { root } of tips) if (await isNoSnapshot(request, reader, root)) none.push(root);
+  return none;
 }
 
 /**
@@ -87,18 +101,23 @@ async function isNoSnapshot(
 
 /** What a run builds on that cannot build on the head. @param isNone - The head never was one. */
 async function groundBelow(
-  { keys, store, folder, journal, plain }: GroundRequest,
+  request: GroundRequest,
   reader: ShardReader,
   state: SetState & { readonly head: Head },
   claims: readonly Head[],
   isNone: boolean,
 ): Promise<Ground> {
+  const { keys, store, folder, journal, plain } = request;
   const { head } = state;
   const others = claims.filter(({ root }) => root !== head.root);
   const base = state.setBackTo === null ? await only(reader, others) : state.setBackTo.head;
   if (base !== null && !state.shards.has(base.root)) {
     const again = await unlisted(reader, [base], [], state.shards);
     if (again.length > 0) await store.commit({ ...plain, head: null, add: [], again });
+  }
+  if (base !== null && isNone) {
+    const remove = await needless(request, reader, (await store.state()) ?? state, base);
+    if (remove.length > 0) await store.commit({ ...plain, head: null, add: [], remove });
   }
   const { shards } = (await store.state()) ?? state;
   const below = { ...state, head: base, shards: shards.difference(new Set([head.root])) };
@@ -109,6 +128,34 @@ async function groundBelow(
   });
   // What never was a snapshot does not stand beside others.
   return { before, line: isNone ? { ...line, settled: [...line.settled, head.root] } : line };
+}
+
+/**
+ * What lists name and no snapshot needs: whoever published a head that is none may have filled the
+ * holders, each with something else, so that none has room for what the others have.
+ */
+async function needless(
+  request: GroundRequest,
+  reader: ShardReader,
+  { head, tips, shards }: SetState,
+  base: Head,
+): Promise<ShardId[]> {
+  const none = new Set(await noSnapshots(request, reader, tips));
+  const standing = [base, ...tips.filter(({ root }) => !none.has(root))];
+  try {
+    const snapshots: Pick<Head, "root">[] = [];
+    for (const { root } of standing) {
+      snapshots.push(...(await reader.snapshot(root)).history, { root });
+    }
+    const listed = snapshots.filter(({ root }) => shards.has(root));
+    const needed = await new SnapshotShards(reader).of(listed);
+    for (const one of [head, ...tips]) if (one !== null) needed.set(one.root, undefined);
+    return [...shards].filter((shard) => !needed.has(shard));
+  } catch (error) {
+    if (!(error instanceof PleachError)) throw error;
+    // What is needed is not known: everything stays.
+    return [];
+  }
 }
 
 /** The newest snapshot that can be read; null when there is none, or a person has to pick. */

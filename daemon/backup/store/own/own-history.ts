@@ -20,7 +20,6 @@ import {
 import { fetchList } from "../spread/fetch.ts";
 import type { Holder } from "../holder.ts";
 import { loadList, type LoadedList } from "../lists/list-store.ts";
-import { unionOf } from "./union-of-lists.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
 
 /** The rest of a record comes with the same round of replication, or it does not come. */
@@ -141,9 +140,10 @@ export class OwnHistory {
   }
 
   /**
-   * A holder has a list of ours that is not older than the newest one here: signs the union of
-   * both anew, above it. Nothing that either names is lost, and where it serves another snapshot
-   * than ours, that one is a tip as well: which of them grew out of the other the next run sees.
+   * A holder has a list of ours that is not older than the newest one here: signs ours anew, above
+   * it. What only theirs names is not taken over, because whoever had this box could have sent it,
+   * to each holder another; the lock keeps it. The snapshot that theirs serves is a tip: the next
+   * run, which has the keys, lists again what can be read of it.
    */
   async reconcile(set: OwnSet, group: number, site: SiteId): Promise<void> {
     const ours = await this.#holder.lists.load(set.owner, set.set, group);
@@ -155,7 +155,7 @@ export class OwnHistory {
     const generation = theirs.header.generation + 1;
     const place = { mesh, owner, set: set.set, group, groups, generation, previous: theirs.id };
     const fields = { ...place, sealedName, keyEpoch, copies, head };
-    const signed = signList(this.#holder.siteKey, fields, unionOf(ours, theirs.entries));
+    const signed = signList(this.#holder.siteKey, fields, ours.entries);
     await this.#take([loadList(signed)], withTip(set, theirs.header.head));
   }
 
