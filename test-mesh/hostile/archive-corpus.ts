@@ -15,7 +15,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { runRestore, type RestoreFigures } from "../../daemon/backup/client/restore/restore-run.ts";
+import type { RestoreFigures } from "../../daemon/backup/client/restore/restore-request.ts";
+import { runRestore } from "../../daemon/backup/client/restore/restore-run.ts";
 import { STAGING_NAME } from "../../daemon/backup/client/restore/restore-staging.ts";
 import { PleachError } from "../../protocol/error.ts";
 import {

@@ -25,7 +25,8 @@ import {
   type Planted,
   type PlantedSnapshot,
 } from "../../../../test-mesh/fakes/snapshot.ts";
-import { runRestore, type RestoreFigures } from "./restore-run.ts";
+import type { RestoreFigures } from "./restore-request.ts";
+import { runRestore } from "./restore-run.ts";
 import { readXattrs, writeXattr } from "../system-calls.ts";
 
 let folder = "";
