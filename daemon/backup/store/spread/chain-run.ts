@@ -6,17 +6,16 @@
  * on, and the owner's uplink is left alone; a site that no other could reach is sent to directly.
  */
 import { holdOf } from "../../../core/backup/published.ts";
-import type { ListEntry } from "../../../../protocol/backup/list.ts";
 import type { SiteId } from "../../../../protocol/ids.ts";
 import { SHARD_PROTOCOL, type Refusal } from "../../../../protocol/messages/shard-message.ts";
-import { BackupError } from "../error.ts";
-import { groupName } from "../lists/group-name.ts";
 import type { Holder } from "../holder.ts";
 import { lackingOf, offerOf } from "../lists/lacking.ts";
 import type { LoadedList } from "../lists/list-store.ts";
 import { sendList, type SendOutcome } from "../lists/send-list.ts";
 import { openUnless, type Address } from "../open-channel.ts";
 import type { Slots } from "../shards/slots.ts";
+import { HopPauses, LONGEST_PAUSE_MS } from "./hop-pauses.ts";
+import { sendJobFor } from "./send-job.ts";
 
 export interface ChainJob {
   readonly list: LoadedList;
@@ -36,13 +35,8 @@ const OPEN_TIMEOUT_MS = 15_000;
 const STALL_PATIENCES = 2;
 /** For links that are just coming up. */
 const LINGER_MS = 10_000;
-/** A site that takes nothing at this hour is asked again at the latest after so long. */
-const LONGEST_LATER_MS = 24 * 3_600_000;
-const SHORTEST_LATER_MS = 1000;
 /** What a holder says that has no room, or none for this owner. */
 const FULL: ReadonlySet<Refusal> = new Set(["space", "cap", "owner", "intake"]);
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 5 * 60_000;
 
 export class ChainRun {
   readonly job: ChainJob;
@@ -54,14 +48,9 @@ export class ChainRun {
   readonly #direct = new Set<SiteId>();
   /** Sites that ended a visit as if all were done, and brought nothing. */
   readonly #fruitless = new Set<SiteId>();
-  readonly #pauseMs = new Map<SiteId, number>();
-  readonly #notBeforeMs = new Map<SiteId, number>();
-  /** Until when the lines of sites carry no copies, as they say; monotonic. */
-  readonly #laterUntilMs = new Map<SiteId, number>();
+  readonly #pauses: HopPauses;
   readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
   #progressAtMs: number;
-  /** Sites that have no room for the list. */
-  readonly #full = new Set<SiteId>();
   /** Receipts that came while we worked. */
   #gained = 0;
   #wake: () => void = () => {};
@@ -72,6 +61,7 @@ export class ChainRun {
     this.job = job;
     this.#slots = slots;
     this.#holder = holder;
+    this.#pauses = new HopPauses(holder.clock, holder.transport);
     this.#patienceMs = patienceMs;
     this.#progressAtMs = holder.clock.monotonicMs();
   }
@@ -87,9 +77,7 @@ export class ChainRun {
    * room is left alone as long as before: asking makes none.
    */
   wake(): void {
-    for (const site of this.#notBeforeMs.keys()) {
-      if (!this.#full.has(site)) this.#notBeforeMs.delete(site);
-    }
+    this.#pauses.wake();
     this.#wake();
   }
 
@@ -109,7 +97,7 @@ export class ChainRun {
       if (!up || !this.job.sites.includes(peer)) return;
       // It is there again, for others as well: they are asked first.
       this.#direct.delete(peer);
-      this.#full.delete(peer);
+      this.#pauses.noteRoom(peer, false);
       this.wake();
     });
     const stopTelling = this.#holder.receipts.onNew((added) => {
@@ -144,17 +132,13 @@ export class ChainRun {
     lacking: ReadonlyMap<SiteId, ReadonlySet<unknown>>,
   ): { hop: SiteId; chain: readonly SiteId[] } | undefined {
     const links = this.#holder.transport.links();
-    const nowMs = this.#holder.clock.monotonicMs();
     const ready = this.job.sites.filter(
-      (site) =>
-        links.includes(site) &&
-        (this.#notBeforeMs.get(site) ?? 0) <= nowMs &&
-        this.#closedMs(site) === 0,
+      (site) => links.includes(site) && this.#pauses.isReady(site),
     );
     // Who says to hold all of it only has to sign, whatever others kept back: that costs nothing.
     const claims = ready.find((site) => open.includes(site) && this.#saysToHold(site));
     if (claims !== undefined) return { hop: claims, chain: [] };
-    const awake = open.filter((site) => !this.#isLater(site));
+    const awake = open.filter((site) => !this.#pauses.isLater(site));
     const viaOthers = awake.filter((site) => !this.#direct.has(site));
     if (this.job.economical && viaOthers.length > 0) {
       const complete = this.job.sites.filter(
@@ -169,26 +153,6 @@ export class ChainRun {
       .filter((site) => open.includes(site))
       .toSorted((a, b) => (lacking.get(a)?.size ?? 0) - (lacking.get(b)?.size ?? 0))[0];
     return hop === undefined ? undefined : { hop, chain: awake.filter((site) => site !== hop) };
-  }
-
-  /** Whether the line of a site carries no copies at this hour, as it has said. */
-  #isLater(site: SiteId): boolean {
-    return (this.#laterUntilMs.get(site) ?? 0) > this.#holder.clock.monotonicMs();
-  }
-
-  /** How long our line to a site, or its own, carries no copies yet, in ms; 0 for now. */
-  #closedMs(site: SiteId): number {
-    const { clock, transport } = this.#holder;
-    const laterMs = (this.#laterUntilMs.get(site) ?? 0) - clock.monotonicMs();
-    return Math.max(0, laterMs, transport.opensInMs?.(site, "spread") ?? 0);
-  }
-
-  /** Its own word: of others it is believed only so far that the site itself is asked. */
-  #noteLater(site: SiteId, seconds: number): void {
-    const waitMs = Math.min(LONGEST_LATER_MS, Math.max(SHORTEST_LATER_MS, seconds * 1000));
-    this.#laterUntilMs.set(site, this.#holder.clock.monotonicMs() + waitMs);
-    // It is there, and others can bring it what they have, when its line carries copies again.
-    this.#direct.delete(site);
   }
 
   #directHop(
@@ -222,7 +186,13 @@ export class ChainRun {
       const signal = AbortSignal.any([this.#stop.signal, stalled.signal]);
       const address: Address = { site: hop, protocol: SHARD_PROTOCOL, timeoutMs: OPEN_TIMEOUT_MS };
       const channel = await openUnless(transport, address, signal);
-      outcome = await sendList(channel, this.#sendJob(hop, chain, signal), clock);
+      const { list } = this.job;
+      const onSent = (bytes: number): void => {
+        this.#progressAtMs = clock.monotonicMs();
+        this.job.onSent?.(bytes);
+      };
+      const visit = { list, hop, chain, slots: this.#slots, signal, onSent };
+      outcome = await sendList(channel, sendJobFor(this.#holder, visit), clock);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       // It says that it works and nothing comes of it: go round it.
@@ -233,7 +203,7 @@ export class ChainRun {
         site: hop,
         error: error instanceof Error ? error.message : String(error),
       });
-      this.#rest(hop, before);
+      this.#pauses.rest(hop, this.#gained > before);
       return;
     } finally {
       stopWatch();
@@ -244,16 +214,16 @@ export class ChainRun {
       // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
       if (outcome.why === "busy") this.#tellWaiting([hop]);
       if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
-      if (FULL.has(outcome.why)) this.#full.add(hop);
-      this.#rest(hop, before);
+      if (FULL.has(outcome.why)) this.#pauses.noteRoom(hop, true);
+      this.#pauses.rest(hop, this.#gained > before);
       return;
     }
-    this.#full.delete(hop);
+    this.#pauses.noteRoom(hop, false);
     for (const site of outcome.unreached) if (chain.includes(site)) this.#direct.add(site);
     // It says that all have signed, and gives no receipt: go round it.
     if (outcome.unreached.length === 0 && this.#gained === before) this.#fruitless.add(hop);
     // A site that took all we had and still lacks something waits for whoever has it.
-    this.#rest(hop, before);
+    this.#pauses.rest(hop, this.#gained > before);
   }
 
   /** Ends a transfer in which no receipt and no acknowledged byte came for too long. */
@@ -271,13 +241,11 @@ export class ChainRun {
     return () => cancel();
   }
 
-  /** Leaves a site alone for a while, longer each time nothing came of it. */
-  #rest(site: SiteId, gainedBefore: number): void {
-    const advanced = this.#gained > gainedBefore;
-    const pauseMs = advanced ? FIRST_PAUSE_MS : (this.#pauseMs.get(site) ?? FIRST_PAUSE_MS);
-    this.#pauseMs.set(site, Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
-    // Progress: ask again at once, most likely everything is there.
-    this.#notBeforeMs.set(site, this.#holder.clock.monotonicMs() + (advanced ? 0 : pauseMs));
+  /** Its own word: of others it is believed only so far that the site itself is asked. */
+  #noteLater(site: SiteId, seconds: number): void {
+    this.#pauses.noteLater(site, seconds);
+    // It is there, and others can bring it what they have, when its line carries copies again.
+    this.#direct.delete(site);
   }
 
   /** Waits for a link, for the end of a pause, or for the end of patience. */
@@ -289,11 +257,10 @@ export class ChainRun {
       ? this.#patienceMs
       : Math.min(LINGER_MS, this.#patienceMs);
     const leftMs = this.#progressAtMs + patienceMs - nowMs;
-    const closed = open.map((site) => this.#closedMs(site));
+    const closed = open.map((site) => this.#pauses.closedMs(site));
     // Who can take nothing for hours is not waited for either.
     if (leftMs <= 0 || closed.every((closedMs) => closedMs > 0)) this.#tellWaiting(open);
-    const pauses = [...[...this.#notBeforeMs.values()].map((atMs) => atMs - nowMs), ...closed];
-    const soonest = pauses.filter((pauseMs) => pauseMs > 0);
+    const soonest = [...this.#pauses.leftMs(), ...closed.filter((closedMs) => closedMs > 0)];
     const waitMs = Math.min(...soonest, leftMs > 0 ? leftMs : LONGEST_PAUSE_MS, LONGEST_PAUSE_MS);
     await new Promise<void>((resolve) => {
       const cancel = this.#holder.clock.after(waitMs, resolve);
@@ -308,53 +275,5 @@ export class ChainRun {
 
   #tellWaiting(unreached: readonly SiteId[]): void {
     for (const resolve of this.#waiting.splice(0)) resolve(unreached);
-  }
-
-  #sendJob(hop: SiteId, chain: readonly SiteId[], signal: AbortSignal) {
-    const { shards, lists, receipts, arrivals, log } = this.#holder;
-    const { list } = this.job;
-    const { owner, set } = list.header;
-    const group = groupName(list.header);
-    const ids = new Set<string>([list.id, ...list.entries.map(({ shard }) => shard)]);
-    const check = async ({ shard }: ListEntry): Promise<void> => {
-      if (!(await shards.discardDamaged({ owner, set, shard }))) return;
-      log.error("a stored shard is damaged; another holder has to give it", { shard });
-    };
-    return {
-      list,
-      chain,
-      signal,
-      read: async (entry: ListEntry) => {
-        try {
-          const bytes = await shards.readUnverified({ owner, set, shard: entry.shard });
-          if (bytes === undefined || bytes.length === entry.sizeBytes) return bytes;
-        } catch (error) {
-          if (!(error instanceof BackupError)) throw error;
-        }
-        await check(entry);
-        return undefined;
-      },
-      watch: () => arrivals.watch(group),
-      slots: this.#slots,
-      base: async (id: string) => {
-        const before = await lists.load(owner, set, list.header.group, "before");
-        return before?.id === id ? before : undefined;
-      },
-      onReceipts: async (signed: Parameters<typeof receipts.add>[0]) => {
-        await receipts.add(
-          signed,
-          ({ holder, id, set: of, mesh }) =>
-            (holder === hop || chain.includes(holder)) &&
-            ids.has(id) &&
-            of === set &&
-            mesh === list.header.mesh,
-        );
-      },
-      onSent: (bytes: number) => {
-        this.#progressAtMs = this.#holder.clock.monotonicMs();
-        this.job.onSent?.(bytes);
-      },
-      onDamaged: check,
-    };
   }
 }
