@@ -11,4 +11,6 @@ export class DnsError extends PleachError<
   | "E-DNS-UNDO"
   /** The record contradicts another one of the name. */
   | "E-DNS-CONFLICT"
+  /** A TSIG key that is not there, or cannot be as it is asked for. */
+  | "E-DNS-KEY"
 > {}

@@ -39,6 +39,11 @@ export const nodeRecord = z.object({
   addresses: z.array(textField(200, 1)).max(16),
   version: textField(32),
   dns: z.array(z.object({ address: ipAddress, port })).max(8),
+  /** What secrets for this site are sealed to: hexadecimal, see keys/site-box.ts. */
+  box: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type NodeRecord = z.output<typeof nodeRecord>;
 

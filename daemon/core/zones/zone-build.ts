@@ -20,6 +20,7 @@ import {
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
+import { isZoneMeta } from "../../../protocol/dns/zone-key.ts";
 import { readZoneRecord, zoneText } from "../../../protocol/dns/zone-record.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
 import type { RRset, Zone, ZoneLine } from "./zone.ts";
@@ -61,6 +62,7 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
   memory.clear();
   const drafts = new Map<string, Draft>();
   for (const entry of state.view.entries("zone")) {
+    if (isZoneMeta(entry.key)) continue;
     const zoneName = entry.key.split("/", 1)[0] ?? "";
     try {
       const line = before.get(entry.versionId) ?? readLine(entry);
