@@ -1,5 +1,11 @@
 /** The records of a zone as they stand in the state, and which may stand together. */
-import { formatDnsName, nameKey, type DnsName } from "../../protocol/dns/dns-name.ts";
+import {
+  formatDnsName,
+  formatRelative,
+  lowerCase,
+  nameKey,
+  type DnsName,
+} from "../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../protocol/error.ts";
 import {
@@ -23,6 +29,15 @@ export function recordsOf(view: View, zone: DnsName, owner: DnsName): StoredReco
     const record = readOrSkip(entry);
     if (record === undefined || nameKey(record.owner) !== wanted) return [];
     return [{ key: entry.key, record }];
+  });
+}
+
+/** The same by the start of their keys: fast in a large zone. */
+export function writtenAt(view: View, zone: DnsName, owner: DnsName): StoredRecord[] {
+  const prefix = `${zoneKeyPrefix(zone)}${formatRelative(lowerCase(owner), zone)}/`;
+  return view.entries("zone", prefix).flatMap((entry) => {
+    const record = readOrSkip(entry);
+    return record === undefined ? [] : [{ key: entry.key, record }];
   });
 }
 
