@@ -4,6 +4,7 @@ import { aboutRoutes } from "../control/about-routes.ts";
 import { backupRoutes } from "../control/backup-routes.ts";
 import { conflictRoutes } from "../control/conflict-routes.ts";
 import { decisionRoutes } from "../control/decision-routes.ts";
+import { dnsKeyRoutes } from "../control/dns-key-routes.ts";
 import { dnsRoutes } from "../control/dns-routes.ts";
 import { eventRoutes } from "../control/event-routes.ts";
 import { inventoryRoutes } from "../control/inventory-routes.ts";
@@ -28,7 +29,7 @@ export async function startControl(
 ): Promise<void> {
   const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
   const { mesh, membership, presence, sameState } = network;
-  const { inventory, runs, dns, dnsControl, backups } = features;
+  const { inventory, runs, dns, dnsControl, dnsKeys, backups } = features;
   const version = PLEACH_VERSION;
   const seen = () => presence.seen();
   const about = aboutRoutes({
@@ -80,6 +81,7 @@ export async function startControl(
       ),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
       dnsRoutes(dnsControl),
+      dnsKeyRoutes(dnsKeys),
       conflictRoutes(conflictPort(state, foundation.write)),
       backupRoutes(backupPort(backups.store), backups.recoveries),
       runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),

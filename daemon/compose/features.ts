@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import type { ServiceRecord } from "../../protocol/logs/record.ts";
 import { RECOVER_PROTOCOL } from "../../protocol/messages/recover-message.ts";
+import { toHex } from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/keys/signature.ts";
+import { siteBox } from "../../protocol/keys/site-box.ts";
 import { BackupStore } from "../backup/store/backup-store.ts";
 import { Recoveries } from "../backup/store/recover/recoveries.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
@@ -11,6 +13,7 @@ import { runShape } from "../control/shapes-run.ts";
 import { ChangeJournal } from "../dns/change-journal.ts";
 import { DnsControl } from "../dns/dns-control.ts";
 import { DnsServer } from "../dns/dns-server.ts";
+import type { KeyRing } from "../dns/keys/key-ring.ts";
 import type { ZoneSource } from "../dns/zone-source.ts";
 import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
@@ -21,6 +24,7 @@ import { backupState } from "../ports/backup.ts";
 import { cookieSecretsOf } from "../ports/cookie-secrets.ts";
 import { lendingOf } from "../ports/lending.ts";
 import { ownRecords } from "../ports/inventory.ts";
+import { dnsRequests } from "./dns-requests.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
 import { serveProofs } from "./proofs.ts";
@@ -30,6 +34,7 @@ export interface Features {
   readonly runs: Runs;
   readonly dns: DnsServer;
   readonly dnsControl: DnsControl;
+  readonly dnsKeys: KeyRing;
   readonly backups: Backups;
 }
 
@@ -47,18 +52,20 @@ export async function startFeatures(
   const { store, log } = foundation;
   const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
   const inventory = startInventory(foundation, network);
-  const { dns, dnsControl } = await startDns(foundation, network);
-  return { inventory, runs, dns, dnsControl, backups };
+  const { dns, dnsControl, keys } = await startDns(foundation, network);
+  return { inventory, runs, dns, dnsControl, dnsKeys: keys, backups };
 }
 
 function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
-  const { config, state, host, clock, log, stops, write } = foundation;
+  const { config, state, siteKey, host, clock, log, stops, write } = foundation;
+  const box = toHex(siteBox(siteKey).publicKey);
   const inventory = new Inventory({
     records: ownRecords(state, write),
     node: () => ({
       addresses: mesh.addresses().slice(0, 16),
       version: PLEACH_VERSION,
       dns: config().dns.listen.map(({ address, port }) => ({ address, port })),
+      box,
     }),
     facts: async () => {
       const { data } = config();
@@ -92,7 +99,18 @@ async function startDns(foundation: Foundation, { presence }: Network) {
         }
       }),
   };
+  const requests = dnsRequests({
+    dns: config().dns,
+    siteId: state.siteId,
+    siteKey: foundation.siteKey,
+    source,
+    writer: { write },
+    awake: () => presence.seen().flatMap((site) => (site.state === "up" ? site.siteId : [])),
+    clock,
+    log: log.part("dns"),
+  });
   const dns = await DnsServer.start({
+    transactions: requests.transactions,
     listen: config().dns.listen,
     threads: config().dns.threads,
     source,
@@ -114,7 +132,9 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     siteId: state.siteId,
     confirmedBy: (entry) => state.confirmedBy(entry),
   });
-  return { dns, dnsControl };
+  requests.start(dns, dnsControl);
+  stops.push(() => requests.stop());
+  return { dns, dnsControl, keys: requests.keys };
 }
 
 /** Sets its handlers in the turn in which it is called. */

@@ -101,6 +101,13 @@ export interface ServiceConfig {
   readonly zones: readonly string[] | undefined;
 }
 
+export interface SecondaryConfig extends SocketAddress {
+  /** The TSIG key that it signs with; without one, its address lets it fetch zones. */
+  readonly key: string | undefined;
+  /** Default: all zones of the mesh. */
+  readonly zones: readonly string[] | undefined;
+}
+
 export interface Config {
   /** The file that was read first. */
   readonly file: string;
@@ -125,6 +132,10 @@ export interface Config {
     readonly listen: readonly SocketAddress[];
     /** Threads that answer UDP; 0: the main one, which other work may keep waiting. Default: 1. */
     readonly threads: number;
+    /** Name of the catalog zone for secondaries (RFC 9432). Default: none. */
+    readonly catalog: string | undefined;
+    /** Servers of others that fetch zones here and are told of changes. */
+    readonly secondaries: readonly SecondaryConfig[];
   };
   /** What is lent to others. Default: 0 bytes. */
   readonly give: GiveConfig;
@@ -190,13 +201,25 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
       announce: mesh.announce ?? [],
       dht: mesh.dht ?? true,
     },
-    dns: { listen: one("dns")?.listen ?? [], threads: one("dns")?.threads ?? 1 },
+    dns: dnsOf(all("dns")),
     give: giveOf(all("give")),
     uplinks: parts.flatMap(({ content }) => content.uplink ?? []).map(uplinkOf),
     audit: auditOf(all("audit")),
     log: { level: one("log")?.level ?? "info" },
     backups: parts.flatMap(({ content }) => content.backup ?? []).map(backupOf),
     services: parts.flatMap(({ content }) => content.service ?? []).map(serviceOf),
+  };
+}
+
+function dnsOf(given: readonly NonNullable<FileContent["dns"]>[]): Config["dns"] {
+  const { listen, threads, catalog, secondary } = Object.assign({}, ...given) as NonNullable<
+    FileContent["dns"]
+  >;
+  return {
+    listen: listen ?? [],
+    threads: threads ?? 1,
+    catalog,
+    secondaries: (secondary ?? []).map(({ address, key, zones }) => ({ ...address, key, zones })),
   };
 }
 

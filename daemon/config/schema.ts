@@ -132,6 +132,14 @@ const uplink = z
     message: "has outside, the rate at other hours, and no hours",
   });
 
+/** Each is told of every change of every zone. */
+const MAX_SECONDARIES = 32;
+const secondary = z.strictObject({
+  address: ipPort,
+  key: domain.optional(),
+  zones: z.array(domain).min(1).max(256).optional(),
+});
+
 export const fileShape = z.strictObject({
   site: label.optional(),
   data: path.optional(),
@@ -148,6 +156,8 @@ export const fileShape = z.strictObject({
     .strictObject({
       listen: z.array(ipPort).max(16).optional(),
       threads: z.int().min(0).max(16).optional(),
+      catalog: domain.optional(),
+      secondary: z.array(secondary).max(MAX_SECONDARIES).optional(),
     })
     .optional(),
   uplink: z.array(uplink).max(8).optional(),

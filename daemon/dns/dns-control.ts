@@ -13,6 +13,7 @@ import { ZoneBulk, type BulkRequest } from "./zone-bulk.ts";
 import { ZoneEditor, type RecordEdit } from "./zone-editor.ts";
 import { exportZone, explainName, listZone, type ReportPort } from "./zone-report.ts";
 import { serialsOf, type ZoneSource } from "./zone-source.ts";
+import type { ZoneChange } from "./update/updater.ts";
 
 export interface DnsControlOptions {
   readonly server: DnsServer;
@@ -115,6 +116,11 @@ export class DnsControl {
         written: origin.kind === "edit",
       })),
     };
+  }
+
+  /** The change that an update comes to. */
+  update({ zone, puts, removed }: ZoneChange) {
+    return this.#editor.change(zone, puts, removed);
   }
 
   records(name: string) {

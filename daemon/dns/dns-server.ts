@@ -207,6 +207,11 @@ export class DnsServer {
     await this.#served;
   }
 
+  /** Serves changes of others that were still being gathered. */
+  catchUp(): void {
+    if (this.#publisher.isBehind) this.#publisher.reload();
+  }
+
   async stop(): Promise<void> {
     this.#publisher.stop();
     await Promise.all(this.#servers.map((server) => server.stop()));

@@ -137,6 +137,15 @@ export class ZoneEditor {
     return this.#apply(zone, [...made, ...retimed], removed);
   }
 
+  /** Writes what was decided elsewhere, as one change. */
+  change(
+    zone: DnsName,
+    records: readonly ZoneRecord[],
+    removed: readonly string[],
+  ): Promise<EditResult> {
+    return this.#apply(zone, records, removed);
+  }
+
   async #remove(
     zone: DnsName,
     owner: DnsName,

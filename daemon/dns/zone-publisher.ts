@@ -45,6 +45,11 @@ export class ZonePublisher {
     return this.#tree;
   }
 
+  /** Whether changes of the state are known that are not served yet. */
+  get isBehind(): boolean {
+    return this.#cancel !== undefined;
+  }
+
   /** Publishes now; what was edited here is served when this returns. */
   reload(): void {
     this.#cancel?.();

@@ -83,7 +83,7 @@ export class StaticSource implements ZoneSource, ZoneWriter {
   }
 
   authority(): Authority {
-    return { sites: this.#sites } as unknown as Authority;
+    return { sites: this.#sites, mayWrite: () => true } as unknown as Authority;
   }
 
   logHeads(): readonly CountedLog[] {

@@ -12,6 +12,7 @@ import { parseSeconds } from "../../../protocol/dns/dns-ttl.ts";
 import { dnsKeepCommand, listDnsConflicts } from "./dns-conflicts.ts";
 import { explainCommand } from "./dns-explain.ts";
 import { diffCommand, importCommand } from "./dns-import.ts";
+import { keysCommand } from "./dns-keys.ts";
 import { originText } from "./dns-text.ts";
 import { changesCommand, undoCommand } from "./dns-undo.ts";
 import { help, type CliContext } from "../shell/context.ts";
@@ -43,7 +44,8 @@ export function dnsCommand(context: CliContext): Command {
     .addCommand(diffCommand(context))
     .addCommand(changesCommand(context))
     .addCommand(undoCommand(context))
-    .addCommand(explainCommand(context));
+    .addCommand(explainCommand(context))
+    .addCommand(keysCommand(context));
 }
 
 const SET: readonly (readonly [string, string])[] = [

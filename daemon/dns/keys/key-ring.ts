@@ -28,7 +28,7 @@ import {
 import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
 import type { BoxKeyPair } from "../../../protocol/keys/site-box.ts";
 import { DnsError } from "../error.ts";
-import type { ZoneWriter } from "../zone-editor.ts";
+import type { ZoneWriter } from "../change-journal.ts";
 import type { ZoneSource } from "../zone-source.ts";
 
 export interface KeyRingOptions {

@@ -1,0 +1,11 @@
+/** A server of others that fetches zones here and is told of changes. */
+export interface Secondary {
+  /** IP address. */
+  readonly address: string;
+  /** Where it hears NOTIFY. */
+  readonly port: number;
+  /** Name of the TSIG key that it signs with; without one its address lets it fetch. */
+  readonly key: string | undefined;
+  /** Without a final dot, lower case; undefined for all zones. */
+  readonly zones: readonly string[] | undefined;
+}

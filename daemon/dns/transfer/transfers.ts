@@ -1,0 +1,169 @@
+/**
+ * Zones for secondaries: who may fetch which, how many at once, and in which form.
+ *
+ * IXFR is answered with the whole zone (RFC 1995 section 4 allows it): which changes lie between two
+ * serials is not known where several nodes write.
+ *
+ * Source: RFC 5936, RFC 1995.
+ */
+import type { Zone } from "../../core/zones/zone.ts";
+import type { ZoneKey } from "../../core/zones/zone-keys.ts";
+import type { Logger } from "../../observe/log.ts";
+import { CLASS, OPCODE, RCODE } from "../../../protocol/dns/dns-code.ts";
+import { decodeMessage, type MessageOutline } from "../../../protocol/dns/decode-message.ts";
+import { isWithin, sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../../protocol/dns/dns-type.ts";
+import { zoneText } from "../../../protocol/dns/zone-record.ts";
+import { asksEdns, bareAnswer } from "../bare-answer.ts";
+import type { Asker } from "../serve.ts";
+import type { Secondary } from "./secondary.ts";
+import { catalogAnswer } from "./catalog.ts";
+import { soaMessage, zoneStream } from "./zone-stream.ts";
+
+export interface TransferOptions {
+  readonly zones: () => readonly Zone[];
+  /** The list of zones for secondaries, when this node gives one. */
+  readonly catalog: { readonly apex: DnsName; readonly zone: () => Zone } | undefined;
+  readonly secondaries: readonly Secondary[];
+  readonly log: Logger;
+}
+
+/** Each holds a version of a zone and a connection; secondaries come again. */
+const MAX_TRANSFERS = 16;
+const MAX_TRANSFERS_PER_ADDRESS = 4;
+
+/** A question for a transfer, or for what only secondaries may see. */
+export interface Asked {
+  /** Undefined: it may not be given, or is not there, which is told to nobody. */
+  readonly zone: Zone | undefined;
+  readonly type: number;
+  readonly name: DnsName;
+  /** What an IXFR client has. */
+  readonly serial: number | undefined;
+}
+
+export class Transfers {
+  readonly #options: TransferOptions;
+  readonly #running = new Map<string, number>();
+
+  constructor(options: TransferOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What a packet asks for; undefined for questions that are none of these.
+   *
+   * @param rights - Of the key that has signed it; undefined when none has.
+   */
+  asked(
+    packet: Uint8Array,
+    asker: Asker,
+    rights: readonly ZoneKey[] | undefined,
+  ): Asked | undefined {
+    const message = decodeMessage(packet);
+    if ("fault" in message || message.opcode !== OPCODE.QUERY) return undefined;
+    const [question] = message.questions;
+    if (question === undefined || question.class !== CLASS.IN) return undefined;
+    const { name, type } = question;
+    const { catalog } = this.#options;
+    const isCatalog = catalog !== undefined && isWithin(name, catalog.apex);
+    // RFC 5936 section 4.2: AXFR over UDP is not defined; the responder says FORMERR.
+    if (type === TYPE.AXFR && asker.carrier === "udp") return undefined;
+    if (type !== TYPE.AXFR && type !== TYPE.IXFR && !isCatalog) return undefined;
+    const zone = isCatalog
+      ? catalog.zone()
+      : this.#options.zones().find(({ apex }) => sameName(apex, name));
+    const given = zone !== undefined && this.#mayFetch(zone, isCatalog, asker, rights);
+    const soa = message.authorities.find((record) => record.type === TYPE.SOA);
+    const serial =
+      soa === undefined || soa.rdata.length < 22
+        ? undefined
+        : Buffer.from(soa.rdata).readUInt32BE(soa.rdata.length - 20);
+    return { zone: given ? zone : undefined, type, name, serial };
+  }
+
+  #mayFetch(
+    { apex }: Zone,
+    isCatalog: boolean,
+    { address }: Asker,
+    rights: readonly ZoneKey[] | undefined,
+  ): boolean {
+    if (rights !== undefined) {
+      return rights.some(({ transfer, zone }) => transfer && (isCatalog || sameName(zone, apex)));
+    }
+    return this.#options.secondaries.some(
+      (each) =>
+        each.key === undefined &&
+        each.address === address &&
+        (isCatalog || each.zones === undefined || each.zones.includes(zoneText(apex))),
+    );
+  }
+
+  /**
+   * The messages that answer, unsigned. Ended early when the asker goes away.
+   *
+   * @param reserveBytes - Room to leave in each for a signature.
+   */
+  *serve(
+    packet: Uint8Array,
+    outline: MessageOutline,
+    { address, carrier }: Asker,
+    { zone, type, name, serial }: Asked,
+    reserveBytes: number,
+  ): Generator<Uint8Array> {
+    const { log } = this.#options;
+    if (zone === undefined) {
+      log.info("a transfer was refused", { address });
+      return yield bareAnswer(packet, outline, RCODE.REFUSED);
+    }
+    if (type !== TYPE.AXFR && type !== TYPE.IXFR) {
+      return yield catalogAnswer(zone, packet, outline);
+    }
+    const options = {
+      question: { name, type },
+      id: outline.id,
+      reserveBytes,
+      edns: asksEdns(outline),
+    };
+    // RFC 1995 section 2: "If the UDP reply does not fit, the query is responded to with a single SOA
+    // record of the server's current version", and the client asks again over TCP. Section 4: so is
+    // one whose version is the same or newer.
+    const isCurrent = type === TYPE.IXFR && serial !== undefined && !isOlder(serial, zone.serial);
+    if (isCurrent || carrier === "udp") return yield soaMessage(zone, options);
+    if (!this.#enter(address)) {
+      log.warn("a transfer was put off: too many at once", { address });
+      return yield bareAnswer(packet, outline, RCODE.SERVFAIL);
+    }
+    let sentBytes = 0;
+    try {
+      for (const message of zoneStream(zone, options)) {
+        sentBytes += message.length;
+        yield message;
+      }
+      const facts = { zone: zoneText(zone.apex), serial: zone.serial, address, bytes: sentBytes };
+      log.info("a zone was transferred", facts);
+    } finally {
+      this.#leave(address);
+    }
+  }
+
+  #enter(address: string): boolean {
+    const all = [...this.#running.values()].reduce((sum, count) => sum + count, 0);
+    const own = this.#running.get(address) ?? 0;
+    if (all >= MAX_TRANSFERS || own >= MAX_TRANSFERS_PER_ADDRESS) return false;
+    this.#running.set(address, own + 1);
+    return true;
+  }
+
+  #leave(address: string): void {
+    const left = (this.#running.get(address) ?? 1) - 1;
+    if (left > 0) this.#running.set(address, left);
+    else this.#running.delete(address);
+  }
+}
+
+/** RFC 1982 section 3.2; what cannot be compared is fetched. */
+function isOlder(serial: number, than: number): boolean {
+  const distance = (than - serial + 2 ** 32) % 2 ** 32;
+  return distance > 0 && distance <= 2 ** 31;
+}

@@ -1,0 +1,118 @@
+/**
+ * DNS servers of Debian on a port of their own, as others run them: as secondaries, and as
+ * the one to compare with.
+ *
+ * None of them is changed by the package: each runs in the foreground with a configuration of the
+ * test, and ends with it.
+ */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { openSync, closeSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { waitFor } from "../wait.ts";
+
+const run = promisify(execFile);
+
+/** BIND listens on addresses that an interface has, so on no other of 127.0.0.0/8. */
+export const SERVER_ADDRESS = "127.0.0.1";
+const START_MS = 20_000;
+const DIG = ["+tries=1", "+timeout=2", "+nocookie", "+norecurse"];
+
+export interface DebianServer {
+  readonly port: number;
+  /** What `dig` prints for these words, asked of this server. */
+  dig(...words: readonly string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface ServerPlan {
+  /** Free, see {@link freePort}. */
+  readonly port: number;
+  /** Made by the start; all files of the server lie in it. */
+  readonly directory: string;
+  /** A zone that it knows from the start, by which it is seen to answer. */
+  readonly zone: string;
+  /** Rest of its configuration. */
+  readonly config: string;
+}
+
+/** BIND. `config` holds `key`, `zone` and other statements. */
+export function startBind({ directory, ...plan }: ServerPlan): Promise<DebianServer> {
+  const options = [
+    `directory "${directory}";`,
+    `listen-on port ${plan.port} { ${SERVER_ADDRESS}; };`,
+    "listen-on-v6 { none; };",
+    `pid-file "${directory}/pid"; session-keyfile "${directory}/session";`,
+    "recursion no; dnssec-validation no; notify no; minimal-responses no;",
+    "max-refresh-time 2; min-refresh-time 1; min-retry-time 1; max-retry-time 1;",
+    "serial-query-rate 100;",
+  ].join("\n");
+  const config = `options {\n${options}\n};\ncontrols { };\n${plan.config}`;
+  return startServer({ directory, ...plan, config }, "named", (file) => [
+    "-f",
+    "-n",
+    "1",
+    "-c",
+    file,
+  ]);
+}
+
+async function startServer(
+  { port, directory, zone, config }: ServerPlan,
+  program: string,
+  args: (configFile: string) => readonly string[],
+): Promise<DebianServer> {
+  await mkdir(directory, { recursive: true });
+  const file = join(directory, "server.conf");
+  await writeFile(file, `${config}\n`);
+  const logFile = join(directory, "log");
+  const log = openSync(logFile, "a");
+  const child = spawn(program, args(file), { stdio: ["ignore", log, log] });
+  closeSync(log);
+  // Secrets of a test are worth nothing; the servers read the file as whoever starts them.
+  const dig = async (...words: readonly string[]): Promise<string> => {
+    const { stdout } = await run("dig", [
+      ...[`@${SERVER_ADDRESS}`, "-p", String(port), ...DIG],
+      ...words,
+    ]);
+    return stdout;
+  };
+  const server = { port, dig, stop: () => end(child) };
+  try {
+    await waitFor(`${program} on port ${port}`, START_MS, async () => {
+      if (child.exitCode !== null) return "ended" as const;
+      const answer = await dig(zone, "SOA").catch(() => "");
+      return answer.includes("status:") ? ("up" as const) : false;
+    }).then((how) => {
+      if (how === "ended") throw new Error(`${program} ended with ${child.exitCode}`);
+    });
+  } catch (cause) {
+    await end(child);
+    const text = await readFile(logFile, "utf8").catch(() => "");
+    throw new Error(`${(cause as Error).message}\n${text.slice(-3000)}`, { cause });
+  }
+  return server;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, "exit");
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await exit;
+  clearTimeout(late);
+}
+
+/** A port that nobody has at this moment, for UDP and most likely for TCP. */
+export async function freePort(): Promise<number> {
+  const socket = createSocket("udp4");
+  socket.bind(0, SERVER_ADDRESS);
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, "close");
+  return port;
+}
