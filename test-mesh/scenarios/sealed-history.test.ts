@@ -21,8 +21,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { readEpochKeys, type EpochKey } from "../../daemon/backup/client/keys/epoch-key-files.ts";
 import { readSetKeys } from "../../daemon/backup/client/keys/set-key-file.ts";
+import { aboutShape } from "../../daemon/control/shapes.ts";
 import { copiesShape } from "../../daemon/control/shapes-backup.ts";
-import { fromHex, type SetId } from "../../protocol/ids.ts";
+import { peerIdOf } from "../../daemon/mesh/peer-id.ts";
+import { fromHex, type SetId, type SiteId } from "../../protocol/ids.ts";
 import { OpenedShard } from "../../protocol/backup/sealed-shard.ts";
 import { parseShardHeader } from "../../protocol/backup/shard.ts";
 import { needlesOf, searchTree, type Canary } from "../canary/search.ts";
@@ -272,6 +274,20 @@ describe("a box that cannot read its own past", { concurrency: false }, () => {
       await box.pleach("restore", "books", "--keys", file, "--to", at(name));
       assertRestored(at(name), name);
     }
+  });
+
+  it("comes back on an empty box with the phrase and one holder", async () => {
+    await box.kill();
+    const empty = await mesh.site("empty", { dns: false });
+    await empty.start();
+    const { siteId } = await holder.client.get("/v1/about", aboutShape);
+    const peer = peerIdOf(siteId as SiteId).toString();
+    const member = `/ip4/${holder.address}/tcp/${holder.meshPort}/p2p/${peer}`;
+    const recover = ["recover", "--sheet", phrase(), "--member", member, "--to", at("recovered")];
+    const { sets } = (await empty.pleach(...recover)) as { sets: { into: string }[] };
+    assert.equal(sets.length, 1);
+    const name = [...contents.keys()].at(-1) ?? "";
+    assertRestored(sets[0]?.into ?? "", name);
   });
 });
 
