@@ -4,7 +4,9 @@ import { statusShape, type Status } from "../control/shapes-status.ts";
 import { help, type CliContext } from "./shell/context.ts";
 import { wrap, type Output, type Tint } from "./shell/output.ts";
 import { formatDuration } from "./shell/quantities.ts";
+import { epochText } from "./backup/epoch-numbers.ts";
 import { sheetsLeft } from "./backup/sheet-files.ts";
+import { waitingKeys, type WaitingKeys } from "./backup/waiting-keys.ts";
 
 const TINTS: Readonly<Record<Status["areas"][number]["state"], Tint>> = {
   NONE: "dim",
@@ -13,11 +15,18 @@ const TINTS: Readonly<Record<Status["areas"][number]["state"], Tint>> = {
   CRITICAL: "red",
 };
 const WIDTH = 78;
+/** As wide as the longest name of an area, and a space. */
+const NAME_WIDTH = 16;
+const TEXT_AT = 2 + NAME_WIDTH + 10;
 
 export function statusCommand(context: CliContext): Command {
   const status = new Command("status").action(async () => {
     const told = await context.client.get("/v1/status", statusShape);
-    const report = withSheets(told, await sheetsLeft(context.config.keys));
+    const { config } = context;
+    const report = withMore(told, [
+      ...waitingKeys(config, Date.now()).map(keysTodo),
+      ...(await sheetsLeft(config.keys)).map(sheetTodo),
+    ]);
     context.out.result(report, () => statusText(report, context.out));
     if (report.verdict === "CRITICAL") context.exit = 1;
   });
@@ -27,15 +36,25 @@ export function statusCommand(context: CliContext): Command {
   ]);
 }
 
-/** The daemon cannot look where people put their sheets; this command often can. */
-function withSheets(report: Status, sheets: readonly string[]): Status {
-  if (sheets.length === 0) return report;
-  const todo = sheets.map((file) => ({
-    text: `A recovery sheet lies in ${file}. Print it, keep the paper safe, delete the file.`,
-    command: `rm ${file}`,
-  }));
+type Todo = Status["todo"][number];
+
+/** The daemon cannot look at keys, nor where people put their sheets; this command often can. */
+function withMore(report: Status, todo: readonly Todo[]): Status {
+  if (todo.length === 0) return report;
   const verdict = report.verdict === "OK" ? "WARNING" : report.verdict;
   return { ...report, verdict, todo: [...report.todo, ...todo] };
+}
+
+function sheetTodo(file: string): Todo {
+  const text = `A recovery sheet lies in ${file}. Print it, keep the paper safe, delete the file.`;
+  return { text, command: `rm ${file}` };
+}
+
+function keysTodo({ name, epochs }: WaitingKeys): Todo {
+  const text =
+    `Data set ${name}: the keys of its epochs that are over (${epochText(epochs)}) are still on this box, as fewer ` +
+    "sites than wanted have signed for what opens them. Who takes the box reads what they sealed.";
+  return { text, command: `pleach backup show ${name}` };
 }
 
 /** The report in words, at most 80 columns wide. */
@@ -49,9 +68,9 @@ export function statusText(report: Status, out: Pick<Output, "tint">): string {
   const lines = [head.join("    "), "", `${out.tint(TINTS[verdict], verdict)}  ${word}`, ""];
   for (const { name, state, text } of areas) {
     const shown = state === "NONE" ? "-" : state;
-    const [first = "", ...rest] = wrap(text, WIDTH - 22);
-    lines.push(`  ${name.padEnd(10)}${out.tint(TINTS[state], shown.padEnd(10))}${first}`);
-    for (const line of rest) lines.push(`${" ".repeat(22)}${line}`);
+    const [first = "", ...rest] = wrap(text, WIDTH - TEXT_AT);
+    lines.push(`  ${name.padEnd(NAME_WIDTH)}${out.tint(TINTS[state], shown.padEnd(10))}${first}`);
+    for (const line of rest) lines.push(`${" ".repeat(TEXT_AT)}${line}`);
   }
   if (todo.length > 0) lines.push("", "To do");
   todo.forEach(({ text, command }, i) => {

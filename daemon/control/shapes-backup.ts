@@ -212,10 +212,14 @@ export const accountsShape = z.object({
 
 /** What is kept here of data sets of other sites, and what a person has to decide about it. */
 export const keptShape = z.object({
+  /** What this site lends now; 0: others are to take over what is here. */
+  lentBytes: count,
   sets: z.array(
     z.object({
       owner: z.string(),
       set: z.string(),
+      /** Its placement groups that are here. */
+      groups: count,
       /** Days that a shard is kept after the last list that named it; null while unknown. */
       lockDays: count.nullable(),
       /** A shorter lock that the owner's key has signed, and when it counts. */

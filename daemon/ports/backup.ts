@@ -45,7 +45,11 @@ export function backupPort(backups: BackupStore): BackupPort {
       return addObjection(backups.holder, { ...to, ...signed });
     },
     setRules: (set, rules) => backups.setRules(set, rules),
-    kept: () => ({ sets: [...backups.keeper.report()], owners: backups.lentToOwners() }),
+    kept: () => ({
+      lentBytes: backups.holder.lending().spaceBytes,
+      sets: [...backups.keeper.report()],
+      owners: backups.lentToOwners(),
+    }),
     decide: (owner, set, decision) => {
       const of = { owner, set };
       if (decision === "object") return backups.keeper.object(of);

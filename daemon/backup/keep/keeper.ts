@@ -70,6 +70,8 @@ export interface KeeperParts {
 export interface KeptSet {
   readonly owner: OwnerId;
   readonly set: SetId;
+  /** Its placement groups that are here. */
+  readonly groups: number;
   /** How long a shard is kept after the last list that named it; null while that is unknown. */
   readonly lockDays: number | null;
   /** A shorter lock that the owner wants, and how long until it counts. */
@@ -137,6 +139,8 @@ export class Keeper {
    * does not wait for the next look.
    */
   async noteHeld(of: SetName, bytes: number): Promise<void> {
+    const figures = this.#figures.get(keyOf(of)) ?? NO_FIGURES;
+    this.#figures.set(keyOf(of), { ...figures, heldBytes: bytes });
     const said = this.#saidOf(of, this.#signersOf(of));
     const begun = await this.#parts.gates.run(of, async () => {
       const record = this.#records.get(keyOf(of)) ?? NEW_RECORD;
@@ -156,12 +160,14 @@ export class Keeper {
     return [...this.#records].flatMap(([key, record]) => {
       const of = nameIn(key);
       // All of it was let go.
-      if (of === undefined || this.#parts.lists.all(of.owner, of.set).length === 0) return [];
+      const groups = of === undefined ? 0 : this.#parts.lists.all(of.owner, of.set).length;
+      if (of === undefined || groups === 0) return [];
       const { term, asked, isNeverAsked } = record;
       const pending = term?.pending ?? null;
       const leftMs = pending === null ? 0 : pending.sinceMs + SHORTENING_MS - nowMs;
       return {
         ...of,
+        groups,
         lockDays: term?.days ?? null,
         pending: pending === null ? null : { days: pending.days, inMs: Math.max(0, leftMs) },
         ...(this.#figures.get(key) ?? NO_FIGURES),

@@ -3,21 +3,23 @@ import { Command } from "commander";
 import type { z } from "zod";
 import { BackupError } from "../../backup/client/error.ts";
 import { keptDecidedShape, keptShape } from "../../control/shapes-backup.ts";
+import { plural } from "../../core/status/status-finding.ts";
 import { help, type CliContext } from "../shell/context.ts";
 import { table } from "../shell/output.ts";
 import { formatBytes, formatDuration } from "../shell/quantities.ts";
 
 export function keptCommand(context: CliContext): Command {
   const kept = new Command("kept").action(async () => {
-    const { sets, owners } = await context.client.get("/v1/backup/kept", keptShape);
-    context.out.result({ sets, owners }, () =>
+    const { lentBytes, sets, owners } = await context.client.get("/v1/backup/kept", keptShape);
+    const nameOf = new Map(owners.map(({ owner, name }) => [owner, name]));
+    context.out.result({ lentBytes, sets, owners }, () =>
       sets.length + owners.length === 0
         ? "Nothing of other sites is kept here."
-        : `${table([
+        : `${drainText(lentBytes, sets)}${table([
             ["DATA SET", "OWNER", "HELD", "LOCKED", "TRASH", "LOCK", ""],
             ...sets.map((one) => [
               one.set.slice(0, 8),
-              one.owner.slice(0, 8),
+              nameOf.get(one.owner) ?? one.owner.slice(0, 8),
               formatBytes(one.heldBytes),
               formatBytes(one.lockedBytes),
               formatBytes(one.trashBytes),
@@ -30,6 +32,17 @@ export function keptCommand(context: CliContext): Command {
   return help(kept, "Lists what is kept here of other sites, and what waits for a decision.", [
     ["pleach backup kept", "LOCKED and TRASH: no list names it any more"],
   ]);
+}
+
+type KeptHere = z.infer<typeof keptShape>["sets"][number];
+
+/** Where nothing is lent any more: whether this site may leave. */
+function drainText(lentBytes: number, sets: readonly KeptHere[]): string {
+  if (lentBytes > 0) return "";
+  const needed = sets.filter(({ letGo, groups }) => letGo === null || letGo.groups < groups);
+  return needed.length === 0
+    ? "This site lends nothing, and others hold all that is here. It may leave:  pleach leave\n\n"
+    : `This site lends nothing, but others still need it for ${plural(needed.length, "data set")}. Wait before it leaves.\n\n`;
 }
 
 type OwnerHere = z.infer<typeof keptShape>["owners"][number];
@@ -93,16 +106,13 @@ export async function decide(
   return found.set;
 }
 
-function remarkOf({
-  asked,
-  pending,
-  letGo,
-  trouble,
-}: z.infer<typeof keptShape>["sets"][number]): string {
+function remarkOf({ asked, pending, letGo, groups, trouble }: KeptHere): string {
+  const held =
+    letGo?.groups === groups
+      ? "others hold all"
+      : `others hold ${letGo?.groups} of ${groups} groups`;
   const remarks = [
-    letGo === null
-      ? ""
-      : `${letGo.groups} groups are held by others: go in ${formatDuration(letGo.inMs)}`,
+    letGo === null ? "" : `${held}: goes in ${formatDuration(letGo.inMs)}`,
     asked === null
       ? ""
       : `shrank from ${formatBytes(asked.fromBytes)} to ${formatBytes(asked.toBytes)}: agree?`,

@@ -12,6 +12,7 @@ import type { SnapshotRecord } from "../../../protocol/backup/snapshot.ts";
 import { headOf, setDetail, setStore, type SetDetail } from "./backup-link.ts";
 import { help, type CliContext } from "../shell/context.ts";
 import { epochText } from "./epoch-numbers.ts";
+import { plural } from "../../core/status/status-finding.ts";
 import { table } from "../shell/output.ts";
 import { formatBytes, formatTime } from "../shell/quantities.ts";
 
@@ -120,9 +121,19 @@ function keyText({
     .replaceAll(" ;", ";");
 }
 
-function copiesText({ atRisk, safeCopies, reasons, concerns, local, holders }: Copies): string[] {
+function copiesText({
+  atRisk,
+  wanted,
+  safeCopies,
+  reasons,
+  concerns,
+  local,
+  holders,
+}: Copies): string[] {
   return [
-    atRisk === null ? `safe: everything on ${safeCopies} other sites` : `at risk, ${atRisk}`,
+    atRisk === null
+      ? `safe: everything on ${plural(safeCopies, "other site")}`
+      : `at risk: ${safeCopies} of ${wanted} copies at other sites count as safe`,
     local === "keep"
       ? "the copy here stays"
       : "the copy here goes once the others have signed for everything",
@@ -133,9 +144,10 @@ function copiesText({ atRisk, safeCopies, reasons, concerns, local, holders }: C
       : [
           "",
           table([
-            ["HOLDER", "COPY", "LOCK", "LAST WORD", "AUDIT"],
+            ["HOLDER", "NOW", "COPY", "LOCK", "LAST WORD", "AUDIT"],
             ...holders.map((one) => [
               one.name,
+              one.linked ? "up" : "away",
               one.lacking === 0 ? "whole" : `${one.lacking} pieces lacking`,
               one.lockDays === null ? "-" : `${one.lockDays} d`,
               one.vouchedAtMs === null ? "-" : formatTime(one.vouchedAtMs),

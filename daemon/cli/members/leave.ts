@@ -64,7 +64,8 @@ function leavingWords(answer: LeavingAnswer): readonly string[] {
       held === ""
         ? "no backups of others"
         : `${formatBytes(heldBytes)} of backups for others, by data sets: ${held}. Those copies are ` +
-            "gone for them; they are made anew elsewhere where there is room",
+            "gone for them; they are made anew elsewhere where there is room. To have others take over first: " +
+            '[give] space = "0 B", until pleach backup kept says that this site may leave',
     ),
     ...labelled(
       "Its own",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { isCapsuleSafe, isEpochOver, nextEpoch } from "./key-epochs.ts";
+import { isCapsuleSafe, isEpochOver, lateEpochs, nextEpoch } from "./key-epochs.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -30,5 +30,20 @@ describe("a key epoch", () => {
     assert.equal(isCapsuleSafe(sites(2), 3), false);
     assert.equal(isCapsuleSafe(sites(3), 3), true);
     assert.equal(isCapsuleSafe(sites(0), 0), false);
+  });
+});
+
+describe("a key whose epoch is over", () => {
+  it("is late a day after that, and the newest never is", () => {
+    const here = [
+      { epoch: 1, sinceMs: 0 },
+      { epoch: 3, sinceMs: 10 * DAY_MS },
+      { epoch: 4, sinceMs: 20 * DAY_MS },
+    ];
+    assert.deepEqual(lateEpochs(here, 11 * DAY_MS - 1), []);
+    assert.deepEqual(lateEpochs(here, 11 * DAY_MS), [1]);
+    assert.deepEqual(lateEpochs(here, 1000 * DAY_MS), [1, 3]);
+    assert.deepEqual(lateEpochs(here.slice(2), 1000 * DAY_MS), []);
+    assert.deepEqual(lateEpochs([], 1000 * DAY_MS), []);
   });
 });

@@ -44,3 +44,21 @@ export function nextEpoch(known: readonly number[], listed: number): number {
 export function isCapsuleSafe(signers: ReadonlySet<SiteId>, copies: number): boolean {
   return signers.size >= Math.max(1, copies);
 }
+
+/** Longer than a key waits for its signatures when all is well. */
+const LATE_MS = 86_400_000;
+
+/**
+ * Epochs whose keys are here although they were over a day ago.
+ *
+ * @param here - Epochs whose keys are here, the newest last: each was over when the next began.
+ */
+export function lateEpochs(
+  here: readonly { readonly epoch: number; readonly sinceMs: number }[],
+  nowMs: number,
+): readonly number[] {
+  return here.flatMap(({ epoch }, at) => {
+    const overMs = here[at + 1]?.sinceMs;
+    return overMs !== undefined && nowMs - overMs >= LATE_MS ? [epoch] : [];
+  });
+}
