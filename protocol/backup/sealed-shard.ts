@@ -32,7 +32,13 @@ import {
   type TableFrame,
   type TablePiece,
 } from "./shard-table.ts";
-import { CIPHER_NONCE_BYTES, CIPHER_TAG_BYTES, decrypt, encrypt } from "../keys/xchacha.ts";
+import {
+  CIPHER_NONCE_BYTES,
+  decrypt,
+  encryptInto,
+  type Decrypt,
+  type EncryptInto,
+} from "../keys/xchacha.ts";
 
 const LEAD_KIND = 1;
 const TABLE_KIND = 2;
@@ -53,6 +59,8 @@ export interface ShardSecrets {
   readonly epochKey: Uint8Array;
   /** Random bytes, never the same. */
   readonly random: (sizeBytes: number) => Uint8Array;
+  /** Default: the one of xchacha.ts. */
+  readonly encryptInto?: EncryptInto;
 }
 
 /** What a shard is opened with. */
@@ -96,6 +104,7 @@ export function sealShard(
   if (!isShardSize(into.length) || sealedBytes(frames, table.length) > into.length) {
     throw new RangeError(`frames do not fit in ${into.length} bytes`);
   }
+  const seal = secrets.encryptInto ?? encryptInto;
   const header = encodeShardHeader(secrets.header);
   into.set(header);
   const contentKey = shardKey(secrets.epochKey, secrets.header.nonce);
@@ -105,11 +114,9 @@ export function sealShard(
     const sealedLength = content.length + FRAME_OVERHEAD_BYTES;
     const nonce = secrets.random(CIPHER_NONCE_BYTES);
     const associated = associate(header, kind, number, plain, sealedLength, into.length);
-    const { ciphertext, tag } = encrypt(key, nonce, associated, content);
     into.set(nonce, at);
-    into.set(ciphertext, at + CIPHER_NONCE_BYTES);
-    into.set(tag, at + sealedLength - CIPHER_TAG_BYTES);
-    release(ciphertext);
+    const sealed = into.subarray(at + CIPHER_NONCE_BYTES, at + sealedLength);
+    seal(key, nonce, associated, content, sealed);
     return at + sealedLength;
   };
   let at = FRAMES_OFFSET;
@@ -175,18 +182,25 @@ export class OpenedShard {
    * The plaintext of a frame.
    *
    * @param unpack - unpackFrame, or what does the same in memory of its own.
+   * @param open - decrypt of xchacha.ts, or what does the same in memory of its own; what is not
+   *   compressed is then valid as long as that memory.
    * @throws ShardError when its tag does not fit or it does not unpack to its declared length;
    *   E-SHARD-KEY when it is sealed with the key of the epoch, and that was not given.
    */
-  frame(number: number, unpack: typeof unpackFrame = unpackFrame): Uint8Array {
+  frame(
+    number: number,
+    unpack: typeof unpackFrame = unpackFrame,
+    open: Decrypt = decrypt,
+  ): Uint8Array {
     const frame = this.frames[number];
     const at = this.#offsets[number];
     if (frame === undefined || at === undefined) throw new RangeError(`frame ${number}`);
     const { kind, codec, plainLength, sealedLength } = frame;
-    const content = this.#open(at, chunkKindCode(kind), number, plainLength, sealedLength);
+    const code = chunkKindCode(kind);
+    const content = this.#open(at, code, number, plainLength, sealedLength, open);
     const plaintext = unpack(codec, content, plainLength);
     if (plaintext === undefined) throw malformed("compression");
-    if (plaintext !== content) release(content);
+    if (plaintext !== content && open === decrypt) release(content);
     return plaintext;
   }
 
@@ -196,6 +210,7 @@ export class OpenedShard {
     number: number,
     plainLength: number,
     sealedLength: number,
+    open: Decrypt = decrypt,
   ): Uint8Array {
     const key = isContent(kind) ? this.#contentKey : this.#indexKey;
     if (key === undefined) {
@@ -207,7 +222,7 @@ export class OpenedShard {
     const associated = associate(header, kind, number, plainLength, sealedLength, size);
     const nonce = this.#bytes.subarray(at, at + CIPHER_NONCE_BYTES);
     const sealed = this.#bytes.subarray(at + CIPHER_NONCE_BYTES, at + sealedLength);
-    const content = decrypt(key, nonce, associated, sealed);
+    const content = open(key, nonce, associated, sealed);
     if (content !== undefined) return content;
     throw new ShardError("E-SHARD-SEAL", "A sealed part of the shard does not fit its key.");
   }

@@ -17,6 +17,18 @@ export const CIPHER_TAG_BYTES = 16;
 /** "expand 32-byte k" as four little-endian words. */
 const SIGMA = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
 
+/** Like {@link encrypt}, over all of `into`, which has room for the tag behind the ciphertext. */
+export type EncryptInto = (
+  key: Uint8Array,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  plaintext: Uint8Array,
+  into: Uint8Array,
+) => void;
+
+/** Like {@link decrypt}. */
+export type Decrypt = typeof decrypt;
+
 /** Encrypts. @returns The ciphertext, as long as the plaintext, and the tag of 16 bytes. */
 export function encrypt(
   key: Uint8Array,
@@ -24,7 +36,7 @@ export function encrypt(
   associated: Uint8Array,
   plaintext: Uint8Array,
 ): { readonly ciphertext: Uint8Array; readonly tag: Uint8Array } {
-  const { subkey, shortNonce } = derive(key, nonce);
+  const { subkey, shortNonce } = subkeyOf(key, nonce);
   const options = { authTagLength: CIPHER_TAG_BYTES };
   const cipher = createCipheriv("chacha20-poly1305", subkey, shortNonce, options);
   cipher.setAAD(associated, { plaintextLength: plaintext.length });
@@ -32,6 +44,12 @@ export function encrypt(
   cipher.final();
   return { ciphertext, tag: cipher.getAuthTag() };
 }
+
+export const encryptInto: EncryptInto = (key, nonce, associated, plaintext, into) => {
+  const { ciphertext, tag } = encrypt(key, nonce, associated, plaintext);
+  into.set(ciphertext);
+  into.set(tag, ciphertext.length);
+};
 
 /**
  * Decrypts. Nothing of the plaintext leaves before the tag is checked.
@@ -46,7 +64,7 @@ export function decrypt(
   sealed: Uint8Array,
 ): Uint8Array | undefined {
   if (sealed.length < CIPHER_TAG_BYTES) return undefined;
-  const { subkey, shortNonce } = derive(key, nonce);
+  const { subkey, shortNonce } = subkeyOf(key, nonce);
   const options = { authTagLength: CIPHER_TAG_BYTES };
   const decipher = createDecipheriv("chacha20-poly1305", subkey, shortNonce, options);
   const end = sealed.length - CIPHER_TAG_BYTES;
@@ -61,7 +79,12 @@ export function decrypt(
   return plaintext;
 }
 
-function derive(
+/**
+ * The key and the nonce of ChaCha20-Poly1305 that stand for these of XChaCha20-Poly1305.
+ *
+ * @throws RangeError when one of them has another length.
+ */
+export function subkeyOf(
   key: Uint8Array,
   nonce: Uint8Array,
 ): { readonly subkey: Uint8Array; readonly shortNonce: Uint8Array } {

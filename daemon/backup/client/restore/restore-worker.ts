@@ -19,6 +19,7 @@ import { ChunkNamer } from "../seal/chunk-namer.ts";
 import type { EndMessage } from "../seal/end-worker.ts";
 import { pathIn, writePart, writeWhole } from "./file-writer.ts";
 import { FrameCodec } from "../seal/frame-codec.ts";
+import { FrameCipher } from "../frame-cipher.ts";
 import { readLocalShard } from "../local-shard.ts";
 import type {
   FromRestoreWorker,
@@ -36,6 +37,7 @@ if (port === null) throw new Error("This file is a worker thread.");
 const namer = new ChunkNamer(setKey, "data");
 const codec = new FrameCodec(FRAME_BYTES);
 const unpack = codec.unpack.bind(codec);
+const { decrypt } = new FrameCipher(FRAME_BYTES);
 const fileBytes = new Uint8Array(folder === undefined ? 0 : SHARD_BYTES);
 
 port.on("message", (job: ShardJob | EndMessage) => {
@@ -97,13 +99,12 @@ function writeItems(opened: OpenedShard, left: Map<number, WriteItem>, problems:
   for (const [number, frameItems] of byFrame) {
     const frame = opened.frames[number];
     if (frame === undefined || frame.kind !== "data") throw contradiction("A frame is missing.");
-    const plaintext = opened.frame(number, unpack);
+    // In the memory of the codec, or of the cipher, until the next one.
+    const plaintext = opened.frame(number, unpack, decrypt);
     for (const [item, each] of frameItems) {
       for (const problem of writeItem(frame, plaintext, each)) problems.push({ item, problem });
       left.delete(item);
     }
-    // What was compressed lies in the memory of the codec.
-    if (frame.codec === "stored") release(plaintext);
   }
 }
 

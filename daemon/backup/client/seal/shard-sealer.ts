@@ -16,8 +16,12 @@ import {
 } from "../../../../protocol/backup/sealed-shard.ts";
 import { SHARD_BYTES, paddedShardBytes, shardIdOf } from "../../../../protocol/backup/shard-id.ts";
 import { BackupError } from "../error.ts";
+import { FrameCipher } from "../frame-cipher.ts";
 import type { FrameCodec } from "./frame-codec.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
+
+/** Frames are mostly shorter than half a shard. */
+const CIPHER_BYTES = SHARD_BYTES / 2;
 
 /** What every shard of a run says in its header. */
 export interface SealSubject {
@@ -77,6 +81,7 @@ export class ShardSealer {
   readonly #subject: SealSubject;
   readonly #slots: ShardSlots;
   readonly #codec: FrameCodec;
+  readonly #cipher = new FrameCipher(CIPHER_BYTES);
 
   constructor(subject: SealSubject, slots: ShardSlots, codec: FrameCodec) {
     this.#codec = codec;
@@ -104,7 +109,8 @@ export class ShardSealer {
     const { owner, set, keyEpoch, capsule, setKey, epochKey } = this.#subject;
     const nonce = random(SHARD_NONCE_BYTES);
     const header = { owner, set, keyEpoch, nonce, capsule };
-    sealShard(bytes, { header, setKey, epochKey, random }, frames);
+    const { encryptInto } = this.#cipher;
+    sealShard(bytes, { header, setKey, epochKey, random, encryptInto }, frames);
     this.#openAgain(bytes, frames);
     // Kept until the end of the run: not as a part of a pool, which would stay with it.
     const own = Uint8Array.from(table);
@@ -113,8 +119,9 @@ export class ShardSealer {
 
   #openAgain(bytes: Uint8Array, frames: readonly CheckedFrame[]): void {
     const opened = new OpenedShard(bytes, this.#subject);
+    const unpack = this.#codec.unpack.bind(this.#codec);
     frames.forEach(({ crc }, number) => {
-      const plaintext = opened.frame(number, this.#codec.unpack.bind(this.#codec));
+      const plaintext = opened.frame(number, unpack, this.#cipher.decrypt);
       if (crc32(plaintext) !== crc) {
         throw new BackupError(
           "E-BACKUP-SELF",
