@@ -2,8 +2,8 @@
  * An owner's site and two holders with real processes and disks, the data set that they keep, and
  * what was acknowledged of it.
  */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readSetKeys, type SetKeyFile } from "../../daemon/backup/client/keys/set-key-file.ts";
 import { statusShape } from "../../daemon/control/shapes-status.ts";
@@ -156,7 +156,14 @@ export class CrashMesh {
     });
   }
 
+  /** Removes what was restored, for good: a later power cut brings nothing of it back. */
   async removeTarget(target: string): Promise<void> {
     await rm(target, { recursive: true, force: true });
+    const folder = await open(dirname(target));
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 }
