@@ -20,7 +20,7 @@ export class GatedMesh {
     mesh: TestMesh,
     names: readonly string[],
     gates: Gate[],
-    options: { readonly dht?: boolean } = {},
+    options: { readonly dht?: boolean; readonly toml?: string } = {},
   ): Promise<GatedMesh> {
     for (const name of names) {
       const site = await mesh.site(name);

@@ -47,7 +47,6 @@ export function startBind({ directory, ...plan }: ServerPlan): Promise<DebianSer
     "listen-on-v6 { none; };",
     `pid-file "${directory}/pid"; session-keyfile "${directory}/session";`,
     "recursion no; dnssec-validation no; notify no; minimal-responses no;",
-    "max-refresh-time 2; min-refresh-time 1; min-retry-time 1; max-retry-time 1;",
     "serial-query-rate 100;",
   ].join("\n");
   const config = `options {\n${options}\n};\ncontrols { };\n${plan.config}`;
@@ -58,6 +57,46 @@ export function startBind({ directory, ...plan }: ServerPlan): Promise<DebianSer
     "-c",
     file,
   ]);
+}
+
+/** Knot. `config` holds the sections `key`, `remote`, `acl` and `zone`. */
+export function startKnot({ directory, ...plan }: ServerPlan): Promise<DebianServer> {
+  const config = [
+    "server:",
+    `  rundir: ${directory}`,
+    `  listen: ${SERVER_ADDRESS}@${plan.port}`,
+    "  udp-workers: 1",
+    "  tcp-workers: 1",
+    "  background-workers: 1",
+    "database:",
+    `  storage: ${directory}`,
+    "log:",
+    "  - target: stderr",
+    "    any: info",
+    plan.config,
+  ].join("\n");
+  return startServer({ directory, ...plan, config }, "knotd", (file) => ["-c", file]);
+}
+
+/** NSD. `config` holds `key:` and `zone:` sections. */
+export function startNsd({ directory, ...plan }: ServerPlan): Promise<DebianServer> {
+  const config = [
+    "server:",
+    `  ip-address: ${SERVER_ADDRESS}@${plan.port}`,
+    `  username: ""`,
+    `  zonesdir: "${directory}"`,
+    `  database: ""`,
+    `  pidfile: "${directory}/pid"`,
+    `  xfrdfile: "${directory}/xfrd.state"`,
+    `  zonelistfile: "${directory}/zone.list"`,
+    `  xfrdir: "${directory}"`,
+    "  server-count: 1",
+    "  rrl-ratelimit: 0",
+    "remote-control:",
+    "  control-enable: no",
+    plan.config,
+  ].join("\n");
+  return startServer({ directory, ...plan, config }, "nsd", (file) => ["-d", "-c", file]);
 }
 
 async function startServer(

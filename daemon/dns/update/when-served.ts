@@ -42,7 +42,8 @@ export async function whenServed(
   return (await Promise.all(waits)).filter((served) => !served).length;
 }
 
-async function serialAt(
+/** The serial that a server gives; undefined when it gives none in time. */
+export async function serialAt(
   server: Server,
   zone: DnsName,
   timeoutMs: number,
