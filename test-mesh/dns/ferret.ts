@@ -6,8 +6,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { decode, encode, type Answer, type RecordType } from "dns-packet";
 import { z } from "zod";
+import { CLASS, formatRcode, OPCODE } from "../../protocol/dns/dns-code.ts";
+import { formatDnsName, parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { formatType, parseType } from "../../protocol/dns/dns-type.ts";
+import { decodeMessage } from "../../protocol/dns/decode-message.ts";
+import { encodeMessage } from "../../protocol/dns/encode-message.ts";
+import type { DnsRecord } from "../../protocol/dns/message.ts";
+import { formatRdata } from "../../protocol/dns/rdata.ts";
+import { readZoneFile } from "../../protocol/dns/zone-file.ts";
 
 const testShape = z.object({
   id: z.string(),
@@ -33,11 +40,14 @@ export function ferretFile(): string | undefined {
   return places.map((place) => join(place, "dns-vectors/ferret.jsonl.gz")).find(existsSync);
 }
 
+/** The tests of a file, packed by gzip or not. @throws ZodError, SyntaxError for another file. */
 export function readFerret(file: string): FerretTest[] {
-  return gunzipSync(readFileSync(file))
+  const bytes = readFileSync(file);
+  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return (packed ? gunzipSync(bytes) : bytes)
     .toString("utf8")
     .split("\n")
-    .filter((line) => line !== "")
+    .filter((line) => line.trim() !== "")
     .map((line) => testShape.parse(JSON.parse(line)));
 }
 
@@ -62,7 +72,7 @@ function expectedReply(lines: readonly string[]): Reply {
     else if (line === ";ANSWER") section = sections[0];
     else if (line === ";AUTHORITY") section = sections[1];
     else if (line === ";ADDITIONAL") section = sections[2];
-    else section?.push(line.replace(/\s+/g, " ").toLowerCase());
+    else if (line.trim() !== "") section?.push(normalLine(line));
   }
   const kept = flags.filter((flag) => ["QR", "AA", "TC"].includes(flag)).toSorted();
   return {
@@ -72,45 +82,52 @@ function expectedReply(lines: readonly string[]): Reply {
   };
 }
 
+/** One spelling for each record: names in lower case, data as we print them. */
+function normalLine(line: string): string {
+  const { records, problems } = readZoneFile({ name: "", bytes: Buffer.from(line) });
+  const [record] = records;
+  if (record === undefined || problems.length > 0) return line.replace(/\s+/g, " ").toLowerCase();
+  return recordText(record);
+}
+
+function recordText({ owner, ttl, type, rdata }: Omit<DnsRecord, "class">): string {
+  const text = `${formatDnsName(owner)} ${ttl} IN ${formatType(type)} ${formatRdata(type, rdata)}`;
+  return text.toLowerCase();
+}
+
 /** The question as a packet, without EDNS. */
-export function questionOf({ Query }: FerretTest): Uint8Array {
-  const name = Query.Name.replace(/\.$/, "");
-  return encode({ type: "query", id: 4711, questions: [{ name, type: Query.Type as RecordType }] });
+export function questionOf({ Query }: FerretTest, id = 4711): Uint8Array {
+  const packet = encodeMessage({
+    id,
+    response: false,
+    opcode: OPCODE.QUERY,
+    ...{ authoritative: false, truncated: false, recursionDesired: false },
+    ...{ recursionAvailable: false, reserved: false, authenticData: false },
+    ...{ checkingDisabled: false, rcode: 0 },
+    questions: [{ name: parseDnsName(Query.Name), type: parseType(Query.Type), class: CLASS.IN }],
+    answers: [],
+    authorities: [],
+    additionals: [],
+  });
+  if (packet === undefined) throw new TypeError("a question fits into a message");
+  return packet;
 }
 
-/** Reads our answer with a decoder that is not ours. */
+/** @throws Error when the answer is no message. */
 export function replyOf(bytes: Uint8Array): Reply {
-  const packet = decode(Buffer.from(bytes));
+  const message = decodeMessage(bytes);
+  if ("fault" in message) throw new Error(`the answer has a fault: ${message.fault}`);
   const flags = ["QR"];
-  if (packet.flag_aa) flags.push("AA");
-  if (packet.flag_tc) flags.push("TC");
-  const section = (records: readonly Answer[] | undefined) =>
-    (records ?? []).map(recordText).toSorted();
+  if (message.authoritative) flags.push("AA");
+  if (message.truncated) flags.push("TC");
+  const section = (records: readonly DnsRecord[]) => records.map(recordText).toSorted();
   return {
-    rcode: (packet as unknown as { rcode: string }).rcode,
+    rcode: formatRcode(message.rcode),
     flags: flags.toSorted(),
-    sections: [section(packet.answers), section(packet.authorities), section(packet.additionals)],
+    sections: [
+      section(message.answers),
+      section(message.authorities),
+      section(message.additionals),
+    ],
   };
-}
-
-function recordText(record: Answer): string {
-  if (record.type === "OPT") return "opt";
-  const data = dataText(record);
-  return `${record.name}. ${record.ttl} IN ${record.type} ${data}`.replace("..", ".").toLowerCase();
-}
-
-function dataText(record: Exclude<Answer, { type: "OPT" }>): string {
-  if (record.type === "SOA") {
-    const { mname, rname, serial, refresh, retry, expire, minimum } = record.data;
-    return `${mname}. ${rname}. ${serial} ${refresh} ${retry} ${expire} ${minimum}`;
-  }
-  if (record.type === "TXT") {
-    const strings = [record.data].flat().map((text) => `"${String(text)}"`);
-    return strings.join(" ");
-  }
-  if (record.type === "A" || record.type === "AAAA") return record.data;
-  if (record.type === "NS" || record.type === "CNAME" || record.type === "DNAME") {
-    return `${record.data}.`.replace("..", ".");
-  }
-  throw new Error(`no Ferret zone has ${record.type}`);
 }
