@@ -10,16 +10,16 @@ import type { Stream } from "@libp2p/interface";
 import type { PeerKey } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
 import { MAX_FRAME_BYTES, type BulkFlow, type Channel } from "../core/transport.ts";
-import { ACKNOWLEDGE_EVERY_BYTES, type BulkBudget } from "./bulk-budget.ts";
+import type { BulkBudget } from "./bulk-budget.ts";
+import { drained } from "./drained.ts";
 import { MeshError } from "./error.ts";
 import { acknowledgeHead, END_HEAD, FrameReader, unit } from "./frame-reader.ts";
+import { ReceiptsOwed } from "./receipts-owed.ts";
 import type { Line } from "./uplinks.ts";
 
 /** Reading pauses above this. One whole frame must fit in, or it would never be complete. */
 const PAUSE_ABOVE_BYTES = MAX_FRAME_BYTES + 64 * 1024;
 const RESUME_BELOW_BYTES = 128 * 1024;
-/** A peer that takes nothing for so long is gone for this channel. */
-const TAKES_NOTHING_MS = 60_000;
 
 /** Sees the bytes that go to libp2p, and come from it, outside of its encryption. */
 export type Tap = (direction: "out" | "in", peer: PeerKey, bytes: Uint8Array) => void;
@@ -59,12 +59,9 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
    */
   #resuming = false;
   #unacknowledgedBytes = 0;
-  /** Received and not acknowledged yet. */
-  #owedBytes = 0;
-  /** Received, and let through by the line to be acknowledged. */
-  #dueBytes = 0;
+  readonly #owed: ReceiptsOwed;
   #flow: BulkFlow;
-  #onClosed: (() => void) | undefined;
+  readonly #over = Promise.withResolvers<void>();
   #closed = false;
 
   /** Takes the stream over; must be called in the same turn in which the stream was handed out. */
@@ -74,9 +71,20 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
     this.#options = options;
     this.#flow = options.flow ?? TALK;
     this.#reader = new FrameReader({
-      onUnit: (sizeBytes, goesOn) => this.#owe(sizeBytes, goesOn),
+      onUnit: (sizeBytes, goesOn) => {
+        if (options.budget !== undefined) this.#owed.came(sizeBytes, goesOn, this.#flow);
+      },
       onAcknowledged: (sizeBytes) => this.#acknowledged(sizeBytes),
     });
+    this.#owed = new ReceiptsOwed(
+      options.line,
+      () => {
+        if (this.#failure === undefined) this.#acknowledge();
+      },
+      (error) => {
+        if (this.#failure === undefined) this.abort(String(error));
+      },
+    );
     stream.addEventListener("message", (event) => this.#take(event.data.subarray()));
     stream.addEventListener("drain", () => this.#acknowledge());
     stream.addEventListener("remoteCloseWrite", () => this.#checkEnd());
@@ -95,14 +103,7 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
 
   /** Resolves when the channel is over: both sides ended, or it was cut. Never rejects. */
   whenClosed(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const before = this.#onClosed;
-      this.#onClosed = (): void => {
-        before?.();
-        resolve();
-      };
-    });
+    return this.#over.promise;
   }
 
   async send(frame: Uint8Array): Promise<void> {
@@ -181,45 +182,9 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   async #handOver(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#options.tap?.("out", this.peer, bytes);
-    if (!this.#stream.send(bytes)) await this.#drained();
-  }
-
-  /** Waits until libp2p has no more than it can pass on at once, or nothing moved for 60 s. */
-  #drained(): Promise<void> {
-    const stream = this.#stream;
-    const { clock } = this.#options;
-    return new Promise((resolve, reject) => {
-      let leftBytes = stream.writeBufferLength;
-      let settled = false;
-      const stuck = (): void => this.abort("the peer took nothing for 60 s");
-      let cancel = clock.after(TAKES_NOTHING_MS, stuck);
-      const settle = (): void => {
-        settled = true;
-        cancel();
-        stream.removeEventListener("drain", onDrain);
-        stream.removeEventListener("close", onClose);
-      };
-      const onClose = (): void => {
-        settle();
-        reject(this.#failure ?? new MeshError("E-MESH-GONE", "The channel was cut."));
-      };
-      const look = (): void => {
-        if (settled) return;
-        if (!stream.writableNeedsDrain && stream.writeBufferLength === 0) {
-          settle();
-          resolve();
-        } else if (stream.writeBufferLength < leftBytes) {
-          leftBytes = stream.writeBufferLength;
-          cancel();
-          cancel = clock.after(TAKES_NOTHING_MS, stuck);
-        }
-      };
-      // libp2p passes the rest of its buffer on in a microtask after this event, so look later.
-      const onDrain = (): void => void setImmediate(look);
-      stream.addEventListener("drain", onDrain);
-      stream.addEventListener("close", onClose);
-      if (stream.status !== "open") onClose();
-    });
+    if (this.#stream.send(bytes)) return;
+    const stuck = (): void => this.abort("the peer took nothing for 60 s");
+    await drained(this.#stream, this.#options.clock, stuck, () => this.#failure);
   }
 
   #take(bytes: Uint8Array): void {
@@ -281,38 +246,11 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
     if (this.#stream.readStatus === "readable") this.#stream.pause();
   }
 
-  /** Small change waits for the next 16 KiB, or for a whole frame, whichever comes first. */
-  #owe(sizeBytes: number, goesOn: boolean): void {
-    const { budget, line } = this.#options;
-    if (budget === undefined) return;
-    this.#owedBytes += sizeBytes;
-    if (goesOn && this.#owedBytes < ACKNOWLEDGE_EVERY_BYTES) return;
-    const owed = this.#owedBytes;
-    this.#owedBytes = 0;
-    if (line === undefined) {
-      this.#dueBytes += owed;
-      return;
-    }
-    // What is acknowledged later comes later: so the rate of what comes is kept as well.
-    line.receive.pass(this.#flow, owed).then(
-      () => {
-        this.#dueBytes += owed;
-        if (this.#failure === undefined) this.#acknowledge();
-      },
-      (error: unknown) => {
-        if (this.#failure === undefined) this.abort(String(error));
-      },
-    );
-  }
-
-  /** A peer that reads nothing gets no more of these into our memory: they wait, added up. */
   #acknowledge(): void {
     const stream = this.#stream;
-    if (this.#dueBytes === 0) return;
+    if (!this.#owed.isDue) return;
     if (stream.writeStatus !== "writable" || stream.writableNeedsDrain) return;
-    const due = acknowledgeHead(this.#dueBytes);
-    this.#dueBytes = 0;
-    stream.send(due);
+    stream.send(acknowledgeHead(this.#owed.take()));
   }
 
   #acknowledged(sizeBytes: number): void {
@@ -354,8 +292,7 @@ export class FrameChannel<Peer extends PeerKey> implements Channel<Peer> {
   }
 
   #announceClosed(): void {
-    if (this.#closed) return;
     this.#closed = true;
-    this.#onClosed?.();
+    this.#over.resolve();
   }
 }

@@ -6,8 +6,6 @@
  */
 import { multiaddr } from "@multiformats/multiaddr";
 import { idOf, type PeerKey, type SiteId } from "../../protocol/ids.ts";
-import type { SigningKey } from "../../protocol/keys/signature.ts";
-import type { Clock } from "../core/clock.ts";
 import type {
   Channel,
   ChannelHandler,
@@ -15,7 +13,7 @@ import type {
   ProtocolName,
   Transport,
 } from "../core/transport.ts";
-import type { UplinkRule, Urgency } from "../core/backup/uplink-rule.ts";
+import type { Urgency } from "../core/backup/uplink-rule.ts";
 import type { Logger } from "../observe/log.ts";
 import { Channels, type MemberHandler } from "./channels.ts";
 import { withDeadline } from "./deadline.ts";
@@ -23,16 +21,11 @@ import { Dialer } from "./dialer.ts";
 import { findProviders, provide } from "./directory.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { MeshError } from "./error.ts";
-import type { Tap } from "./frame-channel.ts";
 import { Guard } from "./guard.ts";
 import { addressesOf, LinkMaker } from "./link-maker.ts";
 import { LinkTable } from "./link-table.ts";
-import {
-  admissionOf,
-  type Membership,
-  type OutsiderProtocol,
-  type RosterEntry,
-} from "./membership.ts";
+import { admissionOf, type OutsiderProtocol, type RosterEntry } from "./membership.ts";
+import type { LinkDetail, MeshOptions } from "./mesh-options.ts";
 import { startNode, type MeshNode } from "./node.ts";
 import { Outsiders, type OutsiderHandler } from "./outsiders.ts";
 import { memberAddress } from "./peer-id.ts";
@@ -40,38 +33,6 @@ import { Uplinks } from "./uplinks.ts";
 import { watchConnections } from "./watch.ts";
 
 const STOP_MS = 5_000;
-
-export interface MeshOptions {
-  /** The site's key; of a box that recovers, its recovery key. */
-  readonly siteKey: SigningKey;
-  /** Multiaddrs such as `/ip4/0.0.0.0/tcp/4901`; port 0 takes any free one. */
-  readonly listen: readonly string[];
-  /** Multiaddrs to tell others instead of what the interfaces show; usually empty. */
-  readonly announce: readonly string[];
-  /** Whether to take part in kad-dht among the members. */
-  readonly dht: boolean;
-  readonly membership: Membership;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Version of the program, told to peers for display. Default: empty. */
-  readonly version?: string;
-  /** Sees the bytes that go to libp2p before they are encrypted. Default: nobody does. */
-  readonly tap?: Tap;
-  /** What is set for the lines of this site, as configured now. Default: nothing. */
-  readonly uplinks?: () => readonly UplinkRule[];
-  /** Hears out a member that takes no hello of ours. Default: nobody does. */
-  readonly hearFarewell?: (channel: Channel) => Promise<void>;
-}
-
-export interface LinkDetail {
-  readonly peer: SiteId;
-  /** Who dialled: "outbound" is us. */
-  readonly direction: "inbound" | "outbound";
-  readonly address: string;
-  /** Wall time. */
-  readonly sinceMs: number;
-  readonly rttMs: number | undefined;
-}
 
 export class Mesh implements Transport {
   readonly self: SiteId;

@@ -7,7 +7,7 @@ import type { Authority } from "../core/authority/authority.ts";
 import type { View, ViewEntry } from "../core/logs/view.ts";
 import { factsShape } from "../inventory/facts.ts";
 import type { Inventory, OwnRecords } from "../inventory/inventory.ts";
-import type { LinkDetail } from "../mesh/mesh.ts";
+import type { LinkDetail } from "../mesh/mesh-options.ts";
 import type { Seen } from "../state/presence.ts";
 import type { State } from "../state/state.ts";
 
