@@ -1,12 +1,12 @@
 /** What the view says about proofs and repairs, for the verdict. */
 import {
-  auditRecord,
   intakeRecord,
   parseGroupKey,
   SCRUB_KEY,
   scrubRecord,
 } from "../../protocol/logs/hold-record.ts";
 import type { SiteId } from "../../protocol/ids.ts";
+import { findingsBy } from "../core/backup/published.ts";
 import type { Authority } from "../core/authority/authority.ts";
 import type { ProofFacts } from "../core/status/status-proofs.ts";
 import type { View } from "../core/logs/view.ts";
@@ -21,10 +21,8 @@ export function proofFacts(
     const known = authority.sites.get(site) ?? authority.endedSites.get(site);
     return known?.name ?? site.slice(0, 8);
   };
-  const findings = view.entries("hold", "audit/").flatMap(({ author, value }) => {
-    const audit = auditRecord.safeParse(value);
-    if (author !== self || !audit.success) return [];
-    return audit.data.holders.map((finding) => ({ site: nameOf(finding.site), finding }));
+  const findings = findingsBy(view, self as SiteId).map((finding) => {
+    return { site: nameOf(finding.site), finding };
   });
   const repairs = view.entries("hold", "intake/").flatMap(({ key, author, value }) => {
     const intake = intakeRecord.safeParse(value);

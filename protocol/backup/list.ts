@@ -29,9 +29,10 @@ const DOMAIN = "pleach/list/1";
 export const MAX_LIST_HEADER_BYTES = 2048;
 /** Sealed names are short; a longer one would be a way to store data for nothing. */
 export const MAX_SEALED_NAME_BYTES = 512;
-/** 128 groups of this many full shards are 32 TiB in one data set. */
+/** Full groups of this many shards are 256 TiB in one data set. */
 export const MAX_LIST_ENTRIES = 65_536;
-export const MAX_GROUPS = 128;
+/** Of 16 GiB each, 16 TiB; beyond that, groups grow. */
+export const MAX_GROUPS = 1024;
 export const MAX_COPIES = 16;
 /** A full shard is exactly this long; no shard is longer. */
 export const MAX_LISTED_SHARD_BYTES = 4 * 1024 * 1024;
@@ -226,7 +227,7 @@ export function unpackEntries(packed: Uint8Array): ListEntry[] {
  * `g` splits into `g` and `g + groups`, and nothing else moves.
  */
 export function groupOf(shard: ShardId, groups: number): number {
-  return Number.parseInt(shard.slice(-2), 16) & (groups - 1);
+  return Number.parseInt(shard.slice(-4), 16) & (groups - 1);
 }
 
 /** Bytes that a holder keeps for a list, as its receipt counts them. */

@@ -2,56 +2,74 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   auditKey,
+  auditPrefix,
   auditRecord,
   groupKey,
   hasGroup,
   intakeRecord,
   packGroups,
+  parseAuditKey,
   parseGroupKey,
   repairRecord,
   SCRUB_KEY,
   scrubRecord,
 } from "./hold-record.ts";
-import { idOf, sha256, type OwnerId, type SetId } from "../ids.ts";
+import { MAX_GROUPS } from "../backup/list.ts";
+import { idOf, sha256, type OwnerId, type SetId, type SiteId } from "../ids.ts";
 import { encodeJson } from "../encoding/json-value.ts";
 import { isRecordKey, MAX_VALUE_BYTES } from "./record-version.ts";
 import { holdKey, parseHoldKey } from "./record.ts";
 
 const owner = idOf<OwnerId>(sha256("owner"));
 const set = idOf<SetId>(sha256("set").subarray(0, 16));
+const site = idOf<SiteId>(sha256("site"));
 const id = owner as string;
 
 test("keys are read as they are written, and no kind is taken for another", () => {
-  for (const group of [0, 7, 127]) {
+  for (const group of [0, 7, MAX_GROUPS - 1]) {
     const key = groupKey("repair", owner, set, group);
     assert.ok(isRecordKey(key));
     assert.deepEqual(parseGroupKey("repair", key), { owner, set, group });
     assert.equal(parseGroupKey("intake", key), undefined);
   }
   assert.deepEqual(parseHoldKey(holdKey(owner, set)), { owner, set });
-  const odd = ["", "/", "repair", `repair/${owner}/${set}`, `repair/${owner}/${set}/128`];
+  const odd = ["", "/", "repair", `repair/${owner}/${set}`, `repair/${owner}/${set}/${MAX_GROUPS}`];
   odd.push(`repair/${owner}/${set}/01`, `repair/${owner}/${set}/1/`, `repair/${owner}/${set}/-1`);
   for (const key of odd) assert.equal(parseGroupKey("repair", key), undefined);
-  for (const key of [...odd, auditKey(owner, set), SCRUB_KEY, owner]) {
-    assert.equal(parseHoldKey(key), undefined);
+  const audit = auditKey(owner, set, site);
+  assert.ok(isRecordKey(audit) && audit.startsWith(auditPrefix(owner, set)));
+  assert.deepEqual(parseAuditKey(audit), { owner, set, site });
+  for (const key of [...odd, audit, SCRUB_KEY, owner]) assert.equal(parseHoldKey(key), undefined);
+  for (const key of [...odd, `${audit}/`, auditPrefix(owner, set), audit.slice(1)]) {
+    assert.equal(parseAuditKey(key), undefined);
   }
 });
 
 test("groups are packed and found again", () => {
-  const packed = packGroups([0, 9, 127]);
-  const found = Array.from({ length: 128 }, (_, at) => at).filter((at) => hasGroup(packed, at));
-  assert.deepEqual(found, [0, 9, 127]);
+  const all = Array.from({ length: MAX_GROUPS }, (_, at) => at);
+  for (const some of [[], [0], [0, 9, 127], [MAX_GROUPS - 1], all]) {
+    const packed = packGroups(some);
+    assert.deepEqual(
+      all.filter((at) => hasGroup(packed, at)),
+      some,
+    );
+  }
+  assert.equal(packGroups([]), "");
 });
 
-test("findings about as many holders as a set may have fit into a record", () => {
-  const finding = {
-    ...{ site: id, storeId: set as string, outcome: "refused", atMs: 2e12, provenAtMs: 2e12 },
-    ...{ leaves: 1e9, wholes: 1e9, lostShards: 1e6, lostGroups: packGroups([1]), silent: false },
-    ...{ given: 2 ** 52, held: 2 ** 52, proven: 2 ** 52 },
+test("a finding fits into a record, whatever was lost", () => {
+  const lost = packGroups(Array.from({ length: MAX_GROUPS }, (_, at) => at));
+  const most = Number.MAX_SAFE_INTEGER;
+  const value = {
+    ...{ storeId: set as string, outcome: "refused", atMs: most, provenAtMs: most, silent: false },
+    ...{ leaves: most, wholes: most, lostShards: most, lostGroups: lost },
+    ...{ given: most, held: most, proven: most },
   };
-  const value = { holders: Array.from({ length: 24 }, () => finding) };
   assert.ok(auditRecord.safeParse(value).success);
   assert.ok(encodeJson(value).length <= MAX_VALUE_BYTES);
+  for (const lostGroups of [`${lost}00`, "0", "xx", "FF"]) {
+    assert.equal(auditRecord.safeParse({ ...value, lostGroups }).success, false);
+  }
 });
 
 test("records of a hostile author are refused", () => {
@@ -65,7 +83,7 @@ test("records of a hostile author are refused", () => {
     intakeRecord.safeParse({ ...intake, doneBytes: 0.5 }),
     intakeRecord.safeParse({ ...intake, refused: "no" }),
     scrubRecord.safeParse({ atMs: 1, shards: 1, bytes: 1, damaged: "0", missing: 0 }),
-    auditRecord.safeParse({ holders: [{ site: id }] }),
+    auditRecord.safeParse({ storeId: set }),
   ];
   assert.ok(bad.every(({ success }) => !success));
 });

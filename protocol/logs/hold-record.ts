@@ -26,9 +26,8 @@ const count = z.int().min(0);
 export const AUDIT_OUTCOMES = ["proven", "failed", "refused", "offline"] as const;
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
-/** What the author found when it asked one holder of a set. */
-export const auditFinding = z.object({
-  site: hexId<SiteId>(),
+/** Class `hold`, key `audit/OWNER/SETID/SITE`: what the author found when it asked this holder of a set. */
+export const auditRecord = z.object({
   storeId: hexId<StoreId>(16),
   outcome: z.enum(AUDIT_OUTCOMES),
   /** Since when, by the author's wall clock; for display. */
@@ -40,8 +39,11 @@ export const auditFinding = z.object({
   wholes: count,
   /** Shards that are lost: found so twice, and again each time since. */
   lostShards: count,
-  /** Bit g of byte g / 8, lowest first: group g has lost shards. */
-  lostGroups: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Bit g of byte g / 8, lowest first: group g has lost shards. Bytes of 0 at the end are left out. */
+  lostGroups: z
+    .string()
+    .max(MAX_GROUPS / 4)
+    .regex(/^(?:[0-9a-f]{2})*$/),
   /** Not heard of for as long as the author waits for a silent site. */
   silent: z.boolean(),
   /**
@@ -52,16 +54,29 @@ export const auditFinding = z.object({
   held: count,
   proven: count,
 });
-export type AuditFinding = z.output<typeof auditFinding>;
+export type AuditFinding = z.output<typeof auditRecord> & { readonly site: SiteId };
 
-/** Holders of one set that a record tells of: more than copies, and still within its size. */
-export const MAX_FINDINGS = 24;
+export function auditKey(owner: OwnerId, set: SetId, site: SiteId): string {
+  return `${auditPrefix(owner, set)}${site}`;
+}
 
-/** Class `hold`, key `audit/OWNER/SETID`. */
-export const auditRecord = z.object({ holders: z.array(auditFinding).max(MAX_FINDINGS) });
+/** What the keys about all holders of a set begin with. */
+export function auditPrefix(owner: OwnerId, set: SetId): string {
+  return `audit/${owner}/${set}/`;
+}
 
-export function auditKey(owner: OwnerId, set: SetId): string {
-  return `audit/${owner}/${set}`;
+/** What such a key names; undefined when it names nothing. */
+export function parseAuditKey(
+  key: string,
+): { readonly owner: OwnerId; readonly set: SetId; readonly site: SiteId } | undefined {
+  const [first, ownerText, setText, siteText, ...rest] = key.split("/");
+  const owner = parseId<OwnerId>(ownerText);
+  const set = parseId<SetId>(setText, 16);
+  const site = parseId<SiteId>(siteText);
+  if (first !== "audit" || owner === undefined || set === undefined || site === undefined) {
+    return undefined;
+  }
+  return rest.length > 0 ? undefined : { owner, set, site };
 }
 
 /** Class `hold`, key `scrub`: what the author's own reading of all it holds has found. */
@@ -146,7 +161,7 @@ export function parseGroupKey(
   const group = Number(groupText);
   if (first !== kind || owner === undefined || set === undefined || rest.length > 0)
     return undefined;
-  if (!/^\d{1,3}$/.test(groupText) || group >= MAX_GROUPS || String(group) !== groupText) {
+  if (!/^\d{1,4}$/.test(groupText) || group >= MAX_GROUPS || String(group) !== groupText) {
     return undefined;
   }
   return { owner, set, group };
@@ -156,11 +171,11 @@ export function parseGroupKey(
 export function packGroups(groups: Iterable<number>): string {
   const bits = Buffer.alloc(MAX_GROUPS / 8);
   for (const group of groups) bits[group >> 3] = (bits[group >> 3] ?? 0) | (1 << (group & 7));
-  return bits.toString("hex");
+  return bits.subarray(0, bits.findLastIndex((byte) => byte !== 0) + 1).toString("hex");
 }
 
 /** Whether the bit of a group is set. */
 export function hasGroup(bits: string, group: number): boolean {
-  const byte = Number.parseInt(bits.slice((group >> 3) * 2, (group >> 3) * 2 + 2), 16);
-  return ((byte >> (group & 7)) & 1) === 1;
+  const byte = bits.slice((group >> 3) * 2, (group >> 3) * 2 + 2);
+  return ((Number.parseInt(byte || "0", 16) >> (group & 7)) & 1) === 1;
 }

@@ -23,7 +23,6 @@ export class PlacedGroup {
   readonly view = new RecordView();
   readonly bytes = 1000;
   readonly name: GroupName;
-  readonly #findings = new Map<SiteId, Map<SiteId, AuditFinding>>();
 
   constructor(targets: readonly SiteId[], copies = 3) {
     this.name = {
@@ -53,9 +52,8 @@ export class PlacedGroup {
 
   says(asker: SiteId, about: SiteId, what: Partial<AuditFinding>): void {
     const { owner, set } = this.name;
-    const found = this.#findings.get(asker) ?? new Map<SiteId, AuditFinding>();
-    this.#findings.set(asker, found.set(about, { ...PROVEN, site: about, ...what }));
-    this.view.put(asker, "hold", auditKey(owner, set), { holders: [...found.values()] });
+    const { site: _about, ...told } = what;
+    this.view.put(asker, "hold", auditKey(owner, set, about), { ...PROVEN, ...told });
   }
 
   saysLost(asker: SiteId, about: SiteId): void {

@@ -14,7 +14,9 @@ import type { Channel } from "../../daemon/core/transport.ts";
 import { decodeAuditQuestion, encodeAuditAnswer } from "../../protocol/messages/audit-message.ts";
 import {
   auditKey,
+  auditPrefix,
   auditRecord,
+  parseAuditKey,
   SCRUB_KEY,
   scrubRecord,
   type AuditFinding,
@@ -109,11 +111,9 @@ class AuditedMesh {
   /** All that askers say about one holder, or about all. */
   findings(about?: string, set: SetId = SET): Told[] {
     return this.made.records().flatMap(({ key, author, value }) => {
-      if (key !== auditKey(OWNER, set)) return [];
-      const { holders } = auditRecord.parse(value);
-      return holders
-        .filter(({ site }) => about === undefined || this.nameOf(site) === about)
-        .map((finding) => ({ asker: this.nameOf(author), finding }));
+      const site = key.startsWith(auditPrefix(OWNER, set)) ? parseAuditKey(key)?.site : undefined;
+      if (site === undefined || (about !== undefined && this.nameOf(site) !== about)) return [];
+      return [{ asker: this.nameOf(author), finding: { ...auditRecord.parse(value), site } }];
     });
   }
 
@@ -358,11 +358,9 @@ test("the one whose turn it is does not act: the next one does", async (context)
   // From now on it decides nothing; what it says about the silent site stands.
   await mesh.dishonest(leader);
   for (const entry of mesh.made.records()) {
-    if (entry.key !== auditKey(OWNER, SET) || mesh.nameOf(entry.author) !== leader) continue;
-    const { holders } = auditRecord.parse(entry.value);
-    const { id } = mesh.site(gone);
-    const silent = holders.map((each) => ({ ...each, silent: each.silent || each.site === id }));
-    mesh.made.putRecord({ ...entry, value: { holders: silent } });
+    if (entry.key !== auditKey(OWNER, SET, mesh.site(gone).id)) continue;
+    if (mesh.nameOf(entry.author) !== leader) continue;
+    mesh.made.putRecord({ ...entry, value: { ...auditRecord.parse(entry.value), silent: true } });
   }
   const startMs = mesh.made.time.nowMs;
   await mesh.untilHeldBy(3, [gone, "home"]);

@@ -74,6 +74,8 @@ export interface SpreadMeshOptions {
   readonly pace?: AuditPace;
   readonly silentMs?: number;
   readonly lostMs?: number;
+  /** A group above it is split. */
+  readonly splitBytes?: number;
   /** What one owner may send in a day. Default: the share of what is lent. */
   readonly dailyBytes?: number;
 }

@@ -8,7 +8,7 @@ import {
   wholesInTurn,
   type AuditItem,
 } from "../../core/backup/audit-choice.ts";
-import { setFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { FactsReader, type GroupFacts } from "../../core/backup/group-facts.ts";
 import { coHolders } from "../../core/backup/holder-standing.ts";
 import type { OwnerId, SetId, ShardId, SiteId, StoreId } from "../../../protocol/ids.ts";
 import type { Holder } from "../store/holder.ts";
@@ -51,17 +51,18 @@ export interface Claim {
 export function claimsOf(holder: Holder, asked: AskedSet): readonly Claim[] {
   const { state, transport } = holder;
   const members = new Set(state.authority().sites.keys());
-  const groups = setFacts(state.view(), members, asked);
-  const mine = groups.filter((facts) => {
-    return asked.by === transport.self || coHolders(facts).includes(transport.self);
-  });
-  const others = new Set(mine.flatMap(coHolders));
-  others.delete(transport.self);
-  return [...others].map((site) => claimOf(holder, mine, site));
+  const bySite = new Map<SiteId, GroupFacts[]>();
+  for (const facts of new FactsReader(state.view(), members).set(asked)) {
+    const holders = coHolders(facts);
+    if (asked.by !== transport.self && !holders.includes(transport.self)) continue;
+    for (const site of holders) bySite.set(site, [...(bySite.get(site) ?? []), facts]);
+  }
+  bySite.delete(transport.self);
+  return [...bySite].map(([site, placed]) => claimOf(holder, placed, site));
 }
 
-function claimOf({ lists }: Holder, groups: readonly GroupFacts[], site: SiteId): Claim {
-  const placed = groups.filter((facts) => coHolders(facts).includes(site));
+/** @param placed - The groups that the site is to hold. */
+function claimOf({ lists }: Holder, placed: readonly GroupFacts[], site: SiteId): Claim {
   const held = placed.flatMap((facts) => {
     const claim = facts.holding.get(site);
     const known = lists.newest(facts.owner, facts.set, facts.group);

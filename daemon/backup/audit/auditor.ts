@@ -45,6 +45,9 @@ const LATE_TICKS = 3;
 /** After a link came up, and after the start. */
 const SOON_MS = 500;
 
+/** How often answers are written down during a visit; what is lost of them is asked again. */
+const SAVE_MS = 60_000;
+
 /** A visit that could be made now. */
 interface DueVisit {
   readonly asked: AskedSet;
@@ -257,11 +260,19 @@ export class Auditor {
       progress = putRound(progress, toHex(holder.clock.random(NONCE_BYTES)), items);
       await this.#pairs.keep(pair, progress, "durable");
     }
-    const keep = (next: AuditProgress): Promise<void> => this.#pairs.keep(pair, next, "cached");
+    let savedMs = holder.clock.monotonicMs();
+    const keep = async (next: AuditProgress): Promise<void> => {
+      this.#pairs.note(pair, next);
+      // What is open of 1 TiB is a megabyte, and there are a thousand answers to it.
+      if (holder.clock.monotonicMs() - savedMs < SAVE_MS) return;
+      savedMs = holder.clock.monotonicMs();
+      await this.#pairs.save(pair, "cached");
+    };
     const { site } = pair;
     const { signal } = this.#stopping;
     const plan = { holder, site, asked, suspectsToo, onDamaged, keep, signal };
     const after = await visitHolder(plan, progress);
+    await this.#pairs.save(pair, "cached");
     if (after.visit !== "answered") {
       pair.notBeforeMs = holder.clock.monotonicMs() + retryMs(pace());
     }

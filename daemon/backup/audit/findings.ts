@@ -2,12 +2,12 @@
 import { lossOf, outcomeOf } from "../../core/backup/audit-progress.ts";
 import {
   auditKey,
-  MAX_FINDINGS,
+  auditPrefix,
   packGroups,
   type AuditFinding,
 } from "../../../protocol/logs/hold-record.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
-import { sameJson } from "../../../protocol/encoding/json-value.ts";
+import { sameJson, type JsonValue } from "../../../protocol/encoding/json-value.ts";
 import type { Holder } from "../store/holder.ts";
 import type { AskedSet, Claim } from "./audit-set.ts";
 import type { Pair } from "./pairs.ts";
@@ -47,10 +47,21 @@ export async function publishFindings(
   findings: readonly AuditFinding[],
 ): Promise<void> {
   if (!state.authority().sites.has(transport.self)) return;
-  const key = auditKey(owner, set);
-  const shown = state.view().get("hold", key, transport.self)?.value;
-  const sorted = findings.toSorted((a, b) => (a.site < b.site ? -1 : 1)).slice(0, MAX_FINDINGS);
-  const value = { holders: sorted.map((finding) => ({ ...finding })) };
-  if (shown === undefined ? sorted.length === 0 : sameJson(shown, value)) return;
-  await state.write([{ class: "hold", key, value }]);
+  const shown = state
+    .view()
+    .entries("hold", auditPrefix(owner, set))
+    .filter(({ author }) => author === transport.self);
+  const before = new Map(shown.map(({ key, value }) => [key, value]));
+  const now = new Map<string, JsonValue>();
+  for (const { site, ...found } of findings) now.set(auditKey(owner, set, site), { ...found });
+  const changed = [...now].filter(([key, value]) => {
+    const told = before.get(key);
+    return told === undefined || !sameJson(told, value);
+  });
+  const gone = [...before.keys()].filter((key) => !now.has(key));
+  if (changed.length + gone.length === 0) return;
+  await state.write([
+    ...changed.map(([key, value]) => ({ class: "hold" as const, key, value })),
+    ...gone.map((key) => ({ class: "hold" as const, key, value: undefined })),
+  ]);
 }

@@ -69,9 +69,14 @@ export class Pairs {
     return this.#pairs.get(keyOf(name));
   }
 
+  /** Takes in what a visit found so far; {@link save} writes it down. */
+  note(pair: Pair, progress: AuditProgress): void {
+    pair.state = { ...pair.state, progress };
+  }
+
   /** Keeps what a visit found. */
   async keep(pair: Pair, progress: AuditProgress, durability: "durable" | "cached"): Promise<void> {
-    pair.state = { ...pair.state, progress };
+    this.note(pair, progress);
     await this.save(pair, durability);
   }
 

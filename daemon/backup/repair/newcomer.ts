@@ -7,7 +7,7 @@
  * is checked against its name.
  */
 import { settleMs, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
-import { groupFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { FactsReader, type GroupFacts } from "../../core/backup/group-facts.ts";
 import { placesIn } from "../../core/backup/published.ts";
 import { effectiveTargets } from "../../core/backup/holder-standing.ts";
 import { termsFor } from "../../core/backup/lending.ts";
@@ -80,12 +80,13 @@ export class Newcomer {
     const links = transport.links();
     const members = new Set(state.authority().sites.keys());
     const absent = new Set([...members].filter((site) => site !== self && !links.includes(site)));
+    const reader = new FactsReader(state.view(), members);
     const wanted = new Map<string, GroupFacts>();
     for (const { key, value } of state.view().entries("hold", "repair/")) {
       const name = parseGroupKey("repair", key);
       const repair = repairRecord.safeParse(value);
       if (name === undefined || !repair.success || !repair.data.to.includes(self)) continue;
-      const facts = groupFacts(state.view(), members, { ...name, by: repair.data.by });
+      const facts = reader.group({ ...name, by: repair.data.by });
       if (facts === undefined || facts.holding.has(self)) continue;
       // Live only when its author may name somebody and a copy is missing.
       if (effectiveTargets(facts, absent).live.includes(self)) wanted.set(key, facts);
@@ -97,7 +98,7 @@ export class Newcomer {
   #unsent(elapsedMs: number): GroupFacts[] {
     const { holder, pace } = this.#options;
     const { state, transport } = holder;
-    const members = new Set(state.authority().sites.keys());
+    const reader = new FactsReader(state.view(), new Set(state.authority().sites.keys()));
     const late: GroupFacts[] = [];
     const seen = new Set<string>();
     for (const { set, author, place } of placesIn(state.view())) {
@@ -105,7 +106,7 @@ export class Newcomer {
       for (const [group, { targets }] of place.groups.entries()) {
         const name = { owner: place.owner, set, group, by: author };
         if (!targets.includes(transport.self)) continue;
-        const facts = groupFacts(state.view(), members, name);
+        const facts = reader.group(name);
         if (facts === undefined || facts.holding.has(transport.self)) continue;
         if (sourcesOf(holder, facts).holders.length === 0) continue;
         const forMs = (this.#unsentMs.get(groupName(name)) ?? 0) + elapsedMs;

@@ -8,7 +8,7 @@
 import { candidateOf, placedBytes } from "../../core/backup/candidate.ts";
 import { effectiveTargets, goneSites } from "../../core/backup/holder-standing.ts";
 import { settleMs, tickMs, type AuditPace } from "../../core/backup/audit-pace.ts";
-import { groupFacts, type GroupFacts } from "../../core/backup/group-facts.ts";
+import { FactsReader, type GroupFacts } from "../../core/backup/group-facts.ts";
 import { placeGroup, type Candidate } from "../../core/backup/placement.ts";
 import { isOnDuty } from "../../core/backup/repair-duty.ts";
 import {
@@ -79,22 +79,22 @@ export class Repairer {
     this.#lastMs = clock.monotonicMs();
     if (state.meshId === undefined || !state.authority().sites.has(transport.self)) return;
     const seen = new Set<string>();
+    const reader = new FactsReader(state.view(), new Set(state.authority().sites.keys()));
     for (const list of lists.all()) {
       if (this.#looks.isStopped) return;
       if (list.header.by === transport.self) continue;
       seen.add(groupName(list.header));
-      await this.#lookAt(list, elapsedMs);
+      await this.#lookAt(list, reader, elapsedMs);
     }
     for (const name of this.#needs.keys()) if (!seen.has(name)) this.#needs.delete(name);
     await this.#withdraw();
   }
 
-  async #lookAt(list: KnownList, elapsedMs: number): Promise<void> {
+  async #lookAt(list: KnownList, reader: FactsReader, elapsedMs: number): Promise<void> {
     const { holder, pace, silentSites } = this.#options;
-    const { state, transport } = holder;
+    const { transport } = holder;
     const { owner, set, group, by } = list.header;
-    const members = new Set(state.authority().sites.keys());
-    const facts = groupFacts(state.view(), members, { owner, set, group, by });
+    const facts = reader.group({ owner, set, group, by });
     const name = groupName(list.header);
     if (facts === undefined) return;
     const { live, missing } = effectiveTargets(facts, silentSites());
@@ -206,12 +206,12 @@ export class Repairer {
   async #withdraw(): Promise<void> {
     const { state, transport, lists } = this.#options.holder;
     const view = state.view();
-    const members = new Set(state.authority().sites.keys());
+    const reader = new FactsReader(view, new Set(state.authority().sites.keys()));
     for (const { key, author, value } of view.entries("hold", "repair/")) {
       const name = parseGroupKey("repair", key);
       const repair = repairRecord.safeParse(value);
       if (author !== transport.self || name === undefined || !repair.success) continue;
-      const facts = groupFacts(view, members, { ...name, by: repair.data.by });
+      const facts = reader.group({ ...name, by: repair.data.by });
       const isHeld = lists.newest(name.owner, name.set, name.group) !== undefined;
       const isOver =
         facts === undefined || repair.data.to.every((to) => facts.targets.includes(to));

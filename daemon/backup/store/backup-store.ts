@@ -4,6 +4,7 @@
  * Key-free: everything here is ciphertext, signed lists and receipts.
  */
 import type { Clock } from "../../core/clock.ts";
+import { SPLIT_BYTES } from "../../core/backup/next-lists.ts";
 import { placeOf } from "../../core/backup/published.ts";
 import { termsFor, type Lending } from "../../core/backup/lending.ts";
 import type { Store } from "../../core/store.ts";
@@ -60,6 +61,8 @@ export interface BackupStoreOptions extends Partial<SpreadTimes> {
   readonly siteKey: SigningKey;
   /** What is lent to others now, and to whom; a reload of the configuration may change it. */
   readonly lending: () => Lending;
+  /** A group above it is split. Default: 16 GiB. */
+  readonly splitBytes?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -117,15 +120,17 @@ export class BackupStore {
   readonly #serial = new Serial();
   readonly #fetcher: ShardFetcher;
   readonly #stop = new AbortController();
+  readonly #splitBytes: number;
 
   private constructor(
     { holder, holdings, own, rules, running, keeper }: Made,
-    { store, providers, silentMs, lostMs }: BackupStoreOptions,
+    { store, providers, silentMs, lostMs, splitBytes }: BackupStoreOptions,
   ) {
     const times = {
       silentMs: silentMs ?? DEFAULT_TIMES.silentMs,
       lostMs: lostMs ?? DEFAULT_TIMES.lostMs,
     };
+    this.#splitBytes = splitBytes ?? SPLIT_BYTES;
     this.#holder = holder;
     this.#own = own;
     this.#rules = rules;
@@ -374,6 +379,7 @@ export class BackupStore {
           sizeBytes,
         })),
         remove: request.remove as readonly ShardId[],
+        splitBytes: this.#splitBytes,
       });
     });
     this.#spreader.lookSoon(0);

@@ -96,6 +96,7 @@ export function coHolders(facts: GroupFacts): readonly SiteId[] {
  * name the next one; so a group outlives all of its first holders.
  */
 function newcomers({ owner, set, group, targets, repairs, holding }: GroupFacts): SiteId[] {
+  if (repairs.length === 0) return [];
   const entitled = new Set(targets);
   const named: SiteId[] = [];
   for (let before = -1; before < named.length;) {

@@ -8,7 +8,7 @@ import type { ListId, ShardId } from "../../../protocol/ids.ts";
 import { groupOf, MAX_GROUPS, type ListEntry } from "../../../protocol/backup/list.ts";
 
 /** A group that passes this is split: 4096 full shards. */
-const SPLIT_BYTES = 16 * 1024 ** 3;
+export const SPLIT_BYTES = 16 * 1024 ** 3;
 
 /** The newest list of a group; groups in order, none left out. */
 export interface GroupState {
@@ -32,8 +32,16 @@ export interface Change {
   readonly root: ShardId | null;
 }
 
-/** The lists to sign, by group. Empty when nothing changes. */
-export function nextLists(current: readonly GroupState[], change: Change): readonly NextList[] {
+/**
+ * The lists to sign, by group. Empty when nothing changes.
+ *
+ * @param splitBytes - What a group may have, unless there are {@link MAX_GROUPS}.
+ */
+export function nextLists(
+  current: readonly GroupState[],
+  change: Change,
+  splitBytes = SPLIT_BYTES,
+): readonly NextList[] {
   const before = current.length === 0 ? [{ generation: 0, list: null, entries: [] }] : current;
   const all = new Map<ShardId, number>();
   for (const { entries } of before) {
@@ -42,7 +50,7 @@ export function nextLists(current: readonly GroupState[], change: Change): reado
     }
   }
   for (const { shard, sizeBytes } of change.add) all.set(shard, sizeBytes);
-  const groups = groupsFor(all, before.length);
+  const groups = groupsFor(all, before.length, splitBytes);
   const parts: ListEntry[][] = Array.from({ length: groups }, () => []);
   for (const [shard, sizeBytes] of all) parts[groupOf(shard, groups)]?.push({ shard, sizeBytes });
   return parts.flatMap((entries, group): NextList[] => {
@@ -59,7 +67,7 @@ export function nextLists(current: readonly GroupState[], change: Change): reado
   });
 }
 
-function groupsFor(all: ReadonlyMap<ShardId, number>, least: number): number {
+function groupsFor(all: ReadonlyMap<ShardId, number>, least: number, splitBytes: number): number {
   for (let groups = least; ; groups *= 2) {
     if (groups >= MAX_GROUPS) return groups;
     const bytes = Array.from({ length: groups }, () => 0);
@@ -67,7 +75,7 @@ function groupsFor(all: ReadonlyMap<ShardId, number>, least: number): number {
       const group = groupOf(shard, groups);
       bytes[group] = (bytes[group] ?? 0) + sizeBytes;
     }
-    if (Math.max(...bytes) <= SPLIT_BYTES) return groups;
+    if (Math.max(...bytes) <= splitBytes) return groups;
   }
 }
 

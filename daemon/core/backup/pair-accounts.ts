@@ -9,7 +9,7 @@
 import type { SetId, SiteId } from "../../../protocol/ids.ts";
 import type { AuditFinding } from "../../../protocol/logs/hold-record.ts";
 import type { PlaceRecord } from "../../../protocol/logs/record.ts";
-import { setFacts, type GroupFacts } from "./group-facts.ts";
+import { FactsReader, type GroupFacts } from "./group-facts.ts";
 import { coHolders } from "./holder-standing.ts";
 import type { View } from "../logs/view.ts";
 import { placesIn } from "./published.ts";
@@ -58,7 +58,7 @@ function ofSet(
   at: SiteId,
   { owner }: PlaceRecord,
 ): Account {
-  const all = setFacts(view, members, { owner, set, by });
+  const all = new FactsReader(view, members).set({ owner, set, by });
   const given = all.filter(({ targets }) => targets.includes(at));
   const held = given.filter(({ holding, generation }) => {
     return (holding.get(at)?.generation ?? 0) >= generation;

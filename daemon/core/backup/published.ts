@@ -22,6 +22,12 @@ import {
   type HoldRecord,
   type PlaceRecord,
 } from "../../../protocol/logs/record.ts";
+import {
+  auditPrefix,
+  auditRecord,
+  parseAuditKey,
+  type AuditFinding,
+} from "../../../protocol/logs/hold-record.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
 
 export interface PublishedPlace {
@@ -81,6 +87,32 @@ export function* holdsBy(view: View, site: SiteId): Generator<PublishedHold> {
   }
 }
 
+export interface PublishedFinding {
+  readonly author: SiteId;
+  readonly finding: AuditFinding;
+}
+
+/** What sites have found about the holders of a set. */
+export function findingsOn(view: View, owner: OwnerId, set: SetId): PublishedFinding[] {
+  return findingsIn(view.entries("hold", auditPrefix(owner, set)));
+}
+
+/** What one site has found about the holders of all sets. */
+export function findingsBy(view: View, site: SiteId): AuditFinding[] {
+  const own = view.entries("hold", "audit/").filter(({ author }) => author === site);
+  return findingsIn(own).map(({ finding }) => finding);
+}
+
+function findingsIn(entries: readonly ViewEntry[]): PublishedFinding[] {
+  return entries.flatMap(({ key, author, value }) => {
+    const site = parseAuditKey(key)?.site;
+    const audit = AUDITS.read(value);
+    return site === undefined || audit === undefined
+      ? []
+      : [{ author, finding: { ...audit, site } }];
+  });
+}
+
 function placeAt(view: View, set: SetId, { author, value }: ViewEntry): PlaceRecord | undefined {
   const main = PLACES.read(value);
   return main === undefined
@@ -127,4 +159,5 @@ class Unpacked<Shape> {
 
 const PLACES = new Unpacked<PlaceRecord>((value) => placeRecord.safeParse(value));
 const MORE_PLACES = new Unpacked((value) => morePlaced.safeParse(value));
+const AUDITS = new Unpacked((value) => auditRecord.safeParse(value));
 const HOLDS = new Unpacked<HoldRecord>((value) => holdRecord.safeParse(value));

@@ -31,6 +31,8 @@ export interface CommitInput extends TipsChange {
   /** Named by no list any more, but kept by holders: they are listed again, wherever they are. */
   readonly again: readonly ListEntry[];
   readonly remove: readonly ShardId[];
+  /** See next-lists.ts. */
+  readonly splitBytes: number;
 }
 
 /** How many files are looked at at once. */
@@ -66,7 +68,8 @@ async function publish(
   const remove = new Set(input.remove);
   const root = isNewHead ? head.root : null;
   checkTips(tips, remove);
-  const next = nextLists(groups, { add: [...input.add, ...input.again], remove, root });
+  const add = [...input.add, ...input.again];
+  const next = nextLists(groups, { add, remove, root }, input.splitBytes);
   checkRoot(head, groups, next.length === 0 ? [] : next.flatMap(({ entries }) => entries), remove);
   let signed: LoadedList[];
   try {

@@ -8,15 +8,9 @@
 import { hasLetGo } from "../../../core/backup/let-go.ts";
 import { objectionsTo } from "../../../core/backup/objectors.ts";
 import type { HolderFacts } from "../../../core/backup/set-safety.ts";
-import {
-  auditKey,
-  auditRecord,
-  lockKey,
-  lockRecord,
-  type AuditFinding,
-} from "../../../../protocol/logs/hold-record.ts";
+import { findingsOn } from "../../../core/backup/published.ts";
+import { lockKey, lockRecord, type AuditFinding } from "../../../../protocol/logs/hold-record.ts";
 import type { SiteId, StoreId } from "../../../../protocol/ids.ts";
-import { MAX_GROUPS } from "../../../../protocol/backup/list.ts";
 import { BackupError } from "../error.ts";
 import type { Holder } from "../holder.ts";
 import { offerOf } from "../lists/lacking.ts";
@@ -26,7 +20,7 @@ import type { OwnSet } from "./own-sets.ts";
 type Signed = Pick<HolderFacts, "lacking" | "lockDays" | "receiptAtMs">;
 
 /** All groups of several sets: some 100 bytes each. */
-const MAX_REMEMBERED = 64 * MAX_GROUPS;
+const MAX_REMEMBERED = 8192;
 
 export class SafetyFacts {
   readonly #holder: Holder;
@@ -119,8 +113,7 @@ function ownFindings(
   { state, transport }: Holder,
   { owner, set }: OwnSet,
 ): ReadonlyMap<SiteId, AuditFinding> {
-  const entry = state.view().get("hold", auditKey(owner, set), transport.self);
-  const audit = auditRecord.safeParse(entry?.value);
-  const findings = audit.success ? audit.data.holders : [];
-  return new Map(findings.map((finding) => [finding.site, finding]));
+  const findings = findingsOn(state.view(), owner, set);
+  const own = findings.filter(({ author }) => author === transport.self);
+  return new Map(own.map(({ finding }) => [finding.site, finding]));
 }
