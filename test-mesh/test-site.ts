@@ -14,6 +14,8 @@ export interface SiteOptions {
   readonly give?: string;
   /** Whether it answers DNS. Default: true. */
   readonly dns?: boolean;
+  /** Threads that answer UDP. Default: what the daemon's is. */
+  readonly dnsThreads?: number;
   /** Whether kad-dht is on. Default: true. */
   readonly dht?: boolean;
   /** User and group that the daemon runs as; needs root. Default: ours. Commands stay ours. */
@@ -108,6 +110,7 @@ export class TestSite {
       `dht = ${options.dht ?? true}`,
       "[dns]",
       `listen = ${JSON.stringify(dns)}`,
+      ...(options.dnsThreads === undefined ? [] : [`threads = ${options.dnsThreads}`]),
       "[give]",
       `space = ${JSON.stringify(options.give ?? "4 GiB")}`,
       options.toml ?? "",
