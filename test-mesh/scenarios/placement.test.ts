@@ -86,4 +86,10 @@ test("a rule about countries moves a copy, and the site that had it lets go in i
     assert.ok(kept.heldBytes > 0);
     const ofRennes = keptShape.parse(await rennes.pleach("backup", "kept"));
     assert.equal(ofRennes.owners[0]?.waitingFor, null);
+    for (const [site, needed] of [
+      [vannes, 0],
+      [rennes, 1],
+    ] as const) {
+      assert.equal((await site.pleach("leave", "--dry-run"))["neededSets"], needed, site.name);
+    }
   }));

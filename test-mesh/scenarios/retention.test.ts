@@ -67,7 +67,7 @@ async function later(site: TestSite, days: number): Promise<void> {
 }
 
 async function keptAtBrest() {
-  const { sets } = keptShape.parse(await brest.pleach("backup", "kept"));
+  const { sets } = await brest.client.get("/v1/backup/kept", keptShape);
   return sets.find((one) => one.set === set) ?? assert.fail("brest keeps nothing");
 }
 

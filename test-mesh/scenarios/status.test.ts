@@ -65,7 +65,7 @@ test("never ran, at risk, completed when a site appears, and late", () =>
     assert.equal(safe.exit, 0);
     assert.match(
       area(safe, "Copies"),
-      /^OK \d+ shards, each on 3 other sites or more; note: One operator enrolled several/,
+      /^OK \d+ shards?, each on 3 other sites or more; note: One operator enrolled several/,
     );
     assert.match(safe.alone, /restore 1 of its 1 set/);
 

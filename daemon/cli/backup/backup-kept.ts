@@ -36,10 +36,15 @@ export function keptCommand(context: CliContext): Command {
 
 type KeptHere = z.infer<typeof keptShape>["sets"][number];
 
+/** Sets of which nobody else holds all in place of this site. */
+export function neededHere(sets: readonly KeptHere[]): readonly KeptHere[] {
+  return sets.filter(({ letGo, groups }) => letGo === null || letGo.groups < groups);
+}
+
 /** Where nothing is lent any more: whether this site may leave. */
 function drainText(lentBytes: number, sets: readonly KeptHere[]): string {
   if (lentBytes > 0) return "";
-  const needed = sets.filter(({ letGo, groups }) => letGo === null || letGo.groups < groups);
+  const needed = neededHere(sets);
   return needed.length === 0
     ? "This site lends nothing, and others hold all that is here. It may leave:  pleach leave\n\n"
     : `This site lends nothing, but others still need it for ${plural(needed.length, "data set")}. Wait before it leaves.\n\n`;

@@ -39,7 +39,7 @@ export function showCommand(context: CliContext): Command {
       const said = { ...newest, shards, bytes, copies, keys, snapshots, doubts };
       context.out.result({ name, set, ...said }, () =>
         [
-          `${name}: ${shards} shards, ${formatBytes(bytes)} sealed`,
+          `${name}: ${plural(shards, "shard")}, ${formatBytes(bytes)} sealed`,
           ...tipsText(name, detail),
           ...copiesText(copies),
           `newest snapshot confirmed by ${newestHead.confirmedBy} of ${newestHead.witnesses} members`,

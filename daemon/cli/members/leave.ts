@@ -1,6 +1,9 @@
 /** `pleach leave`: this site ends its own membership. */
 import { Command } from "commander";
 import { leavingShape, leftShape, type LeavingAnswer } from "../../control/shapes-decisions.ts";
+import { keptShape } from "../../control/shapes-backup.ts";
+import { plural } from "../../core/status/status-finding.ts";
+import { neededHere } from "../backup/backup-kept.ts";
 import { help, type CliContext } from "../shell/context.ts";
 import { labelled } from "./epoch-text.ts";
 import { CommandError } from "../shell/exit.ts";
@@ -31,9 +34,13 @@ interface LeaveOptions {
 async function leaveMesh(context: CliContext, options: LeaveOptions): Promise<void> {
   const { client, out, yes } = context;
   const answer = await client.get("/v1/decisions/leave", leavingShape);
-  const words = leavingWords(answer);
+  const neededSets = neededHere((await client.get("/v1/backup/kept", keptShape)).sets).length;
+  const words = leavingWords(answer, neededSets);
   if (options.dryRun === true) {
-    out.result({ state: "dry-run", ...answer }, `${words.join("\n")}\n\nNothing was changed.`);
+    out.result(
+      { state: "dry-run", ...answer, neededSets },
+      `${words.join("\n")}\n\nNothing was changed.`,
+    );
     return;
   }
   const linked = answer.others.filter((each) => each.linked);
@@ -53,7 +60,16 @@ async function leaveMesh(context: CliContext, options: LeaveOptions): Promise<vo
   );
 }
 
-function leavingWords(answer: LeavingAnswer): readonly string[] {
+/** @param needed - Data sets that nobody else holds in place of this site. */
+function heldText(needed: number): string {
+  if (needed === 0) return "Others hold all of it in its place";
+  return (
+    `Copies of ${plural(needed, "data set")} are gone for them; they are made anew elsewhere where there is room. ` +
+    'To have others take over first: [give] space = "0 B", until pleach backup kept says that this site may leave'
+  );
+}
+
+function leavingWords(answer: LeavingAnswer, needed: number): readonly string[] {
   const { site, meshName, heldBytes, heldFor, ownSets, others } = answer;
   const held = heldFor.map(({ owner, sets }) => `${owner} (${sets})`).join(", ");
   const up = others.filter(({ linked }) => linked).map((each) => each.site);
@@ -63,9 +79,7 @@ function leavingWords(answer: LeavingAnswer): readonly string[] {
       "Holds",
       held === ""
         ? "no backups of others"
-        : `${formatBytes(heldBytes)} of backups for others, by data sets: ${held}. Those copies are ` +
-            "gone for them; they are made anew elsewhere where there is room. To have others take over first: " +
-            '[give] space = "0 B", until pleach backup kept says that this site may leave',
+        : `${formatBytes(heldBytes)} of backups for others, by data sets: ${held}. ${heldText(needed)}`,
     ),
     ...labelled(
       "Its own",

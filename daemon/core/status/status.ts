@@ -255,7 +255,7 @@ function copyArea({ sets }: StatusFacts): Finding {
   const shards = stored.reduce((sum, set) => sum + set.shards, 0);
   if (short.length === 0) {
     const least = Math.min(...stored.map((set) => set.least));
-    const text = `${shards} shards, each on ${plural(least, "other site")} or more`;
+    const text = `${plural(shards, "shard")}, each on ${plural(least, "other site")} or more`;
     const state = asks.length === 0 ? "OK" : "WARNING";
     return { area: { name, state, text: text + noted }, todo: asks };
   }
