@@ -4,6 +4,13 @@ import { decode, encode, type RecordType } from "dns-packet";
 import fc from "fast-check";
 import { responderOf } from "../../test-mesh/dns/asked-responder.ts";
 import { zoneOfLines } from "../../test-mesh/dns/zone-lines.ts";
+import { decodeMessage } from "../../protocol/dns/decode-message.ts";
+import {
+  formatDnsName,
+  lowerCase,
+  parseDnsName,
+  type DnsName,
+} from "../../protocol/dns/dns-name.ts";
 import { UDP_BYTES } from "./responder.ts";
 import { ZoneTree } from "./zone-tree.ts";
 
@@ -131,6 +138,39 @@ describe("the responder", () => {
       answer?.answers?.map(({ type }) => type),
       ["CNAME", "A"],
     );
+  });
+
+  it("says of every missing name what its zone says, however long the name is", () => {
+    const apexes = ["mesh.example", "a", "."].map((apex) =>
+      parseDnsName(`${apex}.`.replace("..", ".")),
+    );
+    for (const apex of apexes) {
+      const at = formatDnsName(apex) === "." ? "." : `.${formatDnsName(apex)}`;
+      const zone = zoneOfLines(
+        `${formatDnsName(apex)} 300 IN SOA ns${at} h.ns${at} 7 3600 300 1209600 60\n` +
+          `\\255\\192${at} 300 IN A 192.0.2.1`,
+      );
+      const by = responderOf(new ZoneTree([zone]));
+      const soa = lowerCase(zone.soa.rdata[0] as DnsName);
+      for (const name of ["x", "X.ns", "h.NS", "\\255\\192.y", "a.".repeat(100) + "b"]) {
+        for (const type of ["A", "MX"] as const) {
+          const owner = parseDnsName(name, apex);
+          const packet = Buffer.concat([
+            question(".", type).subarray(0, 12),
+            owner,
+            question(".", type).subarray(13, 17),
+          ]);
+          const read = decodeMessage(by.respond(packet, "udp") ?? new Uint8Array());
+          if ("fault" in read) throw new Error(`${name}: ${read.fault}`);
+          deepEqual([read.rcode, read.authoritative, read.trailingBytes], [3, true, 0]);
+          deepEqual(read.questions[0]?.name, owner);
+          const [record] = read.authorities;
+          deepEqual(record && lowerCase(record.owner), apex);
+          deepEqual(record && lowerCase(record.rdata as DnsName), soa);
+          deepEqual([record?.ttl, read.authorities.length], [60, 1]);
+        }
+      }
+    }
   });
 
   it("takes DS of an apex from the zone above", () => {

@@ -30,9 +30,10 @@ import {
   type Edns,
 } from "./edns.ts";
 import { adapt, PreparedAnswers } from "./prepared-answers.ts";
+import { negativeTail, putTail, type NegativeTail } from "./negative-tail.ts";
 import { readQuery, type Question } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import type { ZoneTree } from "./zone-tree.ts";
+import type { ServedZone, ZoneTree } from "./zone-tree.ts";
 
 /** What we say we receive, and the most that we send over UDP (RFC 9715: no fragments). */
 export const UDP_BYTES = 1232;
@@ -73,6 +74,7 @@ interface Bare {
 export class Responder {
   #tree: ZoneTree;
   #prepared = new PreparedAnswers();
+  #tails = new Map<ServedZone, NegativeTail>();
   #siteName: Uint8Array = NOTHING;
   #secrets: readonly Uint8Array[] = [];
   #guarded: readonly DnsName[] = [];
@@ -99,6 +101,7 @@ export class Responder {
   serve(zones: ZoneTree): void {
     this.#tree = zones;
     this.#prepared = new PreparedAnswers();
+    this.#tails = new Map();
   }
 
   /** How many answers are kept as bytes. */
@@ -161,7 +164,31 @@ export class Responder {
       }
       return this.#bare(packet, { rcode: answer.rcode, question, edns });
     }
-    return this.#write(packet, question, edns, answer, bodyLimit, client);
+    return (
+      this.#deny(packet, question, edns, answer, bodyLimit) ??
+      this.#write(packet, question, edns, answer, bodyLimit, client)
+    );
+  }
+
+  /** A negative answer of ready bytes; undefined for all others, and for one that has no room. */
+  #deny(
+    packet: Uint8Array,
+    question: Question,
+    edns: Edns | undefined,
+    made: Answer,
+    bodyLimit: number,
+  ): Uint8Array | undefined {
+    const { zone, answer, authority, rcode, authoritative } = made;
+    if (zone === undefined || answer.length > 0 || authority.length !== 1) return undefined;
+    if (authority[0]?.rrset !== zone.negativeSoa) return undefined;
+    const tail = this.#tails.get(zone) ?? negativeTail(zone);
+    if (tail === undefined || question.end + tail.bytes.length > bodyLimit) return undefined;
+    this.#tails.set(zone, tail);
+    this.#start(packet, question, MAX_MESSAGE_BYTES);
+    this.#writer.advance(putTail(this.#buffer, question.end, tail, question.name.length));
+    this.#finish(rcode, authoritative, false, [0, 1, 0]);
+    this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, made);
+    return this.#close(edns, rcode);
   }
 
   /**

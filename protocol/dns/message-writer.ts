@@ -49,6 +49,11 @@ export class MessageWriter {
     this.#limit = Math.min(limit, this.#bytes.length);
   }
 
+  /** Takes over what somebody else has written up to `size`; its names are not known. */
+  advance(size: number): void {
+    this.#at = size;
+  }
+
   /** Makes the suffixes of an uncompressed name that stands in the message known. */
   knowName(name: DnsName, at: number): void {
     this.#suffixes.add(name, name.length, at);
