@@ -78,7 +78,7 @@ after(async () => {
   await mesh.close();
 });
 
-it("are marked, and read again by the next run", { timeout: 100_000 }, async () => {
+it("are marked, and read again by the next run", { timeout: 300_000 }, async () => {
   writer = spawn(process.execPath, ["-e", WRITER, at("source")], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

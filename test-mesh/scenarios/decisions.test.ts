@@ -34,7 +34,7 @@ test("two suspend each other, one suspends all others: the rest votes and decide
     await quimper.pleach("suspend", "bob", "--operator", ...party.as("anne"));
     await brest.pleach("suspend", "anne", "--operator", ...party.as("bob"));
     await brest.pleach("suspend", "carol", "--operator", ...party.as("bob"));
-    await waitFor("three suspended at quimper", 10_000, async () =>
+    await waitFor("three suspended at quimper", 60_000, async () =>
       (await operatorsAt(quimper)).every(({ suspended }) => suspended === true),
     );
     const { todo } = await quimper.client.get("/v1/status", statusShape);
@@ -46,7 +46,7 @@ test("two suspend each other, one suspends all others: the rest votes and decide
     );
     assert.deepEqual([proposed["state"], proposed["votes"]], ["open", ["anne"]]);
     const id = String(proposed["id"]);
-    await waitFor("the proposal at brest", 10_000, async () => {
+    await waitFor("the proposal at brest", 60_000, async () => {
       const { proposals } = await brest.pleach("sign");
       return (proposals as Json[]).some((each) => each["id"] === id);
     });
@@ -55,7 +55,7 @@ test("two suspend each other, one suspends all others: the rest votes and decide
     for (const site of mesh.sites) {
       await waitFor(
         `the end of bob at ${site.name}`,
-        10_000,
+        60_000,
         async () => (await namesAt(site)).join() === "anne,carol",
       );
       assert.ok((await operatorsAt(site)).every(({ suspended }) => suspended === false));
@@ -161,7 +161,7 @@ test("two epochs of one number contest each other until operators settle it", ()
     await quimper.start();
 
     for (const site of mesh.sites) {
-      await waitFor(`the contest at ${site.name}`, 20_000, async () => {
+      await waitFor(`the contest at ${site.name}`, 60_000, async () => {
         const { todo } = await site.client.get("/v1/status", statusShape);
         return todo.some(({ command }) => command.startsWith("pleach operators settle"));
       });
@@ -171,7 +171,7 @@ test("two epochs of one number contest each other until operators settle it", ()
     assert.deepEqual([settled["state"], settled["epoch"]], ["counts", 2]);
     assert.deepEqual(await namesAt(quimper), ["anne", "dora", "erik"], "nobody was dropped");
     for (const site of mesh.sites) {
-      await waitFor(`the end of it at ${site.name}`, 10_000, async () => {
+      await waitFor(`the end of it at ${site.name}`, 60_000, async () => {
         const { todo } = await site.client.get("/v1/status", statusShape);
         return todo.every(({ command }) => !command.startsWith("pleach operators settle"));
       });

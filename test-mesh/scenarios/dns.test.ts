@@ -62,7 +62,7 @@ test("dig gets the same answers from each node, and from one that is alone", () 
   withMesh(async (mesh) => {
     const [quimper, brest, lorient] = await mesh.form(["quimper", "brest", "lorient"]);
     ok(quimper && brest && lorient);
-    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "120s");
 
     await quimper.pleach("dns", "add-zone", "bzh.example");
     await waitFor(
@@ -84,9 +84,9 @@ test("dig gets the same answers from each node, and from one that is alone", () 
     await brest.pleach("dns", "set", "alias.bzh.example", "CNAME", "www");
     await quimper.pleach("dns", "set", "bzh.example", "MX", "10 www");
     await quimper.pleach("dns", "add", "*.wild.bzh.example", "TXT", "any; text");
-    for (const site of mesh.sites) await site.pleach("wait", "--for", "dns", "--timeout", "30s");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "dns", "--timeout", "120s");
 
-    await waitFor("equal answers", 10_000, async () => {
+    await waitFor("equal answers", 60_000, async () => {
       const all = await Promise.all(mesh.sites.map(answers));
       return new Set(all.map((each) => JSON.stringify(each))).size === 1;
     });
@@ -129,19 +129,19 @@ test("dig gets the same answers from each node, and from one that is alone", () 
     const apart = await serial(brest, "bzh.example");
     await quimper.start();
     for (const site of [quimper, brest]) {
-      await waitFor(`both edits at ${site.name}`, 40_000, async () => {
+      await waitFor(`both edits at ${site.name}`, 60_000, async () => {
         const www = await dig(site, "www.bzh.example", "A");
         const only = await dig(site, "alone.bzh.example", "A");
         return www.includes("192.0.2.82") && only.includes("192.0.2.90");
       });
     }
-    await waitFor("equal serials", 10_000, async () => {
+    await waitFor("equal serials", 60_000, async () => {
       return (await serial(quimper, "bzh.example")) === (await serial(brest, "bzh.example"));
     });
     ok(isLaterSerial(await serial(brest, "bzh.example"), apart));
     await waitFor(
       "the confirmation",
-      10_000,
+      60_000,
       async () => (await provisional(quimper, "alone")) === false,
     );
     notEqual(await provisional(quimper, "alone"), undefined);

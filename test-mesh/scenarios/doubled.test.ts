@@ -28,7 +28,7 @@ test("two boxes with one identity are reported by every node", () =>
     await Promise.all([quimper.start(), lorient.start()]);
 
     for (const site of mesh.sites) {
-      const found = await waitFor(`the report of ${site.name}`, 40_000, async () => {
+      const found = await waitFor(`the report of ${site.name}`, 60_000, async () => {
         const { todo } = await site.client.get("/v1/status", statusShape);
         return todo.find(({ text }) => text.startsWith("Two boxes run with the identity of brest"));
       });
@@ -50,7 +50,7 @@ test("two boxes with one identity are reported by every node", () =>
     await copy.stop();
     await brest.pleach("conflicts", "keep", version.slice(0, 12));
     for (const site of [quimper, brest, lorient]) {
-      await waitFor(`the settled record at ${site.name}`, 10_000, async () => {
+      await waitFor(`the settled record at ${site.name}`, 60_000, async () => {
         const { conflicts } = conflictsShape.parse(await site.pleach("conflicts"));
         return conflicts.every(({ key }) => key !== "service/mail");
       });

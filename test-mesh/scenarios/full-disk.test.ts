@@ -50,7 +50,7 @@ if (process.env[INSIDE] === undefined) {
 
         const filler = join(site.dataDirectory, "others");
         await writeFile(filler, new Uint8Array(free(site.dataDirectory)));
-        await waitFor("the verdict", 10_000, async () => {
+        await waitFor("the verdict", 60_000, async () => {
           const { exit, stdout } = await site.run(["--json", "status"]);
           return exit === 1 && stdout.includes("writes are refused");
         });

@@ -135,7 +135,7 @@ async function fullStore(site: TestSite, source: string, directory: string): Pro
     assert.match(JSON.stringify(await site.pleach("service", "list")), /wiki/);
     await rm(filler);
   }
-  await waitFor("room", 10_000, async () => {
+  await waitFor("room", 60_000, async () => {
     return (await site.run(["backup", "run", "data", "--copies", "1"])).exit === 0;
   });
 }
@@ -178,7 +178,7 @@ async function fullHolder(owner: TestSite, holder: TestSite, source: string): Pr
   await untilSafe(owner);
   // Without it the holder asks by itself, within two minutes.
   await owner.pleach("service", "add", "agenda", "--address", "192.0.2.2");
-  await waitFor("the state goes on", 30_000, async () => {
+  await waitFor("the state goes on", 60_000, async () => {
     const services = JSON.stringify(await holder.pleach("service", "list"));
     return services.includes("wiki") && services.includes("agenda");
   });
@@ -192,7 +192,7 @@ async function refusals(owner: TestSite): Promise<number> {
 }
 
 async function untilSafe(owner: TestSite): Promise<void> {
-  await owner.pleach("wait", "--for", "copies", "--timeout", "90s");
+  await owner.pleach("wait", "--for", "copies", "--timeout", "120s");
 }
 
 async function filesOf(site: TestSite): Promise<string[]> {

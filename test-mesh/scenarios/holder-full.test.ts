@@ -48,20 +48,20 @@ if (process.env[INSIDE] === undefined) {
 
         const set = await StoredSet.create(quimper);
         await set.backUp([4 * MIB, 4 * MIB]);
-        await waitFor("the first copy", 30_000, async () => (await filesOf(brest)) === 2);
+        await waitFor("the first copy", 60_000, async () => (await filesOf(brest)) === 2);
 
         // Less than a shard is left beside what the store never takes.
         const filler = join(brest.dataDirectory, "others");
         const { bavail, bsize } = statfsSync(brest.dataDirectory);
         await writeFile(filler, new Uint8Array(bavail * bsize - 66 * MIB));
         await set.backUp([4 * MIB, 4 * MIB]);
-        await waitFor("the refusal", 30_000, async () => {
+        await waitFor("the refusal", 60_000, async () => {
           const { atRisk } = await set.copies();
           return atRisk === "0 of 3";
         });
         assert.equal(await filesOf(brest), 2);
         await quimper.pleach("service", "add", "wiki", "--address", "192.0.2.1");
-        await waitFor("the state goes on", 15_000, async () => {
+        await waitFor("the state goes on", 60_000, async () => {
           return JSON.stringify(await brest.pleach("service", "list")).includes("wiki");
         });
 

@@ -12,7 +12,7 @@ import { membershipShape } from "../../daemon/control/shapes-membership.ts";
 import { deriveOwnerKeys } from "../../protocol/keys/owner-keys.ts";
 import { parseRecoverySheet } from "../../protocol/keys/recovery-sheet.ts";
 
-const JOIN_MS = 30_000;
+const JOIN_MS = 60_000;
 
 async function started(mesh: TestMesh, ...names: readonly string[]): Promise<TestSite[]> {
   const sites: TestSite[] = [];

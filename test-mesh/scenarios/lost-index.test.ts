@@ -35,7 +35,7 @@ before(async () => {
 after(() => mesh.close());
 
 const run = (): Promise<Json> => quimper.pleach("backup", "run", "data", "--copies", "1");
-const settled = (): Promise<Json> => quimper.pleach("wait", "--for", "copies", "--timeout", "60s");
+const settled = (): Promise<Json> => quimper.pleach("wait", "--for", "copies", "--timeout", "120s");
 
 /** Where a run keeps what the next one may use. */
 function caches(): readonly string[] {
@@ -75,7 +75,7 @@ describe("a run goes on and stores nothing twice", { concurrency: false }, () =>
     for (const file of caches()) rmSync(file);
     rmSync(join(quimper.dataDirectory, "shards", "shards"), { recursive: true });
     await quimper.start();
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "60s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
     const { newBytes, readFiles } = await run();
     assert.ok(Number(newBytes) < MAX_NEW_BYTES, `${String(newBytes)}`);
     assert.equal(readFiles, FILES);
@@ -100,7 +100,7 @@ describe("a run goes on and stores nothing twice", { concurrency: false }, () =>
     assert.deepEqual([exit, error["code"]], [1, "E-NOT-FOUND"]);
     assert.match(String(error["hint"]), /pleach peers/);
     await brest.start();
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "60s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
     const { newBytes } = await run();
     assert.ok(Number(newBytes) < MAX_NEW_BYTES, `${String(newBytes)}`);
   });

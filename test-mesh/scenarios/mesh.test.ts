@@ -27,7 +27,7 @@ test("three sites join, and a service declared at one is seen and confirmed by a
   withMesh(async (mesh) => {
     const [quimper, brest, lorient] = await mesh.form(["quimper", "brest", "lorient"]);
     assert.ok(quimper && brest && lorient);
-    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "mesh", "--timeout", "120s");
 
     const address = ["--address", "192.0.2.14", "--port", "https:443"];
     await brest.pleach("service", "add", "wiki", ...address);
@@ -58,7 +58,7 @@ test("three sites join, and a service declared at one is seen and confirmed by a
         );
       }
     }
-    for (const site of mesh.sites) await site.pleach("wait", "--for", "dns", "--timeout", "30s");
+    for (const site of mesh.sites) await site.pleach("wait", "--for", "dns", "--timeout", "120s");
 
     const hashes = await Promise.all(mesh.sites.map((site) => site.pleach("status")));
     assert.equal(new Set(hashes.map((status) => status["viewHash"])).size, 1);
@@ -79,7 +79,7 @@ test("a node whose peers are gone starts alone, shows all, and takes provisional
     assert.deepEqual(await confirmedBy(quimper, "agenda"), []);
 
     await brest.start();
-    await waitFor("agenda at brest", 30_000, () => serviceSeenBy(brest, "agenda"));
+    await waitFor("agenda at brest", 60_000, () => serviceSeenBy(brest, "agenda"));
     await waitFor("the confirmation", 5000, async () => {
       return (await confirmedBy(quimper, "agenda")).includes("brest");
     });

@@ -36,7 +36,7 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     const [quimper, brest, lorient, vannes] = sites;
     assert.ok(quimper && brest && lorient && vannes);
     await quimper.pleach("dns", "add-zone", "bzh.example");
-    await waitFor("one view and the zone", 10_000, async () => {
+    await waitFor("one view and the zone", 60_000, async () => {
       const shown = await shownByAll(sites);
       return shown.size === 1 && [...shown].every((each) => each.includes("bzh.example"));
     });
@@ -45,12 +45,12 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     const cutAtMs = performance.now();
     await waitFor(
       "the cut at quimper",
-      5_000,
+      60_000,
       async () => (await upAt(quimper)).join() === "brest",
     );
     await waitFor(
       "the cut at vannes",
-      5_000,
+      60_000,
       async () => (await upAt(vannes)).join() === "lorient",
     );
 
@@ -92,7 +92,7 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     const [shown, lost] = (conflict?.["versions"] ?? []) as readonly Json[];
     const from = String(lost?.["site"]);
     await lorient.pleach("dns", "keep", "alias.bzh.example", "CNAME", "--from", from);
-    await waitFor("the kept alias everywhere", 10_000, async () => {
+    await waitFor("the kept alias everywhere", 60_000, async () => {
       const answers = sites.map((site) => site.pleach("dns", "list", "bzh.example"));
       return (await Promise.all(answers)).every(({ records }) =>
         (records as readonly Json[]).some(

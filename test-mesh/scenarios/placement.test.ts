@@ -12,7 +12,7 @@ import type { TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 
 const shown = z.looseObject({ copies: copiesShape });
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 
 async function joined(mesh: TestMesh, member: TestSite, name: string, country: string) {
   const site = await mesh.site(name, { dns: false, dht: false });
@@ -51,7 +51,7 @@ test("a rule about countries moves a copy, and the site that had it lets go in i
       });
     await joined(mesh, quimper, "brest", "FR");
     const vannes = await joined(mesh, quimper, "vannes", "US");
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
 
     await configured('countries = ["FRANCE"]');
     const wrong = await quimper.refused("backup", "run", "web");

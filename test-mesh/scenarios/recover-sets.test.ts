@@ -19,7 +19,7 @@ import { waitFor } from "../wait.ts";
 async function backUp(site: TestSite, name: string): Promise<string> {
   const run = await site.pleach("backup", "run", name, "--copies", "1");
   const set = String(run["set"]);
-  await waitFor("the copy", 30_000, async () => {
+  await waitFor("the copy", 60_000, async () => {
     const copies = await site.client.get(`/v1/backup/sets/${set}/copies`, copiesShape);
     if (!copies.safe) throw new Error(JSON.stringify(copies));
     return true;

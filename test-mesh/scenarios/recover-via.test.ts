@@ -55,7 +55,7 @@ async function recoverAll(mesh: TestMesh, via: Via): Promise<void> {
   const set = await StoredSet.create(quimper);
   await set.backUp([4 * MIB, 65_536]);
   await set.backUp([8192]);
-  await set.untilSafe(30_000);
+  await set.untilSafe(60_000);
 
   // Only the member that holds nothing is named to the box: it has to find the holders.
   const { groups } = await set.detail();

@@ -106,7 +106,7 @@ describe("what leaves the lists", { concurrency: false }, () => {
     assert.equal(unclear.exit, 2);
     const told = await quimper.pleach(...lock(0));
     assert.deepEqual([told["before"], told["days"], told["isPending"]], [30, 0, true]);
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
     await later(brest, 0);
     for (const site of [brest, quimper]) {
       const { areas } = await untilAsked(site, /for 0 days instead of 30; .* 14 days at 1 holder/);

@@ -50,26 +50,26 @@ test("revoked during a partition with edits on both sides: exact on all nodes af
     assert.ok(quimper && brest && lorient && vannes);
     await quimper.pleach("dns", "add-zone", ZONE);
     await set(quimper, "mail", "by quimper");
-    await waitFor("the zone at vannes", 10_000, async () =>
+    await waitFor("the zone at vannes", 60_000, async () =>
       (await records(vannes)).includes('mail "by quimper"'),
     );
     await set(vannes, "before", "by vannes");
-    await waitFor("one view", 10_000, () => showAlike(gated.sites));
+    await waitFor("one view", 60_000, () => showAlike(gated.sites));
     const honestUntil = new Date().toISOString();
 
     // From here on vannes is in the hands of somebody else.
     await set(vannes, "mail", "stolen");
-    await waitFor("the theft everywhere", 10_000, async () =>
+    await waitFor("the theft everywhere", 60_000, async () =>
       (await records(brest)).includes('mail "stolen"'),
     );
     gated.cut([quimper, brest], [lorient, vannes]);
     await waitFor(
       "the cut at quimper",
-      5_000,
+      60_000,
       async () => (await upAt(quimper)).join() === "brest",
     );
     await set(vannes, "late", "by vannes");
-    await waitFor("it at lorient", 10_000, async () =>
+    await waitFor("it at lorient", 60_000, async () =>
       (await records(lorient)).includes('late "by vannes"'),
     );
     await set(lorient, "honest", "by lorient");
@@ -111,7 +111,7 @@ test("revoked during a partition with edits on both sides: exact on all nodes af
     t.diagnostic(`exact ${tookMs} ms after healing`);
     assert.ok(tookMs <= HEALED_WITHIN_MS);
     for (const site of honest) assert.deepEqual(await records(site), expected, site.name);
-    await waitFor("the end of vannes' last link", 2_000, async () => {
+    await waitFor("the end of vannes' last link", 60_000, async () => {
       const links = await Promise.all(honest.map(upAt));
       return links.every((all) => !all.includes("vannes"));
     });
@@ -119,13 +119,13 @@ test("revoked during a partition with edits on both sides: exact on all nodes af
     assert.equal(peers.find(({ name }) => name === "vannes")?.["state"], "revoked");
 
     // Nobody speaks to vannes any more, and it knows why all the same: from those who hung up.
-    await waitFor("vannes to know that it is revoked", 10_000, async () => {
+    await waitFor("vannes to know that it is revoked", 60_000, async () => {
       const { areas, todo } = await vannes.client.get("/v1/status", statusShape);
       const critical = areas.some(({ name, state }) => name === "Members" && state === "CRITICAL");
       return critical && todo.some(({ text }) => text.includes("was revoked"));
     });
     const late = await vannes.refused("dns", "set", `later.${ZONE}`, "TXT", "by vannes");
     assert.match(JSON.stringify(late.error), /expelled/);
-    await lorient.pleach("wait", "--for", "mesh", "--timeout", "10s");
+    await lorient.pleach("wait", "--for", "mesh", "--timeout", "120s");
     for (const site of honest) assert.deepEqual(await records(site), expected, site.name);
   }));

@@ -27,7 +27,7 @@ async function sameDecisions(one: TestSite, other: TestSite): Promise<void> {
     const { statements } = await site.client.get("/v1/decisions", statementSetShape);
     return statements.toSorted().join();
   };
-  await waitFor(`the decisions of ${one.name} at ${other.name}`, 10_000, async () => {
+  await waitFor(`the decisions of ${one.name} at ${other.name}`, 60_000, async () => {
     const [ours, theirs] = await Promise.all([known(one), known(other)]);
     return ours === theirs;
   });
@@ -39,12 +39,12 @@ test("a right that is taken back ends edits, and what was cut with it comes back
     assert.ok(quimper && brest);
     await quimper.pleach("dns", "add-zone", "bzh.example");
     await quimper.pleach("dns", "set", "www.bzh.example", "A", "192.0.2.1");
-    await waitFor("the zone at brest", 10_000, async () =>
+    await waitFor("the zone at brest", 60_000, async () =>
       (await addresses(brest, "bzh.example")).includes("192.0.2.1"),
     );
     await brest.pleach("dns", "add", "www.bzh.example", "A", "192.0.2.2");
     const both = ["192.0.2.1", "192.0.2.2"];
-    await waitFor("brest's record at quimper", 10_000, async () =>
+    await waitFor("brest's record at quimper", 60_000, async () =>
       (await addresses(quimper, "bzh.example")).includes("192.0.2.2"),
     );
 
@@ -66,7 +66,7 @@ test("a right that is taken back ends edits, and what was cut with it comes back
     await brest.pleach("dns", "add", "www.bzh.example", "A", "192.0.2.4");
     const other = await brest.refused("dns", "add-zone", "other.example");
     assert.equal(other.error["code"], "E-STATE-RIGHT", "the right is for one zone");
-    await waitFor("it at quimper", 10_000, async () =>
+    await waitFor("it at quimper", 60_000, async () =>
       (await addresses(quimper, "bzh.example")).includes("192.0.2.4"),
     );
     await heldUp(quimper, brest, sign);
@@ -77,14 +77,14 @@ async function heldUp(quimper: TestSite, brest: TestSite, sign: readonly string[
   await quimper.pleach("suspend", "brest", "--site", ...sign);
   await sameDecisions(quimper, brest);
   await brest.pleach("dns", "add", "www.bzh.example", "A", "192.0.2.5");
-  await waitFor("what is held up, in status", 10_000, async () => {
+  await waitFor("what is held up, in status", 60_000, async () => {
     const { todo } = await quimper.client.get("/v1/status", statusShape);
     return todo.some(({ text }) => /The site brest is suspended by .*[1-9]\d* held up/.test(text));
   });
   assert.ok(!(await addresses(quimper, "bzh.example")).includes("192.0.2.5"));
   await quimper.pleach("unsuspend", "brest", "--site", ...sign);
   for (const site of [quimper, brest]) {
-    await waitFor(`it at ${site.name} after all`, 10_000, async () =>
+    await waitFor(`it at ${site.name} after all`, 60_000, async () =>
       (await addresses(site, "bzh.example")).includes("192.0.2.5"),
     );
   }
@@ -102,7 +102,7 @@ test("a site shows what it holds, leaves, and is a member nowhere", () =>
     await brest.pleach("dns", "add-zone", "bzh.example");
     await brest.pleach("dns", "set", "www.bzh.example", "A", "192.0.2.1");
     for (const site of mesh.sites) {
-      await site.pleach("wait", "--for", "mesh", "--timeout", "30s");
+      await site.pleach("wait", "--for", "mesh", "--timeout", "120s");
     }
     const before = await brest.pleach("leave", "--dry-run");
     assert.deepEqual(
@@ -115,11 +115,11 @@ test("a site shows what it holds, leaves, and is a member nowhere", () =>
     const left = await brest.pleach("leave", "--yes");
     assert.deepEqual((left["told"] as string[]).toSorted(), ["lorient", "quimper"]);
     for (const site of [quimper, lorient]) {
-      await waitFor(`the news at ${site.name}`, 10_000, async () => {
+      await waitFor(`the news at ${site.name}`, 60_000, async () => {
         const { peers } = (await site.pleach("peers")) as { peers: readonly Json[] };
         return peers.find(({ name }) => name === "brest")?.["state"] === "left";
       });
-      await site.pleach("wait", "--for", "mesh", "--timeout", "30s");
+      await site.pleach("wait", "--for", "mesh", "--timeout", "120s");
       assert.deepEqual(await addresses(site, "bzh.example"), ["192.0.2.1"], "what it wrote stays");
       assert.deepEqual((await site.pleach("service", "list"))["services"], [], "what it ran goes");
     }

@@ -27,7 +27,7 @@ async function dataSet(mesh: TestMesh, site: TestSite) {
   const { set } = await site.pleach("backup", "run", "home");
   const detail = () => site.client.get(`/v1/backup/sets/${String(set)}`, setDetailShape);
   const untilSafe = () =>
-    waitFor("the copies", 40_000, async () => {
+    waitFor("the copies", 60_000, async () => {
       const copies = await site.client.get(`/v1/backup/sets/${String(set)}/copies`, copiesShape);
       const { newestHead } = await detail();
       const isSeen = newestHead.confirmedBy === newestHead.witnesses;
@@ -90,7 +90,7 @@ test("a box restored from an old image begins a new chain; both tips are shown u
     );
     const status = await quimper.run(["status"]);
     assert.match(status.stdout, /home has 2 newest snapshots/);
-    await waitFor("brest hears of both", 20_000, async () => {
+    await waitFor("brest hears of both", 60_000, async () => {
       const { sets } = await brest.client.get("/v1/backup/sets", setsShape);
       const known = sets.find(({ setId }) => setId === set);
       return known?.head?.root === image1.root && known.tips[0]?.root === newest?.root;
@@ -187,12 +187,12 @@ test("two of three holders set back: newest through any witness; without one it 
 
     // A member that holds nothing has seen it: what can be had is not the newest.
     await witness.start();
-    await waitFor("the witness is linked", 30_000, async () => /members know 2/.test(await told()));
+    await waitFor("the witness is linked", 60_000, async () => /members know 2/.test(await told()));
     assert.equal((await recover()).set["confirmed"], false);
 
     // The third holder has it.
     await third.start();
-    const found = await waitFor("the newest", 40_000, async () => {
+    const found = await waitFor("the newest", 60_000, async () => {
       const attempt = await recover();
       return attempt.set["number"] === 2 && attempt.set["confirmed"] === true && attempt;
     });

@@ -119,7 +119,7 @@ describe("the program before a run", { concurrency: false }, () => {
     const file = join(site.directory, "conf.d", "ready.toml");
     writeFileSync(file, readFileSync(file, "utf8").replace("paths = [", `paths = ["${dumps}", `));
     const first = site.pleach("backup", "run", "ready");
-    await waitFor("the hook", 20_000, async () => existsSync(at("busy")) || undefined);
+    await waitFor("the hook", 60_000, async () => existsSync(at("busy")) || undefined);
     assert.equal((await site.refused("backup", "run", "ready")).error["code"], "E-BACKUP-BUSY");
     writeFileSync(at("go"), "");
     assert.equal((await first)["files"], 2);

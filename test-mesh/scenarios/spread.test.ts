@@ -27,10 +27,10 @@ test("one upload makes three signed copies; one more site than needed stays empt
     const sites = await mesh.form(["quimper", "brest", "lorient", "vannes", "rennes"]);
     const [quimper] = sites;
     assert.ok(quimper);
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
     const set = await StoredSet.create(quimper);
     await set.backUp([4 * MIB, 4 * MIB, 4 * MIB, 8192]);
-    await set.untilSafe(30_000);
+    await set.untilSafe(60_000);
 
     const copies = await set.copies(true);
     assert.equal(copies.ownerSentBytes, set.bytes);
@@ -59,7 +59,7 @@ test("one upload makes three signed copies; one more site than needed stays empt
         assert.deepEqual(hash(await readFile(path)), hash(wanted));
       }
     }
-    const { newestHead } = await waitFor("witnesses", 10_000, async () => {
+    const { newestHead } = await waitFor("witnesses", 60_000, async () => {
       const detail = await set.detail();
       return detail.newestHead.confirmedBy === 4 && detail;
     });
@@ -72,10 +72,10 @@ test("two of three, until a third site joins; the owner's line carries nothing m
     const [quimper, brest, lorient] = await mesh.form(["quimper", "brest", "lorient"]);
     assert.ok(quimper && brest && lorient);
     // A choice of holders that changes cuts what is under way, and a part of a range goes again.
-    await quimper.pleach("wait", "--for", "mesh", "--timeout", "30s");
+    await quimper.pleach("wait", "--for", "mesh", "--timeout", "120s");
     const set = await StoredSet.create(quimper);
     await set.backUp([4 * MIB, 16_384]);
-    await waitFor("two copies", 30_000, async () => (await set.copies()).minReceipts === 2);
+    await waitFor("two copies", 60_000, async () => (await set.copies()).minReceipts === 2);
     const { atRisk, reasons, safe } = await set.copies();
     assert.equal(safe, false);
     assert.equal(atRisk, "2 of 3");
@@ -84,7 +84,7 @@ test("two of three, until a third site joins; the owner's line carries nothing m
     const vannes = await mesh.site("vannes");
     await vannes.start();
     await mesh.join(quimper, vannes);
-    await set.untilSafe(30_000);
+    await set.untilSafe(60_000);
     assert.equal((await set.copies()).ownerSentBytes, set.bytes);
   }));
 

@@ -47,7 +47,7 @@ test("never ran, at risk, completed when a site appears, and late", () =>
 
     await quimper.pleach("backup", "add", "letters");
     await quimper.pleach("backup", "run", "letters");
-    const atRisk = await waitFor("two copies", 30_000, async () => {
+    const atRisk = await waitFor("two copies", 60_000, async () => {
       const now = await status(quimper);
       return area(now, "Copies").includes("letters 2 of 3") ? now : undefined;
     });
@@ -59,7 +59,7 @@ test("never ran, at risk, completed when a site appears, and late", () =>
     const vannes = await mesh.site("vannes");
     await vannes.start();
     await mesh.join(quimper, vannes);
-    await quimper.pleach("wait", "--for", "mesh,copies", "--timeout", "60s");
+    await quimper.pleach("wait", "--for", "mesh,copies", "--timeout", "120s");
     const safe = await status(quimper);
     assert.equal(safe.verdict, "OK", JSON.stringify(safe));
     assert.equal(safe.exit, 0);
@@ -71,7 +71,7 @@ test("never ran, at risk, completed when a site appears, and late", () =>
 
     await quimper.configure({ toml: `${set}every = "1s"` });
     process.kill(quimper.pid, "SIGHUP");
-    const late = await waitFor("the set to be late", 10_000, async () => {
+    const late = await waitFor("the set to be late", 60_000, async () => {
       const now = await status(quimper);
       return now.verdict === "CRITICAL" ? now : undefined;
     });

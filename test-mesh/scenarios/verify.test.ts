@@ -41,7 +41,7 @@ before(async () => {
   await quimper.pleach("backup", "run", "data", "--copies", "1");
   writeFileSync(at("source", "later"), "later");
   await quimper.pleach("backup", "run", "data", "--copies", "1");
-  await quimper.pleach("wait", "--for", "copies", "--timeout", "60s");
+  await quimper.pleach("wait", "--for", "copies", "--timeout", "120s");
 });
 after(() => mesh.close());
 
