@@ -9,6 +9,8 @@ import type { View, ViewEntry } from "../../daemon/core/logs/view.ts";
 import type { CountedLog } from "../../daemon/core/zones/zone-serial.ts";
 import type { ZoneWriter } from "../../daemon/dns/change-journal.ts";
 import type { ZoneSource } from "../../daemon/dns/zone-source.ts";
+import { parseDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { makeZoneRecord, zoneRecordJson, zoneRecordKey } from "../../protocol/dns/zone-record.ts";
 import { idOf, sha256, type SiteId } from "../../protocol/ids.ts";
 import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import type { RecordClass } from "../../protocol/logs/record-class.ts";
@@ -44,6 +46,14 @@ export class StaticSource implements ZoneSource, ZoneWriter {
       conflicts: [],
     });
     for (const listener of this.#listeners) listener();
+  }
+
+  /** One DNS record for each of the data. */
+  putRecord(zone: DnsName, name: string, type: number, data: readonly string[]): void {
+    for (const each of data) {
+      const record = makeZoneRecord(zone, parseDnsName(name), type, 300, each);
+      this.put("zone", zoneRecordKey(record), { ...zoneRecordJson(record) });
+    }
   }
 
   write(
