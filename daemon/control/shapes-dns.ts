@@ -58,6 +58,7 @@ const record = z.object({
   origin: z.enum(["edit", "service", "node", "default"]),
   site: z.string().nullable(),
   service: z.string().nullable(),
+  tsig: z.string().nullable(),
   provisional: z.boolean(),
 });
 export type RecordInfo = z.infer<typeof record>;

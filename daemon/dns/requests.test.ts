@@ -11,6 +11,7 @@ import { parseRdata } from "../../protocol/dns/rdata.ts";
 import { findTsig } from "../../protocol/dns/tsig.ts";
 import { TsigSigner, verifyTsigAnswer, type TsigKey } from "../../protocol/dns/tsig-mac.ts";
 import type { Asker } from "./serve.ts";
+import { listZone } from "./zone-report.ts";
 
 const ZONE = parseDnsName("mesh.example");
 const SECRET = new Uint8Array(32).fill(7);
@@ -198,6 +199,10 @@ describe("who may do what", () => {
     equal(served.server.zones()[0]?.serial, serial);
     const one = add("_acme-challenge.mesh.example", TYPE.TXT, '"a"');
     equal(await codeOf(signedBy(ACME, one).packet), RCODE.NOERROR);
+    const port = { siteName: () => "quimper", confirmedBy: () => undefined };
+    const listed = served.server.served().flatMap((zone) => listZone(zone, port));
+    const [found] = listed.filter(({ name }) => name === "_acme-challenge");
+    deepEqual([found?.origin, found?.site, found?.tsig], ["edit", "quimper", "acme"]);
   });
 
   it("a recorded packet is answered again and not applied again", async () => {
@@ -265,9 +270,8 @@ describe("a transfer", () => {
   });
 
   it("is put off when one address has four under way", async () => {
-    const { serve } = served.requests.transactions;
     const started = [1, 2, 3, 4].map(() =>
-      serve.call(served.requests.transactions, signedBy(FRIEND, axfr).packet, TCP, () => undefined),
+      served.requests.transactions.serve(signedBy(FRIEND, axfr).packet, TCP, () => undefined),
     );
     for (const each of started) await each.next();
     equal(await codeOf(signedBy(FRIEND, axfr).packet), RCODE.SERVFAIL);

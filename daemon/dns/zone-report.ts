@@ -35,6 +35,8 @@ export interface ListedRecord {
   /** Who wrote it, or whose service or server it is. */
   readonly site: string | null;
   readonly service: string | null;
+  /** The TSIG key whose update wrote it. */
+  readonly tsig: string | null;
   /** Written here, and no other site has confirmed it yet. */
   readonly provisional: boolean;
 }
@@ -63,6 +65,7 @@ function listed(line: ZoneLine, apex: DnsName, port: ReportPort): ListedRecord {
     origin: origin.kind,
     site: site === undefined ? null : (port.siteName(site) ?? site),
     service: origin.kind === "service" ? origin.service : null,
+    tsig: (origin.kind === "edit" ? origin.tsig : undefined) ?? null,
     provisional: origin.kind === "edit" && port.confirmedBy(origin.key)?.length === 0,
   };
 }

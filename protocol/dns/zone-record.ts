@@ -50,6 +50,8 @@ const zoneRecordValue = z.object({
   view: z.string().min(1).max(32),
   /** Of a SOA record; without it the serial in its data is a base that is counted from. */
   stands: serialStanding.optional(),
+  /** The TSIG key whose update wrote it; without it, a person did. */
+  tsig: z.string().min(1).max(1100).optional(),
 });
 
 /** A checked record. */
@@ -64,6 +66,8 @@ export interface ZoneRecord {
   readonly rdata: Uint8Array;
   readonly view: "public";
   readonly stands?: SerialStanding;
+  /** Name of the TSIG key whose update wrote it. */
+  readonly tsig?: string;
 }
 
 const SINGLE: ReadonlySet<number> = new Set<number>([TYPE.SOA, TYPE.CNAME, TYPE.DNAME]);
@@ -98,9 +102,12 @@ export function zoneRecordKey(record: ZoneRecord): string {
 }
 
 export function zoneRecordJson(record: ZoneRecord) {
-  const { type, ttl, rdata, view, stands } = record;
-  const value = { ttl, data: formatRdata(type, rdata), view };
-  return stands === undefined ? value : { ...value, stands };
+  const { type, ttl, rdata, view, stands, tsig } = record;
+  return {
+    ...{ ttl, data: formatRdata(type, rdata), view },
+    ...(stands === undefined ? {} : { stands }),
+    ...(tsig === undefined ? {} : { tsig }),
+  };
 }
 
 /**
@@ -120,10 +127,11 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   const owner = lowerCase(parseDnsName(name, zone));
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
-  const { ttl, data, view, stands } = parsed.data;
+  const { ttl, data, view, stands, tsig } = parsed.data;
   const record: ZoneRecord = {
     ...{ zone, owner, type, ttl, rdata: parseRdata(type, data), view },
     ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
+    ...(tsig === undefined ? {} : { tsig }),
   };
   if (zoneRecordKey(record) !== key) {
     throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");

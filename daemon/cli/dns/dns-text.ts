@@ -3,12 +3,13 @@ import type { Answer, DecodedPacket } from "dns-packet";
 import type { RecordInfo } from "../../control/shapes-dns.ts";
 
 /** Who wrote a record, or what it follows from. */
-export function originText({ origin, site, service, provisional }: RecordInfo): string {
+export function originText({ origin, site, service, tsig, provisional }: RecordInfo): string {
   const where = site ?? "-";
   if (origin === "service") return `service ${service ?? ""} at ${where}`;
   if (origin === "node") return `site ${where}`;
   if (origin === "default") return "the zone";
-  return provisional ? `${where}, provisional` : where;
+  const who = tsig === null ? where : `key ${tsig} at ${where}`;
+  return provisional ? `${who}, provisional` : who;
 }
 
 /** The code and flags, then a line each record. */

@@ -88,8 +88,9 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
 }
 
 function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine {
-  const { owner, type, ttl, rdata, stands } = readZoneRecord(key, value);
-  const origin = { kind: "edit", key, author, lamport } as const;
+  const { owner, type, ttl, rdata, stands, tsig } = readZoneRecord(key, value);
+  const edit = { kind: "edit", key, author, lamport } as const;
+  const origin = tsig === undefined ? edit : { ...edit, tsig };
   const line = { owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), origin };
   return stands === undefined ? line : { ...line, stands };
 }

@@ -25,6 +25,8 @@ export type RecordOrigin =
       readonly key: string;
       readonly author: SiteId;
       readonly lamport: number;
+      /** Name of the TSIG key whose update it was. */
+      readonly tsig?: string;
     }
   /** A site declares a service. */
   | { readonly kind: "service"; readonly service: string; readonly site: SiteId }
