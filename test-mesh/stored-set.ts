@@ -22,7 +22,7 @@ export class StoredSet {
   readonly meshId: string;
   readonly owner: OwnerId;
   readonly set: SetId;
-  /** Every shard that was committed. */
+  /** Every shard that the newest list names. */
   readonly shards = new Map<ShardId, Uint8Array>();
   readonly #chain = toHex(randomBytes(16));
   #root: ShardId | null = null;
@@ -63,14 +63,17 @@ export class StoredSet {
   }
 
   /** Publishes shards as the next snapshot. */
-  async commit(added: readonly [ShardId, Uint8Array][]): Promise<void> {
+  async commit(
+    added: readonly [ShardId, Uint8Array][],
+    remove: readonly ShardId[] = [],
+  ): Promise<void> {
     const root = added[0]?.[0];
     assert.ok(root);
     const head = { chain: this.#chain, number: this.#number + 1, previous: this.#root, root };
     await this.site.client.post(
       `${this.path}/commit`,
       {
-        ...{ owner: this.owner, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, remove: [] },
+        ...{ owner: this.owner, sealedName: "c2VhbGVk", keyEpoch: 0, copies: 3, remove },
         head: { ...head, atMs: 1 },
         add: added.map(([shard, { length }]) => [shard, length]),
       },
@@ -79,6 +82,7 @@ export class StoredSet {
     this.#number++;
     this.#root = root;
     for (const [shard, bytes] of added) this.shards.set(shard, bytes);
+    for (const shard of remove) this.shards.delete(shard);
   }
 
   /** Stores shards of these sizes and publishes them. */
