@@ -17,14 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import nacl from "tweetnacl";
-import { nextTips, type Tips } from "../../core/backup/next-tips.ts";
+import { FakeSetStore } from "../../../test-mesh/fakes/set-store.ts";
 import type { Head } from "../../../protocol/backup/head.ts";
 import type { MeshId, OwnerId, SetId, ShardId } from "../../../protocol/ids.ts";
 import { shardIdOf } from "../../../protocol/backup/shard-id.ts";
 import { runBackup } from "./run/backup-run.ts";
-import { BackupError } from "./error.ts";
 import { runForget } from "./run/forget-run.ts";
-import type { CommitRequest, SetState, SetStore } from "./port.ts";
 import { runRestore } from "./restore/restore-run.ts";
 import { createSetKeys } from "./keys/set-key-file.ts";
 import { runSettle } from "./run/settle-run.ts";
@@ -32,44 +30,6 @@ import { ShardReader } from "./shard-reader.ts";
 
 const DAY_MS = 86_400_000;
 const owner = "11".repeat(32) as OwnerId;
-
-class Daemon implements SetStore {
-  /** At the holders: what left the lists stays there under the lock. */
-  readonly held = new Map<ShardId, Uint8Array>();
-  listed = new Set<ShardId>();
-  tips: Tips = { head: null, tips: [], setBackTo: null };
-  claims: Head[] = [];
-
-  async state(): Promise<SetState | undefined> {
-    return this.tips.head === null
-      ? undefined
-      : { ...this.tips, shards: new Set<ShardId>(this.listed) };
-  }
-
-  async heads(): Promise<readonly Head[]> {
-    return [...this.claims, ...(this.tips.head === null ? [] : [this.tips.head])];
-  }
-
-  async get(shard: ShardId): Promise<Uint8Array> {
-    const bytes = this.held.get(shard);
-    if (bytes === undefined) throw new BackupError("E-BACKUP-STORE", `no shard ${shard}`);
-    return Uint8Array.from(bytes);
-  }
-
-  async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
-    this.held.set(shard, Uint8Array.from(bytes));
-  }
-
-  async commit({ head, add, remove = [], found = [], settled = [], again = [] }: CommitRequest) {
-    const after = nextTips(this.tips, { head, found, settled });
-    if (typeof after === "string") throw new BackupError("E-BACKUP-STORE", after);
-    for (const tip of after.tips) assert.ok(!remove.includes(tip.root));
-    for (const [shard] of [...add, ...again]) this.listed.add(shard);
-    for (const shard of remove) assert.ok(this.listed.delete(shard));
-    this.tips = after;
-    return { shards: this.listed.size, bytes: 0 };
-  }
-}
 
 function stage(context: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "pleach-tips-"));
@@ -79,7 +39,7 @@ function stage(context: TestContext) {
   const box = nacl.box.keyPair.fromSecretKey(new Uint8Array(32).fill(9)).publicKey;
   const pin = { meshId: "00".repeat(32) as MeshId, ownerId: owner, box };
   const keys = createSetKeys(join(folder, "keys"), "data", pin, 1);
-  const store = new Daemon();
+  const store = new FakeSetStore();
   const cacheFolder = join(folder, "cache");
   const base = { keys, store, cacheFolder, copies: 3 };
   let day = 0;
@@ -117,7 +77,8 @@ function stage(context: TestContext) {
   const settle = (chosen: Head) => runSettle({ ...base, choose: async () => chosen });
   /** What is not listed any more is gone for good. */
   const collect = (): void => {
-    for (const shard of store.held.keys()) if (!store.listed.has(shard)) store.held.delete(shard);
+    for (const shard of store.shards.keys())
+      if (!store.listed.has(shard)) store.shards.delete(shard);
   };
   return { store, run, reader, restored, forget, settle, collect, cacheFolder, keys };
 }
@@ -250,19 +211,19 @@ test("nothing is settled where one stands, or before a box that was set back has
 test("a tip whose snapshot is lost can be settled away", async (context) => {
   const { store, run, settle, fourth } = await setBack(context);
   const next = await run("two again");
-  store.held.delete(fourth.root);
+  store.shards.delete(fourth.root);
   const { unread } = await settle(next);
   assert.deepEqual(unread, [fourth]);
   assert.deepEqual(store.tips.tips, []);
 });
 
 /** Publishes lists and a head as root of the box may: nothing but bytes that nobody has sealed. */
-function takeOver(store: Daemon, keys: { readonly set: SetId }, head: Head): Head {
+function takeOver(store: FakeSetStore, keys: { readonly set: SetId }, head: Head): Head {
   store.listed.clear();
   const [root = "" as ShardId] = [1, 2, 3].map(() => {
     const junk = randomBytes(4096);
     const shard = shardIdOf(owner, keys.set, junk);
-    store.held.set(shard, junk);
+    store.shards.set(shard, junk);
     store.listed.add(shard);
     return shard;
   });

@@ -17,13 +17,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import nacl from "tweetnacl";
-import type { Head } from "../../../../protocol/backup/head.ts";
 import type { MeshId, OwnerId, ShardId } from "../../../../protocol/ids.ts";
 import { SHARD_BYTES } from "../../../../protocol/backup/shard-id.ts";
 import { verifyShard } from "../../../../protocol/backup/shard.ts";
+import { FakeSetStore } from "../../../../test-mesh/fakes/set-store.ts";
 import { runBackup, type RunOutcome, type RunRequest } from "./backup-run.ts";
 import type { StreamSource } from "../read/gather-stream.ts";
-import type { CommitRequest, SetState, SetStore } from "../port.ts";
+import type { CommitRequest } from "../port.ts";
 import { runRestore } from "../restore/restore-run.ts";
 import { createSetKeys, type SetKeyFile } from "../keys/set-key-file.ts";
 import { ShardReader } from "../shard-reader.ts";
@@ -36,59 +36,38 @@ const pin = {
   box: nacl.box.keyPair.fromSecretKey(new Uint8Array(32).fill(9)).publicKey,
 };
 
-/** The daemon's side in memory, which can be told to break. */
-class MemoryStore implements SetStore {
-  readonly shards = new Map<ShardId, Uint8Array>();
-  readonly listed = new Set<ShardId>();
-  head: Head | null = null;
+/** A daemon that can be told to break. */
+class BreakingStore extends FakeSetStore {
   failAfterPuts = Number.POSITIVE_INFINITY;
   /** The answer to a commit that lists shards is lost. */
   isAnswerLost = false;
 
-  async state(): Promise<SetState | undefined> {
-    const { head, listed } = this;
-    if (head === null && listed.size === 0) return undefined;
-    return { head, tips: [], setBackTo: null, shards: new Set(listed) };
-  }
-
-  async heads(): Promise<readonly Head[]> {
-    return this.head === null ? [] : [this.head];
-  }
-
-  async get(shard: ShardId): Promise<Uint8Array> {
-    const bytes = this.shards.get(shard);
-    if (bytes === undefined) throw new Error(`no shard ${shard}`);
-    return Uint8Array.from(bytes);
-  }
-
-  async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
+  override async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
     if (this.shards.size >= this.failAfterPuts) throw new Error("the daemon is gone");
     verifyShard(owner, keys.set, shard, bytes);
-    this.shards.set(shard, Uint8Array.from(bytes));
+    await super.put(shard, bytes);
   }
 
-  async commit({ head, add, remove }: CommitRequest): Promise<{ shards: number; bytes: number }> {
-    for (const shard of remove ?? []) assert.ok(this.listed.delete(shard));
-    for (const [shard] of add) {
+  override async commit(request: CommitRequest) {
+    for (const [shard] of request.add) {
       assert.ok(this.shards.has(shard) && !this.listed.has(shard));
-      this.listed.add(shard);
     }
-    if (head !== null) this.head = head;
-    if (this.isAnswerLost && add.length > 0) throw new Error("the answer is lost");
-    return { shards: this.listed.size, bytes: 0 };
+    const done = await super.commit(request);
+    if (this.isAnswerLost && request.add.length > 0) throw new Error("the answer is lost");
+    return done;
   }
 }
 
 let folder = "";
 let keys: SetKeyFile;
-let store: MemoryStore;
+let store: BreakingStore;
 let onLeftOut = (): void => {};
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pleach-run-"));
   mkdirSync(join(folder, "source"));
   keys = createSetKeys(join(folder, "keys"), "data", pin, 1);
-  store = new MemoryStore();
+  store = new BreakingStore();
   onLeftOut = () => {};
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));

@@ -8,10 +8,11 @@ import nacl from "tweetnacl";
 import type { KeepRule } from "../../../core/backup/forget.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import type { MeshId, OwnerId, ShardId } from "../../../../protocol/ids.ts";
+import { FakeSetStore } from "../../../../test-mesh/fakes/set-store.ts";
 import { BackupError } from "../error.ts";
 import { runBackup } from "./backup-run.ts";
 import { runForget, type ForgetPlan } from "./forget-run.ts";
-import type { CommitRequest, SetState, SetStore } from "../port.ts";
+import type { CommitRequest } from "../port.ts";
 import { runRestore } from "../restore/restore-run.ts";
 import { createSetKeys } from "../keys/set-key-file.ts";
 import { ShardReader } from "../shard-reader.ts";
@@ -20,39 +21,18 @@ const MIB = 1024 * 1024;
 const DAY_MS = 86_400_000;
 const owner = "11".repeat(32) as OwnerId;
 
-/** The daemon's side in memory. What leaves the lists is gone at once: nothing may still need it. */
-class HardStore implements SetStore {
-  readonly shards = new Map<ShardId, Uint8Array>();
-  readonly listed = new Set<ShardId>();
-  head: Head | null = null;
+/** What leaves the lists is gone at once: nothing may still need it. */
+class HardStore extends FakeSetStore {
   isFull = false;
 
-  async state(): Promise<SetState | undefined> {
-    const { head, listed } = this;
-    if (head === null) return undefined;
-    return { head, tips: [], setBackTo: null, shards: new Set(listed) };
+  override async get(shard: ShardId): Promise<Uint8Array> {
+    if (!this.listed.has(shard)) throw new Error(`no shard ${shard}`);
+    return super.get(shard);
   }
 
-  async heads(): Promise<readonly Head[]> {
-    return this.head === null ? [] : [this.head];
-  }
-
-  async get(shard: ShardId): Promise<Uint8Array> {
-    const bytes = this.shards.get(shard);
-    if (bytes === undefined || !this.listed.has(shard)) throw new Error(`no shard ${shard}`);
-    return Uint8Array.from(bytes);
-  }
-
-  async put(shard: ShardId, bytes: Uint8Array): Promise<void> {
-    this.shards.set(shard, Uint8Array.from(bytes));
-  }
-
-  async commit({ head, add, remove }: CommitRequest): Promise<{ shards: number; bytes: number }> {
+  override async commit(request: CommitRequest) {
     if (this.isFull) throw new BackupError("E-BACKUP-SPACE", "The disk is full.");
-    for (const [shard] of add) this.listed.add(shard);
-    for (const shard of remove ?? []) assert.ok(this.listed.delete(shard));
-    if (head !== null) this.head = head;
-    return { shards: this.listed.size, bytes: 0 };
+    return super.commit(request);
   }
 }
 

@@ -5,10 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import nacl from "tweetnacl";
-import type { Head } from "../../../../protocol/backup/head.ts";
-import type { MeshId, OwnerId, ShardId } from "../../../../protocol/ids.ts";
+import type { MeshId, OwnerId } from "../../../../protocol/ids.ts";
+import { FakeSetStore } from "../../../../test-mesh/fakes/set-store.ts";
 import { runBackup } from "../run/backup-run.ts";
-import type { SetStore } from "../port.ts";
 import { createSetKeys, type SetKeyFile } from "../keys/set-key-file.ts";
 import { writeDamaged } from "../seal/tired-shards.ts";
 import { runVerify, type VerifyReport } from "./verify-run.ts";
@@ -22,32 +21,13 @@ const pin = {
 
 let folder = "";
 let keys: SetKeyFile;
-let head: Head | null = null;
-const shards = new Map<ShardId, Uint8Array>();
-const listed = new Set<ShardId>();
-
-const store: SetStore = {
-  state: async () => {
-    if (head === null && listed.size === 0) return undefined;
-    return { head, newestHead: head, tips: [], setBackTo: null, shards: new Set(listed) };
-  },
-  heads: async () => (head === null ? [] : [head]),
-  get: async (shard) => Uint8Array.from(shards.get(shard) ?? []),
-  put: async (shard, bytes) => void shards.set(shard, Uint8Array.from(bytes)),
-  commit: async ({ head: next, add }) => {
-    for (const [shard] of add) listed.add(shard);
-    if (next !== null) head = next;
-    return { shards: listed.size, bytes: 0 };
-  },
-};
+let store: FakeSetStore;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pleach-verify-"));
   mkdirSync(join(folder, "source"));
   keys = createSetKeys(join(folder, "keys"), "data", pin, 0);
-  shards.clear();
-  listed.clear();
-  head = null;
+  store = new FakeSetStore();
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -65,12 +45,13 @@ async function run(): Promise<void> {
 }
 
 async function verify(): Promise<VerifyReport> {
+  const { head, shards } = store;
   const { owner, set, setKey, epochs } = keys;
   assert.ok(head);
   return runVerify({
     keys: { owner, set, setKey, epochs: new Map(epochs.map((one) => [one.epoch, one.key])) },
     newest: head.root,
-    choose: () => [head?.root ?? ("" as ShardId)],
+    choose: () => [head.root],
     folder: undefined,
     holders: [{ name: "brest", give: async (shard) => shards.get(shard)?.slice() }],
     heal: false,
@@ -85,9 +66,9 @@ describe("a verification", () => {
     }
     await run();
     for (let turn = 0; turn < 4; turn++) {
-      const lost = [...listed].filter((shard) => shard !== head?.root)[turn];
+      const lost = [...store.listed].filter((shard) => shard !== store.head?.root)[turn];
       assert.ok(lost);
-      shards.delete(lost);
+      store.shards.delete(lost);
       writeDamaged(join(folder, "cache", keys.set), [lost]);
       assert.equal((await verify()).problems.length, 1, `turn ${turn}`);
       await run();
