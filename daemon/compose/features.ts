@@ -14,6 +14,7 @@ import { ChangeJournal } from "../dns/change-journal.ts";
 import { DnsControl } from "../dns/dns-control.ts";
 import { DnsServer } from "../dns/dns-server.ts";
 import type { KeyRing } from "../dns/keys/key-ring.ts";
+import { passedFiles } from "../dns/inherited-sockets.ts";
 import type { ZoneSource } from "../dns/zone-source.ts";
 import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
@@ -113,6 +114,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     transactions: requests.transactions,
     listen: config().dns.listen,
     threads: config().dns.threads,
+    passed: passedFiles(process.env, process.pid),
     source,
     clock,
     log: log.part("dns"),

@@ -8,12 +8,14 @@ import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import type { Logger } from "../observe/log.ts";
 import { formatAddress } from "./client.ts";
+import { matchSockets } from "./inherited-sockets.ts";
 import type { Listen } from "./listen.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Responder, type Identity } from "./responder.ts";
 import type { Serve, Transactions } from "./serve.ts";
 import { TcpServer } from "./tcp-server.ts";
 import { UdpServer } from "./udp/udp-server.ts";
+import { loadSockets } from "./udp/system-sockets.ts";
 import { UdpWorkers } from "./udp/udp-workers.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
@@ -28,6 +30,8 @@ export interface DnsServerOptions {
    * it does on machines where those calls cannot be made. Default: 0.
    */
   readonly threads?: number | undefined;
+  /** Sockets that systemd has bound for some of the addresses. Default: none. */
+  readonly passed?: readonly number[] | undefined;
   readonly source: ZoneSource;
   readonly clock: Clock;
   readonly log: Logger;
@@ -115,24 +119,25 @@ export class DnsServer {
     return server;
   }
 
-  async #listen({ listen, clock, threads = 0 }: DnsServerOptions): Promise<void> {
+  async #listen({ listen, clock, threads = 0, passed = [] }: DnsServerOptions): Promise<void> {
     const serve = this.#serve();
     const log = this.#log;
-    if (threads > 0 && listen.length > 0) {
-      const inherited: readonly number[] = [];
-      const options = { listen, inherited, threads, ...this.#limit, serve, log };
+    const places = passed.length === 0 ? listen : matchSockets(listen, passed, loadSockets());
+    if (threads > 0 && places.length > 0) {
+      const options = { listen: places, threads, ...this.#limit, serve, log };
       this.#workers = await UdpWorkers.start(options);
+      if (this.#workers === undefined) log.warn("koffi does not load: the main thread answers UDP");
     }
     if (this.#workers !== undefined) this.#servers.push(this.#workers);
-    for (const [index, { address, port: wanted }] of listen.entries()) {
-      const bound = { address, port: this.#workers?.ports[index] ?? wanted };
+    for (const [index, place] of places.entries()) {
+      const bound = { ...place, port: this.#workers?.ports[index] ?? place.port };
       if (this.#workers === undefined) {
         const udp = await UdpServer.start(bound, serve, log);
         this.#servers.push(udp);
         bound.port = udp.port;
       }
       this.#servers.push(await TcpServer.start(bound, serve, clock, log));
-      this.#listening.push(bound);
+      this.#listening.push({ address: bound.address, port: bound.port });
     }
     await this.#serveZones(this.#publisher.tree);
   }

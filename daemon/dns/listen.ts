@@ -8,7 +8,8 @@ export interface Listen {
   readonly port: number;
 }
 
-function formatListen({ address, port }: Listen): string {
+/** `192.0.2.1:53`, `[2001:db8::1]:53`. */
+export function formatListen({ address, port }: Listen): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

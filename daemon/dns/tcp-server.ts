@@ -7,7 +7,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
-import { listenError, type Listen } from "./listen.ts";
+import type { ListenPlace } from "./inherited-sockets.ts";
+import { listenError } from "./listen.ts";
 import { addressBytes, type Client } from "./client.ts";
 import type { Serve } from "./serve.ts";
 
@@ -38,11 +39,13 @@ export class TcpServer {
   }
 
   /** @throws DnsError (E-DNS-LISTEN). */
-  static async start(listen: Listen, serve: Serve, clock: Clock, log: Logger) {
+  static async start(listen: ListenPlace, serve: Serve, clock: Clock, log: Logger) {
     const tcp = new TcpServer(serve, clock);
     await new Promise<void>((resolve, reject) => {
       tcp.#server.once("error", (cause) => reject(listenError(listen, "TCP", cause)));
-      tcp.#server.listen({ port: listen.port, host: listen.address, ipv6Only: true }, resolve);
+      const { address: host, port, tcpFd } = listen;
+      if (tcpFd === undefined) tcp.#server.listen({ port, host, ipv6Only: true }, resolve);
+      else tcp.#server.listen({ fd: tcpFd }, resolve);
     });
     tcp.#server.removeAllListeners("error");
     tcp.#server.on("error", (error) => log.warn("TCP socket", { error: error.message }));

@@ -9,13 +9,17 @@ import { createRequire } from "node:module";
 import { constants, endianness } from "node:os";
 import { isIPv6 } from "node:net";
 import { addressBytes } from "../client.ts";
+import { formatIpv4, formatIpv6 } from "../../../protocol/ip-address.ts";
 import type { Listen } from "../listen.ts";
 
 /** Of linux/socket.h and its like. */
 const AF_INET = 2;
 const AF_INET6 = 10;
-const SOCK_DGRAM_CLOEXEC = 2 | 0x80000;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
+const SO_TYPE = 3;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
@@ -62,6 +66,7 @@ export class SystemSockets {
       calloc: libc.func("size_t calloc(size_t count, size_t size)"),
       socket: libc.func("int socket(int family, int type, int protocol)"),
       setsockopt: libc.func("int setsockopt(int fd, int level, int name, void *value, int size)"),
+      getsockopt: libc.func("int getsockopt(int fd, int level, int name, void *value, void *size)"),
       bind: libc.func("int bind(int fd, void *address, int size)"),
       getsockname: libc.func("int getsockname(int fd, void *address, void *size)"),
       sendto: libc.func(
@@ -103,16 +108,17 @@ export class SystemSockets {
    * @param shared - Other sockets of this process may be bound to the same address.
    * @throws An error with the code of the system, such as EADDRINUSE.
    */
-  bindUdp({ address, port }: Listen, shared: boolean): BoundSocket {
+  bind({ address, port }: Listen, kind: "udp" | "tcp", shared = false): BoundSocket {
     const six = isIPv6(address);
-    const fd = this.#do("socket", six ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0);
+    const type = (kind === "udp" ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC;
+    const fd = this.#do("socket", six ? AF_INET6 : AF_INET, type, 0);
     try {
       const set = (level: number, name: number, value: number): void => {
         const number = Buffer.alloc(4);
         number.writeInt32LE(value);
         this.#do("setsockopt", fd, level, name, number, 4);
       };
-      set(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+      if (kind === "udp") set(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
       if (six) set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
       if (shared) set(SOL_SOCKET, SO_REUSEPORT, 1);
       const place = Buffer.alloc(six ? SOCKET_ADDRESS_BYTES : 16);
@@ -129,11 +135,31 @@ export class SystemSockets {
 
   /** The port that a socket is bound to. */
   portOf(fd: number): number {
+    return this.#nameOf(fd).readUInt16BE(2);
+  }
+
+  /** What a file is a socket of, and where it is bound; undefined for anything else. */
+  placeOf(fd: number): (Listen & { readonly kind: "udp" | "tcp" }) | undefined {
+    try {
+      const type = Buffer.alloc(4);
+      this.#do("getsockopt", fd, SOL_SOCKET, SO_TYPE, type, lengthOf(type));
+      const name = this.#nameOf(fd);
+      const kind = type.readInt32LE() === SOCK_DGRAM ? "udp" : "tcp";
+      if (kind === "tcp" && type.readInt32LE() !== SOCK_STREAM) return undefined;
+      const family = name.readUInt16LE();
+      const port = name.readUInt16BE(2);
+      if (family === AF_INET) return { kind, address: formatIpv4(name.subarray(4, 8)), port };
+      if (family === AF_INET6) return { kind, address: formatIpv6(name.subarray(8, 24)), port };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    }
+    return undefined;
+  }
+
+  #nameOf(fd: number): Buffer {
     const place = Buffer.alloc(SOCKET_ADDRESS_BYTES);
-    const size = Buffer.alloc(4);
-    size.writeInt32LE(place.length);
-    this.#do("getsockname", fd, place, size);
-    return place.readUInt16BE(2);
+    this.#do("getsockname", fd, place, lengthOf(place));
+    return place;
   }
 
   /** A file that becomes readable when somebody writes eight bytes to it; for waking a thread. */
@@ -156,6 +182,12 @@ export class SystemSockets {
     if (outcome < 0) throw failure(name, this.#koffi.errno());
     return outcome;
   }
+}
+
+function lengthOf(bytes: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32LE(bytes.length);
+  return length;
 }
 
 /** Undefined where the calls cannot be made: another system, or no koffi for it. */

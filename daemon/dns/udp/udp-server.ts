@@ -3,7 +3,8 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Logger } from "../../observe/log.ts";
 import { addressBytes, type Client } from "../client.ts";
-import { listenError, type Listen } from "../listen.ts";
+import type { ListenPlace } from "../inherited-sockets.ts";
+import { listenError } from "../listen.ts";
 import type { Serve } from "../serve.ts";
 
 /** Answers that the kernel does not take yet; more are dropped, as the network would. */
@@ -25,7 +26,7 @@ export class UdpServer {
   }
 
   /** @throws DnsError (E-DNS-LISTEN). */
-  static async start(listen: Listen, serve: Serve, log: Logger): Promise<UdpServer> {
+  static async start(listen: ListenPlace, serve: Serve, log: Logger): Promise<UdpServer> {
     const family = isIPv6(listen.address)
       ? ({ type: "udp6", ipv6Only: true } as const)
       : ({ type: "udp4" } as const);
@@ -33,7 +34,9 @@ export class UdpServer {
     const server = new UdpServer(socket, serve);
     await new Promise<void>((resolve, reject) => {
       socket.once("error", (cause) => reject(listenError(listen, "UDP", cause)));
-      socket.bind({ port: listen.port, address: listen.address, exclusive: true }, resolve);
+      const { address, port, udpFd } = listen;
+      if (udpFd === undefined) socket.bind({ port, address, exclusive: true }, resolve);
+      else socket.bind({ fd: udpFd, exclusive: true }, resolve);
     });
     socket.removeAllListeners("error");
     socket.on("error", (error) => log.warn("UDP socket", { error: error.message }));

@@ -70,7 +70,7 @@ class UdpThread {
       else if (this.#growing !== undefined) this.#grow();
       else if (received === 0) this.#sleep();
     }
-    for (const fd of [...this.#fds, this.#wakeFile]) this.#sockets.close(fd);
+    this.#sockets.close(this.#wakeFile);
   }
 
   #answer(index: number, fd: number): number {
@@ -155,16 +155,21 @@ function main(start: WorkerStart): void {
   const sockets = loadSockets();
   if (sockets === undefined) throw new Error("the main thread could load koffi, this one cannot");
   const fds: number[] = [];
+  const own: number[] = [];
   for (const listen of start.listen) {
     try {
-      fds.push(sockets.bindUdp(listen, start.shared).fd);
+      const fd = listen.udpFd ?? sockets.bind(listen, "udp", start.shared).fd;
+      fds.push(fd);
+      if (fd !== listen.udpFd) own.push(fd);
     } catch (error) {
-      for (const fd of fds) sockets.close(fd);
+      for (const fd of own) sockets.close(fd);
       const { code = "" } = error as NodeJS.ErrnoException;
       return tell({ kind: "failed", listen, code });
     }
   }
-  new UdpThread(sockets, [...fds, ...start.inherited], start).run();
+  new UdpThread(sockets, fds, start).run();
+  // What was passed to the process stays as long as it.
+  for (const fd of own) sockets.close(fd);
 }
 
 main(workerData as WorkerStart);

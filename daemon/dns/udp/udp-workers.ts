@@ -7,7 +7,8 @@ import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { Zone } from "../../core/zones/zone.ts";
 import type { Logger } from "../../observe/log.ts";
-import { listenError, type Listen } from "../listen.ts";
+import type { ListenPlace } from "../inherited-sockets.ts";
+import { listenError } from "../listen.ts";
 import type { Identity } from "../responder.ts";
 import type { Serve } from "../serve.ts";
 import { loadSockets } from "./system-sockets.ts";
@@ -18,9 +19,7 @@ import { encodeZones } from "./zone-snapshot.ts";
 const MAX_REQUESTS = 64;
 
 export interface UdpWorkersOptions {
-  readonly listen: readonly Listen[];
-  /** UDP sockets that are bound already. */
-  readonly inherited: readonly number[];
+  readonly listen: readonly ListenPlace[];
   /** How many threads, from 1. */
   readonly threads: number;
   /** What one network gets without a cookie, see rate-limit.ts. */
@@ -50,11 +49,9 @@ export class UdpWorkers {
     try {
       let listen = options.listen;
       for (let index = 0; index < options.threads; index++) {
-        // What is inherited is one socket, which one thread reads.
-        const inherited = index === 0 ? options.inherited : [];
-        const thread = await Thread.start({ ...options, listen, inherited });
+        const thread = await Thread.start({ ...options, listen });
         threads.push(thread);
-        listen = listen.map(({ address }, at) => ({ address, port: thread.ports[at] ?? 0 }));
+        listen = listen.map((place, at) => ({ ...place, port: thread.ports[at] ?? 0 }));
       }
     } catch (error) {
       await Promise.all(threads.map((thread) => thread.stop()));
@@ -63,7 +60,7 @@ export class UdpWorkers {
     return new UdpWorkers(threads);
   }
 
-  /** Of each address, then of each inherited socket. */
+  /** Of each address. */
   get ports(): readonly number[] {
     return this.#threads[0]?.ports ?? [];
   }
@@ -101,9 +98,9 @@ class Thread {
     this.#log = log;
     const bell = new SharedArrayBuffer(4);
     this.#bell = new Int32Array(bell);
-    const { listen, inherited, threads, answersPerSecond, seed } = options;
+    const { listen, threads, answersPerSecond, seed } = options;
     const start: WorkerStart = {
-      ...{ listen, inherited, answersPerSecond, seed, bell },
+      ...{ listen, answersPerSecond, seed, bell },
       shared: threads > 1,
     };
     this.#worker = new Worker(new URL("./udp-worker.ts", import.meta.url), { workerData: start });

@@ -1,11 +1,10 @@
 /** What the main thread and the threads that answer UDP tell one another. */
+import type { ListenPlace } from "../inherited-sockets.ts";
 import type { Listen } from "../listen.ts";
 import type { Identity } from "../responder.ts";
 
 export interface WorkerStart {
-  readonly listen: readonly Listen[];
-  /** Sockets that are bound already, after those of `listen`. */
-  readonly inherited: readonly number[];
+  readonly listen: readonly ListenPlace[];
   /** Other threads are bound to the same addresses. */
   readonly shared: boolean;
   readonly answersPerSecond: number;
