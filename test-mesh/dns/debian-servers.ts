@@ -37,6 +37,8 @@ export interface ServerPlan {
   readonly zone: string;
   /** Rest of its configuration. */
   readonly config: string;
+  /** More options of BIND. */
+  readonly options?: string;
 }
 
 /** BIND. `config` holds `key`, `zone` and other statements. */
@@ -48,6 +50,7 @@ export function startBind({ directory, ...plan }: ServerPlan): Promise<DebianSer
     `pid-file "${directory}/pid"; session-keyfile "${directory}/session";`,
     "recursion no; dnssec-validation no; notify no; minimal-responses no;",
     "serial-query-rate 100;",
+    plan.options ?? "",
   ].join("\n");
   const config = `options {\n${options}\n};\ncontrols { };\n${plan.config}`;
   return startServer({ directory, ...plan, config }, "named", (file) => [
