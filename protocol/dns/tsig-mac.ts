@@ -9,9 +9,10 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { CLASS } from "./dns-code.ts";
-import type { DnsName } from "./dns-name.ts";
+import { nameKey, type DnsName } from "./dns-name.ts";
 import {
   algorithmName,
+  algorithmOf,
   FUDGE_SECONDS,
   timeBytes,
   TSIG_ERROR,
@@ -38,6 +39,8 @@ const MAC_BYTES: Readonly<Record<TsigAlgorithm, number>> = {
 };
 /** RFC 8945 section 5.2.2.1: at least ten bytes and half of the MAC; less is no TSIG at all. */
 const MIN_MAC_BYTES = 10;
+/** RFC 8945 section 5.3.1: at least every 100th message of a stream is signed. */
+const MAX_UNSIGNED = 99;
 /** Ours: shorter MACs are refused with BADTRUNC, since 128 bits are what they should be worth. */
 const ACCEPTED_MAC_BYTES = 16;
 
@@ -168,6 +171,55 @@ export class TsigSigner {
     this.#before = mac;
     this.#first = false;
     return withTsig(message, { ...tsig, mac });
+  }
+}
+
+/**
+ * Checks the messages that answer one signed question over a stream.
+ *
+ * Source: RFC 8945 section 5.3.1.
+ */
+export class TsigStream {
+  readonly #key: TsigKey;
+  #before: Uint8Array;
+  /** Messages since the last signature, as they came. */
+  #unsigned: Uint8Array[] = [];
+  #first = true;
+
+  constructor(key: TsigKey, requestMac: Uint8Array) {
+    this.#key = key;
+    this.#before = requestMac;
+  }
+
+  /**
+   * @returns "unsigned" for a message whose proof comes with a later one; the last message of a
+   *   stream has to be "ok".
+   */
+  check(
+    message: Uint8Array,
+    tsig: PlacedTsig | "none" | "malformed",
+    nowSeconds: number,
+  ): TsigVerdict | "unsigned" {
+    if (tsig === "malformed") return "malformed";
+    if (tsig === "none") {
+      this.#unsigned.push(message);
+      // "the first DNS message MUST contain a TSIG", and at least every 100th.
+      return this.#first || this.#unsigned.length > MAX_UNSIGNED ? "BADSIG" : "unsigned";
+    }
+    const isOurs =
+      nameKey(tsig.key) === nameKey(this.#key.name) &&
+      algorithmOf(tsig.algorithm) === this.#key.algorithm;
+    if (!isOurs || tsig.error !== TSIG_ERROR.NONE) return "BADSIG";
+    const verdict = verify(this.#key, tsig, nowSeconds, [
+      ...prefixed(this.#before),
+      ...this.#unsigned,
+      signedPart(message, tsig.start, tsig.originalId),
+      this.#first ? variables(tsig) : timers(tsig),
+    ]);
+    this.#before = tsig.mac;
+    this.#unsigned = [];
+    this.#first = false;
+    return verdict;
   }
 }
 

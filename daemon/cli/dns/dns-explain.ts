@@ -67,7 +67,8 @@ function nowhere(): never {
   });
 }
 
-function parseServer(text: string): DnsServerAddress {
+/** @throws UsageError for anything but ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT. */
+export function parseServer(text: string): DnsServerAddress {
   const [, bracketed, plain, port] =
     /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
   const address = bracketed ?? plain ?? text;

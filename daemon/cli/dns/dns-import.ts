@@ -11,9 +11,12 @@ import {
   type ZoneDifference,
 } from "../../core/zones/zone-difference.ts";
 import { help, type CliContext } from "../shell/context.ts";
-import { CommandError } from "../shell/exit.ts";
+import { CommandError, UsageError } from "../shell/exit.ts";
 import { confirm } from "../shell/terminal.ts";
-import { readZone } from "./read-zone.ts";
+import { parseServer } from "./dns-explain.ts";
+import { fetchZone } from "./fetch-zone.ts";
+import { readKey } from "./read-key.ts";
+import { readZone, zoneOfRecords } from "./read-zone.ts";
 import { linesOfZone, sendChange } from "./send-change.ts";
 
 /** Lines of a difference that are shown before a question. */
@@ -21,24 +24,27 @@ const SHOWN_LINES = 20;
 
 interface ImportOptions {
   readonly zone?: string;
+  readonly from?: string;
+  readonly key?: string;
   readonly dryRun?: boolean;
   readonly replace?: boolean;
 }
 
 export function importCommand(context: CliContext): Command {
   const command = new Command("import")
-    .argument("<file>", "a zone file (RFC 1035), or - for standard input")
+    .argument("[file]", "a zone file (RFC 1035), or - for standard input")
     .option("--zone <name>", "the zone, where the file does not say it")
+    .option("--from <server>", "by transfer (AXFR) from ADDRESS[:PORT] instead of a file")
+    .option("--key <file>", "the key that signs the transfer, as tsig-keygen or BIND has it")
     .option("--replace", "remove what the file lacks; else it stays beside what the file brings")
     .option("--dry-run", "show the difference and change nothing")
-    .action(async (file: string, options: ImportOptions) => {
-      const zone = options.zone === undefined ? undefined : parseDnsName(options.zone);
-      await importZone(context, readZone(file, zone), options);
+    .action(async (file: string | undefined, options: ImportOptions) => {
+      await importZone(context, await zoneToImport(file, options), options);
     });
   return help(command, "Brings the records of a zone file into a zone, new or not.", [
     ["pleach dns import /etc/bind/db.mesh.example --zone mesh.example", "from BIND"],
     ["pleach dns import mesh.example.zone --replace --dry-run", "what would change?"],
-    ["dig @192.0.2.53 mesh.example AXFR | pleach dns import -", "from a server that allows it"],
+    ["pleach dns import --from 192.0.2.53 --zone mesh.example", "from a server that allows it"],
   ]);
 }
 
@@ -57,6 +63,23 @@ export function diffCommand(context: CliContext): Command {
   return help(command, "Shows how a zone differs from a file: what `import --replace` would do.", [
     ["pleach dns diff mesh.example mesh.example.zone", "- goes, + comes"],
   ]);
+}
+
+async function zoneToImport(
+  file: string | undefined,
+  { zone, from, key }: ImportOptions,
+): Promise<FileZone> {
+  const name = zone === undefined ? undefined : parseDnsName(zone);
+  if (from === undefined) {
+    if (file === undefined) throw new UsageError("A file is needed, or --from SERVER.");
+    if (key !== undefined) throw new UsageError("--key goes with --from SERVER.");
+    return readZone(file, name);
+  }
+  if (file !== undefined) throw new UsageError("Either a file or --from SERVER, not both.");
+  if (name === undefined) throw new UsageError("--from SERVER needs --zone NAME.");
+  const signedBy = key === undefined ? undefined : readKey(key);
+  const fetched = await fetchZone(parseServer(from), name, signedBy);
+  return zoneOfRecords(`the zone from ${from}`, fetched, name);
 }
 
 /** Shows the difference, asks, and makes it so. */

@@ -10,6 +10,7 @@ import {
   problemText,
   readZoneFile,
   type FileProblem,
+  type ZoneFileContent,
   type ZoneFileText,
 } from "../../../protocol/dns/zone-file.ts";
 import { zoneOfFile, type FileZone } from "../../core/zones/file-zone.ts";
@@ -44,10 +45,19 @@ export function zoneOfText(
     ...(include === undefined ? {} : { include }),
   });
   if (content.problems.length > 0) throw mistakes(text.name, content.problems);
-  const made = zoneOfFile(text.name, content.records, zone);
-  if ("problems" in made) throw mistakes(text.name, made.problems);
-  if (content.leftOut.size === 0) return made;
-  const counts = [...content.leftOut].map(([type, count]) => `${count} ${type}`).join(", ");
+  return zoneOfRecords(text.name, content, zone);
+}
+
+/** The same of records that were read. @throws CommandError E-DNS-FILE with all mistakes. */
+export function zoneOfRecords(
+  name: string,
+  { records, leftOut }: Pick<ZoneFileContent, "records" | "leftOut">,
+  zone: DnsName | undefined,
+): FileZone {
+  const made = zoneOfFile(name, records, zone);
+  if ("problems" in made) throw mistakes(name, made.problems);
+  if (leftOut.size === 0) return made;
+  const counts = [...leftOut].map(([type, count]) => `${count} ${type}`).join(", ");
   const note =
     `Signatures are left out (${counts}): the zone is served unsigned. Take its DS record out ` +
     "of the parent zone first, or resolvers that check will refuse it.";
