@@ -7,6 +7,7 @@ import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import { BackupError } from "../error.ts";
 import type { FinishedRun } from "../run/finish-run.ts";
 import { endWorker } from "./end-worker.ts";
+import { finishHere } from "./finish-here.ts";
 import type { CheckedFrame } from "./shard-packer.ts";
 import { freeAllSlots, newSlots, type SealedShard, type ShardSlots } from "./shard-sealer.ts";
 import { ShardOutlet, type SealedShards } from "./shard-outlet.ts";
@@ -27,6 +28,13 @@ const MORE_SLOTS = 1;
 /** Batches that a worker has at hand, the one it works on included. */
 const BATCHES_AHEAD = 3;
 
+/** Numbers for each file of a batch, and which of them is its size. */
+const [FACTS, SIZE_FACT] = [4, 2];
+/** Takes a thread about as long as to start another one. */
+const BUSY_BYTES = 8 * 1024 * 1024;
+/** A worker with so much before it gets no more: what is behind a long file waits for all of it. */
+const ENOUGH_BYTES = 64 * 1024 * 1024;
+
 /** Workers make little but short-lived objects; V8 would let 48 MiB of them gather in each. */
 const YOUNG_GENERATION_MIB = 4;
 
@@ -34,6 +42,8 @@ const YOUNG_GENERATION_MIB = 4;
 const LITTLE_BYTES = 1024 * 1024;
 
 interface Waiter {
+  /** Of its batch. */
+  readonly bytes: number;
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -41,6 +51,8 @@ interface Waiter {
 interface Member {
   readonly worker: Worker;
   batches: number;
+  /** Of its batches. */
+  bytes: number;
 }
 
 export class WorkerPool {
@@ -105,27 +117,26 @@ export class WorkerPool {
 
   /** Waits until a worker takes another batch. */
   async room(): Promise<void> {
-    while (
-      this.#members.length === this.#threads &&
-      this.#members.every(({ batches }) => batches >= BATCHES_AHEAD)
-    ) {
+    while (this.#members.length === this.#threads && !this.#members.some(takesMore)) {
       await this.#orFail(new Promise<void>((resolve) => (this.#wake = resolve)));
     }
   }
 
   /** Has a batch of files read. Await {@link room} before. */
   read(files: FileBatch): Promise<BatchResult> {
-    return this.#give((batch) => ({ type: "files", batch, files }));
+    return this.#give((batch) => ({ type: "files", batch, files }), sizeOf(files));
   }
 
   /** Has chunks of a stream named, and stored where they are new. Await {@link room} before. */
   async name(portion: Portion): Promise<Uint8Array> {
     const give = (batch: number): ToWorker => ({ type: "portion", batch, portion });
-    return (await this.#give(give, [portion.bytes.buffer])).ids;
+    const { length, buffer } = portion.bytes;
+    return (await this.#give(give, length, [buffer])).ids;
   }
 
   #give(
     message: (batch: number) => ToWorker,
+    bytes: number,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<BatchResult> {
     const level = this.#seen.nextLevel();
@@ -136,27 +147,24 @@ export class WorkerPool {
     }
     const member = this.#freest();
     member.batches += 1;
+    member.bytes += bytes;
     const batch = this.#nextBatch++;
     const result = new Promise<BatchResult>((resolve, reject) => {
-      this.#results.set(batch, { resolve, reject });
+      this.#results.set(batch, { bytes, resolve, reject });
     });
     tell(member, message(batch), transfer);
     return result;
   }
 
   /**
-   * Who has the least to do. A thread costs as much to start as it takes for some batches, so
-   * there is none before there is work, and another one when all have as much as they may.
+   * Who has the least to do. A thread costs as much to start as it takes for some megabytes, so there
+   * is none before there is work, and another one when all others have more than that.
    */
   #freest(): Member {
-    const freest = this.#members.reduce<Member | undefined>(
-      (a, b) => (a === undefined || b.batches < a.batches ? b : a),
-      undefined,
-    );
-    const isBusy = freest === undefined || freest.batches >= BATCHES_AHEAD;
-    return isBusy && this.#members.length < this.#threads
-      ? this.#start()
-      : (freest ?? this.#start());
+    const [freest] = this.#members.filter(takesMore).toSorted((a, b) => a.bytes - b.bytes);
+    const mayStart = this.#members.length < this.#threads;
+    if (freest === undefined) return (mayStart ? undefined : this.#members[0]) ?? this.#start();
+    return mayStart && freest.bytes >= BUSY_BYTES ? this.#start() : freest;
   }
 
   /** Has chunks stored that are new. A few of them are no work for a thread. */
@@ -175,15 +183,14 @@ export class WorkerPool {
   async finish(earlierTables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
     const finished =
       this.#members.length === 0 && lengthOf(earlierTables) <= LITTLE_BYTES
-        ? await this.#finishHere(earlierTables, record)
+        ? this.#finishHere(earlierTables, record)
         : await this.#finishThere(earlierTables, record);
     await this.#orFail(this.#outlet.durable());
     return finished;
   }
 
   /** Where next to nothing is new: the last shard takes less than starting a thread. */
-  async #finishHere(tables: readonly ShardTable[], record: OpenRecord): Promise<FinishedRun> {
-    const { finishHere } = await import("./finish-here.ts");
+  #finishHere(tables: readonly ShardTable[], record: OpenRecord): FinishedRun {
     const onShard = (sealed: SealedShard): void => this.#outlet.keep(sealed);
     const run = { chunks: this.#early, tables, record };
     return finishHere(run, this.#setup.subject, this.#slots, onShard);
@@ -226,7 +233,7 @@ export class WorkerPool {
       workerData: { ...this.#setup, slots: this.#slots, seen: this.#levels } satisfies WorkerSetup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
-    const member: Member = { worker, batches: 0 };
+    const member: Member = { worker, batches: 0, bytes: 0 };
     worker.on("message", (message: FromWorker) => this.#take(member, message));
     worker.on("error", (error) => this.#fail(error));
     this.#members.push(member);
@@ -236,12 +243,15 @@ export class WorkerPool {
 
   #take(member: Member, message: FromWorker): void {
     switch (message.type) {
-      case "result":
+      case "result": {
+        const waiter = this.#results.get(message.batch);
         member.batches -= 1;
-        this.#results.get(message.batch)?.resolve(message.result);
+        member.bytes -= waiter?.bytes ?? 0;
+        waiter?.resolve(message.result);
         this.#results.delete(message.batch);
         this.#wake();
         break;
+      }
       case "shard":
         this.#outlet.keep(message.sealed);
         break;
@@ -268,6 +278,15 @@ export class WorkerPool {
   #orFail<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#failed]);
   }
+}
+
+function takesMore({ batches, bytes }: Member): boolean {
+  return batches < BATCHES_AHEAD && bytes < ENOUGH_BYTES;
+}
+
+/** Bytes of the files, as they were when they were listed. */
+function sizeOf({ facts }: FileBatch): number {
+  return facts.reduce((sum, fact, at) => (at % FACTS === SIZE_FACT ? sum + fact : sum), 0);
 }
 
 function lengthOf(tables: readonly ShardTable[]): number {
