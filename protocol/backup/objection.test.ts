@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { z } from "zod";
+import { encodeCbor } from "../encoding/cbor.ts";
 import { fromHex, type MeshId, type OwnerId, type StatementId } from "../ids.ts";
 import { sign, signingKey } from "../keys/signature.ts";
 import { isSignedObjection, objectionRecord, signObjection } from "./objection.ts";
@@ -35,6 +36,16 @@ test("a signature is for one mesh, owner and statement, and in a domain of its o
   }
   assert.ok(!isSignedObjection(objection, other, signature));
   assert.ok(!isSignedObjection(objection, key, ""));
-  const elsewhere = sign(signingKey(fromHex(seed)), "pleach/other/1", fromHex(objection.statement));
-  assert.ok(!isSignedObjection(objection, key, Buffer.from(elsewhere).toString("hex")));
+  // The bytes that copies.md states, signed once in this domain and once in another one.
+  const { mesh, owner, statement } = objection;
+  const bytes = encodeCbor({
+    v: 1,
+    mesh: fromHex(mesh),
+    owner: fromHex(owner),
+    statement: fromHex(statement),
+  });
+  const signedIn = (name: "pleach/objection/1" | "pleach/other/1"): string =>
+    Buffer.from(sign(signingKey(fromHex(seed)), name, bytes)).toString("hex");
+  assert.ok(isSignedObjection(objection, key, signedIn("pleach/objection/1")));
+  assert.ok(!isSignedObjection(objection, key, signedIn("pleach/other/1")));
 });
