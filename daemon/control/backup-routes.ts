@@ -83,8 +83,8 @@ export interface RecoverPort {
 
 /** No shard is longer. */
 const MAX_SHARD_BYTES = 4 * 1024 * 1024;
-/** Some 400,000 entries: what a run of 1.6 TB adds. */
-const MAX_COMMIT_BYTES = 32 * 1024 * 1024;
+/** Some 1.7 million entries: what a run of 7 TB adds. */
+const MAX_COMMIT_BYTES = 128 * 1024 * 1024;
 
 export function backupRoutes(port: BackupPort, recovery: RecoverPort): Hono {
   const app = new Hono();

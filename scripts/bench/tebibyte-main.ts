@@ -6,9 +6,14 @@ import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { ListStore, type LoadedList } from "../../daemon/backup/store/lists/list-store.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
+import { systemClock } from "../../daemon/observe/system-clock.ts";
 import { openLevelStore } from "../../daemon/state/level-store.ts";
+import { State } from "../../daemon/state/state.ts";
+import { testKey } from "../../test-mesh/fakes/founding.ts";
+import { bring } from "../../test-mesh/fakes/state-node.ts";
 import { SHARD_BYTES } from "../../protocol/backup/shard-id.ts";
 import type { MemoryFigures } from "./tebibyte-memory.ts";
+import { publishSet, type RecordFigures } from "./tebibyte-records.ts";
 import { listsOf, shardNames } from "./tebibyte-set.ts";
 import { auditRound, auditTraffic, listTraffic, repairBytesOfShard } from "./tebibyte-traffic.ts";
 
@@ -53,28 +58,38 @@ async function main(): Promise<number> {
   const first = listTraffic([], before);
   const day = listTraffic(before, after);
   const audit = auditTraffic(auditRound(after, WHOLE_ROUNDS));
-  const memory = await memoryOf(before);
+  const published = await publishSet(before, after);
+  const records = published.figures;
+  const memory = await memoryOf(after, published);
   const repairBytes = shards * repairBytesOfShard();
   const report = {
     ...{ shards, groups, changedShards: changed },
-    memory,
+    ...{ memory, records },
     lists: { first, day },
     audit,
     repairBytes,
   };
   if (values.json) console.log(JSON.stringify({ schemaVersion: 1, ...report }));
   else print(report);
-  const peakBytes = memory.restBytes + memory.workBytes + memory.roundsBytes;
+  const peakBytes = memory.restBytes + memory.stateBytes + memory.workBytes + memory.roundsBytes;
   return peakBytes > (MAX_MEMORY_BYTES_PER_TIB * bytes) / TIB ? 1 : 0;
 }
 
 /** What the lists of a held set take in the memory of a daemon that was started with them. */
-async function memoryOf(lists: readonly LoadedList[]): Promise<MemoryFigures> {
+async function memoryOf(
+  lists: readonly LoadedList[],
+  { state, founding }: Awaited<ReturnType<typeof publishSet>>,
+): Promise<MemoryFigures> {
   const directory = await mkdtemp(join(tmpdir(), "pl-tebibyte-"));
   try {
     const store = await openLevelStore({ directory, log: silentLogger });
     const writer = await ListStore.open(store, () => 0);
     for (const list of lists) await writer.put([list]);
+    const setup = { store, clock: systemClock, log: silentLogger, siteKey: testKey("reader") };
+    const reader = await State.open(setup);
+    await reader.addStatements(founding.statements);
+    await bring(state, reader);
+    await reader.close();
     await store.close();
     const program = new URL("tebibyte-memory.ts", import.meta.url).pathname;
     const words = ["--expose-gc", "--disable-warning=ExperimentalWarning", program, directory];
@@ -90,13 +105,14 @@ interface Report {
   readonly groups: number;
   readonly changedShards: number;
   readonly memory: MemoryFigures;
+  readonly records: RecordFigures;
   readonly lists: { readonly [when in "first" | "day"]: ReturnType<typeof listTraffic> };
   readonly audit: ReturnType<typeof auditTraffic>;
   readonly repairBytes: number;
 }
 
 function print(report: Report): void {
-  const { shards, groups, changedShards, lists, audit, repairBytes } = report;
+  const { shards, groups, changedShards, records, lists, audit, repairBytes } = report;
   const sentBytes = changedShards * SHARD_BYTES;
   // The owner's site asks three holders; a holder is asked by it and by two others, and asks two.
   const rows: readonly (readonly [string, number])[] = [
@@ -111,16 +127,30 @@ function print(report: Report): void {
     ["holder sends: a repair, two sources together", repairBytes],
   ];
   console.log(`${shards} shards in ${groups} groups`);
-  const { restBytes, workBytes, roundsBytes, openItems } = report.memory;
+  const { placeRecords, largestPlaceBytes, holdRecords, largestHoldBytes } = records;
+  console.log(
+    `records where copies are to be: ${placeRecords}, at most ${largestPlaceBytes} bytes`,
+  );
+  console.log(`records of one holder: ${holdRecords}, at most ${largestHoldBytes} bytes`);
+  const { restBytes, stateBytes, workBytes, roundsBytes, residentBytes, openItems } = report.memory;
   console.log(`memory of the daemon for its lists: ${mib(restBytes)} MiB`);
+  console.log(`more for the state with its records: ${mib(stateBytes)} MiB`);
   console.log(`more while it reads one of them: ${mib(workBytes)} MiB`);
   console.log(`more while three audits are open (${openItems} questions): ${mib(roundsBytes)} MiB`);
+  console.log(`the whole process then: ${mib(residentBytes)} MiB`);
   for (const [what, sizeBytes] of rows) {
     const seconds = sizeBytes / LINE_BYTES_PER_SECOND;
     const share = ((100 * seconds) / DAY_SECONDS).toFixed(2);
     console.log(`${what}: ${mib(sizeBytes)} MiB, ${share} % of a day at 1 Mbit/s`);
   }
+  const { firstBytes, dayBytes } = records;
+  console.log(`each member gets: records of the first run: ${kib(firstBytes)} KiB`);
+  console.log(`each member gets a day: records of a run and of audits: ${kib(dayBytes)} KiB`);
   console.log(`holder reads a day for one asker: ${mib(audit.readBytes)} MiB from its own disk`);
+}
+
+function kib(sizeBytes: number): string {
+  return (sizeBytes / 1024).toFixed(1);
 }
 
 function mib(sizeBytes: number): string {

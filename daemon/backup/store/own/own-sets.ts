@@ -8,7 +8,8 @@ import type { OwnerId, SetId, SiteId } from "../../../../protocol/ids.ts";
 import { bytesField, countField, idField } from "../../../../protocol/encoding/wire-field.ts";
 
 const PREFIX = "backup/own/";
-const MAX_STORED_BYTES = 256 * 1024;
+/** 1024 groups with 16 targets each are 560 KB. */
+const MAX_STORED_BYTES = 1024 * 1024;
 
 const ownSet = z.strictObject({
   v: z.literal(1),
