@@ -3,106 +3,40 @@
  *
  * Key-free: everything here is ciphertext, signed lists and receipts.
  */
-import type { Clock } from "../../core/clock.ts";
 import { SPLIT_BYTES } from "../../core/backup/next-lists.ts";
 import { placeOf } from "../../core/backup/published.ts";
-import { termsFor, type Lending } from "../../core/backup/lending.ts";
-import type { Store } from "../../core/store.ts";
-import type { Channel, Transport } from "../../core/transport.ts";
-import type { Logger } from "../../observe/log.ts";
+import type { Channel } from "../../core/transport.ts";
 import type { Head } from "../../../protocol/backup/head.ts";
-import type { OwnerId, PeerKey, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
-import { holdKey, placeKey } from "../../../protocol/logs/record.ts";
+import type { OwnerId, SetId, ShardId, SiteId } from "../../../protocol/ids.ts";
 import { decodeOpenerMessage, SHARD_PROTOCOL } from "../../../protocol/messages/shard-message.ts";
-import { isShardSize, shardIdOf } from "../../../protocol/backup/shard-id.ts";
-import type { SigningKey } from "../../../protocol/keys/signature.ts";
-import { IntakeBook } from "../keep/intake-book.ts";
-import { Keeper } from "../keep/keeper.ts";
-import { RunningTime } from "../keep/running-time.ts";
-import { SetGates } from "../keep/set-gate.ts";
+import type { Keeper } from "../keep/keeper.ts";
+import type { RunningTime } from "../keep/running-time.ts";
 import { lentToOwners, pairAccounts } from "./own/accounts.ts";
-import { Arrivals } from "./shards/arrivals.ts";
 import { ChainQueue } from "./spread/chain-queue.ts";
 import { commit } from "./own/commit.ts";
+import type { CommitRequest } from "./own/commit-request.ts";
 import { BackupError } from "./error.ts";
-import { ShardFetcher, type ShardSource } from "./spread/fetch-any.ts";
-import { fetchRanges, serveList, serveShard } from "./spread/fetch.ts";
+import { serveList, serveShard } from "./spread/fetch.ts";
 import type { Holder } from "./holder.ts";
-import { Holdings } from "./lists/holdings.ts";
-import { keptWords } from "./lists/kept-words.ts";
-import { ListStore, type LoadedList } from "./lists/list-store.ts";
+import type { Holdings } from "./lists/holdings.ts";
+import { type LoadedList } from "./lists/list-store.ts";
 import { SILENCE_MS } from "./spread/outbox.ts";
-import { OwnRules, type OwnRulesRecord } from "./own/own-rules.ts";
-import { OwnSets } from "./own/own-sets.ts";
-import type { BackupState, ProviderRecords } from "./ports.ts";
-import { Quota } from "./shards/quota.ts";
+import { openParts, type BackupStoreOptions, type Made } from "./open-parts.ts";
+import type { OwnRules } from "./own/own-rules.ts";
+import { type OwnRulesRecord } from "./own/own-rules.ts";
+import type { OwnSets } from "./own/own-sets.ts";
 import { ListReceiver } from "./lists/receive-list.ts";
 import { RecoverServer } from "./recover/recover-server.ts";
-import { ReceiptStore } from "./spread/receipt-store.ts";
-import { SafetyFacts } from "./own/safety-facts.ts";
-import { SetReports, unknownSet } from "./own/set-reports.ts";
+import { ShardAccess, type WantedShard } from "./own/shard-access.ts";
+import { SetReports } from "./own/set-reports.ts";
 import { Serial } from "./serial.ts";
-import { ShardStore, type ShardName } from "./shards/shard-store.ts";
-import { spareGroups } from "./own/spare-groups.ts";
 import { Spreader } from "./spread/spreader.ts";
 import type { SpreadTimes } from "./spread/targets.ts";
-import { WaitingOwners } from "./spread/waiting-owners.ts";
 import { askWitnesses, serveHeads } from "./own/witnesses.ts";
-
-export interface BackupStoreOptions extends Partial<SpreadTimes> {
-  /** Where shards lie; made when absent. */
-  readonly directory: string;
-  readonly store: Store;
-  readonly state: BackupState;
-  readonly transport: Transport;
-  readonly providers: ProviderRecords;
-  /** Serves the recovery protocol to recovery keys; see recover-message.ts. */
-  readonly onRecovery: (handler: (channel: Channel<PeerKey>) => Promise<void>) => void;
-  readonly siteKey: SigningKey;
-  /** What is lent to others now, and to whom; a reload of the configuration may change it. */
-  readonly lending: () => Lending;
-  /** A group above it is split. Default: 16 GiB. */
-  readonly splitBytes?: number;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 const MINUTE_MS = 60_000;
 /** As the design has it: a silent hop is passed over after half an hour, a holder after 72 h. */
 const DEFAULT_TIMES: SpreadTimes = { silentMs: 30 * MINUTE_MS, lostMs: 72 * 60 * MINUTE_MS };
-
-interface RequestedHead {
-  readonly chain: string;
-  readonly number: number;
-  readonly previous: string | null;
-  readonly root: string;
-  readonly atMs: number;
-}
-
-export interface CommitRequest {
-  readonly owner: string;
-  readonly sealedName: string;
-  readonly keyEpoch: number;
-  readonly copies: number;
-  readonly head: RequestedHead | null;
-  /** See next-tips.ts. Default: none. */
-  readonly found?: readonly RequestedHead[];
-  readonly settled?: readonly string[];
-  /** Listed again, wherever they are. Default: none. */
-  readonly again?: readonly (readonly [shard: string, sizeBytes: number])[];
-  readonly add: readonly (readonly [shard: string, sizeBytes: number])[];
-  readonly remove: readonly string[];
-}
-
-/** What is opened before the rest. */
-interface Made {
-  readonly holder: Holder;
-  readonly holdings: Holdings;
-  readonly own: OwnSets;
-  readonly rules: OwnRules;
-  readonly running: RunningTime;
-  readonly keeper: Keeper;
-}
 
 export class BackupStore {
   readonly #holder: Holder;
@@ -118,7 +52,7 @@ export class BackupStore {
   /** Locks, trash and what a person is asked. */
   readonly keeper: Keeper;
   readonly #serial = new Serial();
-  readonly #fetcher: ShardFetcher;
+  readonly #shards: ShardAccess;
   readonly #stop = new AbortController();
   readonly #splitBytes: number;
 
@@ -139,7 +73,7 @@ export class BackupStore {
     this.#queue = new ChainQueue(holder, store, times.silentMs);
     this.#spreader = new Spreader(holder, own, rules, this.#queue, this.#serial, times);
     this.#holdings = holdings;
-    this.#fetcher = new ShardFetcher(holder.clock);
+    this.#shards = new ShardAccess(holder, own, this.#stop.signal);
     this.#recovery = new RecoverServer(holder, providers);
     this.#reports = new SetReports(holder, own, this.#spreader);
     this.#receiver = new ListReceiver(holder, this.#queue, (list) => {
@@ -160,7 +94,7 @@ export class BackupStore {
     options.transport.handle(SHARD_PROTOCOL, async (channel) => (await ready).#serve(channel));
     options.onRecovery(async (channel) => (await ready).#recovery.serve(channel));
     try {
-      const backups = await BackupStore.#build(options);
+      const backups = new BackupStore(await openParts(options), options);
       await backups.#queue.resume();
       backups.#spreader.start();
       // Terabytes take a while to count: the node is up meanwhile, peers wait.
@@ -170,49 +104,6 @@ export class BackupStore {
       reject(error);
       throw error;
     }
-  }
-
-  static async #build(options: BackupStoreOptions): Promise<BackupStore> {
-    const { store, state, transport, siteKey, clock, lending } = options;
-    const log = options.log.part("backup");
-    const shards = await ShardStore.open(options.directory);
-    const own = await OwnSets.open(store);
-    const rules = await OwnRules.open(store);
-    const running = await RunningTime.open(store, clock);
-    const lists = await ListStore.open(store, () => running.nowMs());
-    const quota = new Quota(
-      () => lending().spaceBytes,
-      (owner) => lists.storedBytes(owner),
-    );
-    const receipts = new ReceiptStore(store, () => clock.wallMs());
-    const arrivals = new Arrivals();
-    const gates = new SetGates();
-    const intake = await IntakeBook.open(store, {
-      runningMs: () => running.nowMs(),
-      termsFor: (owner) => termsFor(lending(), owner),
-    });
-    const parts = { siteKey, state, transport, shards, lists, receipts, quota, arrivals };
-    const waiting = new WaitingOwners();
-    const keepsLocal = (set: SetId): boolean => rules.of(set).local === "keep";
-    const holder: Holder = { ...parts, lending, intake, waiting, keepsLocal, gates, clock, log };
-    const holdings = new Holdings(holder, options.providers);
-    const facts = new SafetyFacts(holder);
-    const keeper = await Keeper.open({
-      ...{ store, shards, lists, gates, clock, log },
-      words: keptWords(state, transport, (header) => holdings.letGo(header)),
-      spareGroups: (of) => spareGroups(holder, own, rules, facts, of),
-      authority: () => state.authority(),
-      self: transport.self,
-      runningMs: () => running.nowMs(),
-      isPublished: ({ set }) => {
-        return state.view().get("place", placeKey(set), transport.self) !== undefined;
-      },
-      onRemoved: ({ owner, set }, bytes) => {
-        if (own.get(set) === undefined) quota.removed(owner, bytes);
-      },
-    });
-    const made = { holder, holdings, own, rules, running, keeper };
-    return new BackupStore(made, options);
   }
 
   /** Counts what lies on the disk, and says what is held. */
@@ -280,85 +171,21 @@ export class BackupStore {
     else throw new BackupError("E-BACKUP-PEER", `A channel began with "${message.k}".`);
   }
 
-  async putShard(
+  putShard(
     set: SetId,
     shard: ShardId,
     bytes: Uint8Array,
     onWritten?: () => void,
   ): Promise<"stored" | "there"> {
-    const name = { owner: this.#ownerFor(set, shard, bytes), set, shard };
-    return this.#holder.shards.put(name, bytes, onWritten);
+    return this.#shards.put(set, shard, bytes, onWritten);
   }
 
-  /** From the local store, else from any holder; then it is kept here again. */
-  async getShard(set: SetId, shard: ShardId): Promise<Uint8Array> {
-    const { shards, log } = this.#holder;
-    const name = this.#nameOf(set, shard);
-    const { owner } = name;
-    try {
-      const here = await shards.read(name);
-      if (here !== undefined) return here;
-    } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
-      log.error("a stored shard is damaged; another holder has to give it", { shard });
-      await shards.discardDamaged(name);
-    }
-    const bytes = await this.#fetch(name, this.#holdersOf(owner, set));
-    if (bytes !== undefined) {
-      // A full disk is no reason not to answer.
-      await shards.put(name, bytes).catch(() => {});
-      return bytes;
-    }
-    throw new BackupError("E-NOT-FOUND", `No reachable site has the shard ${shard}.`, {
-      hint: "See which sites are there with: pleach peers",
-    });
+  getShard(set: SetId, shard: ShardId): Promise<Uint8Array> {
+    return this.#shards.get(set, shard);
   }
 
-  /** What one site gives, verified. With `keep` it is kept where the copy here is not sound. */
-  async getShardFrom(
-    site: SiteId,
-    { set, shard, keep }: { readonly set: SetId; readonly shard: ShardId; readonly keep: boolean },
-  ): Promise<Uint8Array> {
-    const { shards, transport } = this.#holder;
-    const name = this.#nameOf(set, shard);
-    const isLinked = transport.links().includes(site);
-    const bytes = isLinked ? await this.#fetch(name, [site]) : undefined;
-    if (bytes === undefined) {
-      throw new BackupError("E-NOT-FOUND", `The site did not give the shard ${shard}.`, {
-        hint: "See which sites are there with: pleach peers",
-      });
-    }
-    if (keep) {
-      await shards.discardDamaged(name);
-      await shards.put(name, bytes);
-    }
-    return bytes;
-  }
-
-  async #fetch(name: ShardName, sites: readonly SiteId[]): Promise<Uint8Array | undefined> {
-    const { log } = this.#holder;
-    const { shard } = name;
-    const sources = sites.map((id): ShardSource => ({
-      id,
-      ask: (target, options) =>
-        fetchRanges(this.#holder, id, name, target, {
-          ...options,
-          why: "restore",
-          signal: this.#stop.signal,
-        }),
-    }));
-    return this.#fetcher.fetch(name, sources, (site, error, isLie) => {
-      if (isLie) log.warn("a holder gave what is not the shard", { site, shard });
-      else log.info("a holder did not give a shard", { site, shard, error: String(error) });
-    });
-  }
-
-  #nameOf(set: SetId, shard: ShardId): ShardName {
-    const owner =
-      this.#own.get(set)?.owner ??
-      this.#holder.lists.all().find(({ header }) => header.set === set)?.header.owner;
-    if (owner === undefined) throw unknownSet(set);
-    return { owner, set, shard };
+  getShardFrom(site: SiteId, wanted: WantedShard): Promise<Uint8Array> {
+    return this.#shards.getFrom(site, wanted);
   }
 
   async commit(set: SetId, request: CommitRequest) {
@@ -438,38 +265,5 @@ export class BackupStore {
 
   accounts() {
     return pairAccounts(this.#holder);
-  }
-
-  /** Whose shard it is: the identifier tells, among the owners that this site works for. */
-  #ownerFor(set: SetId, shard: ShardId, bytes: Uint8Array): OwnerId {
-    const known = this.#own.get(set)?.owner;
-    if (known !== undefined) return known;
-    const { state, transport } = this.#holder;
-    const owners = state
-      .authority()
-      .delegations.filter(({ site }) => site === transport.self)
-      .map(({ owner }) => owner);
-    const [first, ...more] = new Set(owners);
-    if (first === undefined) {
-      throw new BackupError("E-BACKUP-RIGHT", "No owner has delegated a data set to this site.", {
-        exit: 5,
-        hint: "Begin a mesh with: pleach init, or enter one with: pleach join",
-      });
-    }
-    if (more.length === 0 || !isShardSize(bytes.length)) return first;
-    return [first, ...more].find((owner) => shardIdOf(owner, set, bytes) === shard) ?? first;
-  }
-
-  /** Linked sites that should have the set's shards. */
-  #holdersOf(owner: OwnerId, set: SetId): readonly SiteId[] {
-    const { state, transport } = this.#holder;
-    const links = transport.links();
-    const targets = this.#own.get(set)?.targets.flat() ?? [];
-    const holding = state
-      .view()
-      .entries("hold")
-      .filter(({ key }) => key === holdKey(owner, set))
-      .map(({ author }) => author);
-    return [...new Set([...targets, ...holding])].filter((site) => links.includes(site));
   }
 }
