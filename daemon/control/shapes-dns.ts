@@ -90,7 +90,7 @@ export const explanationShape = z.object({
 export type ExplanationInfo = z.infer<typeof explanationShape>;
 
 /** Records in one batch of `POST /v1/dns/changes`. */
-export const MAX_BATCH_RECORDS = 2000;
+export const MAX_BATCH_RECORDS = 8000;
 
 const recordText = z.strictObject({
   zone: name,

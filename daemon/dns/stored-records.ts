@@ -3,7 +3,6 @@ import {
   formatDnsName,
   formatRelative,
   lowerCase,
-  nameKey,
   type DnsName,
 } from "../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
@@ -24,11 +23,10 @@ export interface StoredRecord {
 
 /** The readable records of one name. */
 export function recordsOf(view: View, zone: DnsName, owner: DnsName): StoredRecord[] {
-  const wanted = nameKey(owner);
-  return view.entries("zone", zoneKeyPrefix(zone)).flatMap((entry) => {
+  const wanted = `${zoneKeyPrefix(zone)}${formatRelative(lowerCase(owner), zone)}/`;
+  return view.entries("zone", wanted).flatMap((entry) => {
     const record = readOrSkip(entry);
-    if (record === undefined || nameKey(record.owner) !== wanted) return [];
-    return [{ key: entry.key, record }];
+    return record === undefined ? [] : [{ key: entry.key, record }];
   });
 }
 

@@ -32,8 +32,8 @@ import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
 import type { Serials } from "./zone-source.ts";
 
-/** Changes of one write to the state: a fraction of a second. */
-const BATCH = 2000;
+/** Changes of one write to the state. Each write makes the view anew, so few large ones cost less. */
+const BATCH = 8000;
 /** The first may not know how many entries a write takes; a third meets what others wrote meanwhile. */
 const SERIAL_ATTEMPTS = 4;
 /** More hash bits than a serial has: a serial so far ahead is later whatever the hash will be. */
