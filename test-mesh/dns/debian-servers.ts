@@ -25,6 +25,8 @@ export interface DebianServer {
   readonly port: number;
   /** What `dig` prints for these words, asked of this server. */
   dig(...words: readonly string[]): Promise<string>;
+  /** What it has written last, for the message of a failure. */
+  log(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +75,9 @@ export function startKnot({ directory, ...plan }: ServerPlan): Promise<DebianSer
     "  background-workers: 1",
     "database:",
     `  storage: ${directory}`,
+    "template:",
+    "  - id: default",
+    `    storage: ${directory}`,
     "log:",
     "  - target: stderr",
     "    any: info",
@@ -122,7 +127,9 @@ async function startServer(
     ]);
     return stdout;
   };
-  const server = { port, dig, stop: () => end(child) };
+  const logTail = async (): Promise<string> =>
+    (await readFile(logFile, "utf8").catch(() => "")).slice(-3000);
+  const server = { port, dig, log: logTail, stop: () => end(child) };
   try {
     await waitFor(`${program} on port ${port}`, START_MS, async () => {
       if (child.exitCode !== null) return "ended" as const;
@@ -133,8 +140,7 @@ async function startServer(
     });
   } catch (cause) {
     await end(child);
-    const text = await readFile(logFile, "utf8").catch(() => "");
-    throw new Error(`${(cause as Error).message}\n${text.slice(-3000)}`, { cause });
+    throw new Error(`${(cause as Error).message}\n${await logTail()}`, { cause });
   }
   return server;
 }
