@@ -22,12 +22,13 @@ import {
   type SyncHello,
   type SyncMessage,
 } from "../../protocol/messages/sync-message.ts";
+import { SHARD_PROTOCOL } from "../../protocol/messages/shard-message.ts";
 import type { TestSite } from "../test-site.ts";
 import { waitFor } from "../wait.ts";
 
 const STATE = "/pleach/state/1";
 /** What a member serves, or its links are dropped for being half of one. */
-const SERVED = [STATE, "/pleach/presence/1", "/pleach/shard/1"] as const;
+const SERVED = [STATE, "/pleach/presence/1", SHARD_PROTOCOL] as const;
 const WAIT_MS = 60_000;
 
 /** What the box knew when it was taken over. */
@@ -49,10 +50,18 @@ export class HostileMember {
     this.#mesh = mesh;
   }
 
-  /** Stops the daemon of a member and links with the others in its name. */
-  static async takeOver(site: TestSite, others: readonly TestSite[]): Promise<HostileMember> {
+  /**
+   * Stops the daemon of a member and links with the others in its name.
+   *
+   * @param write - Writes records as the member.
+   */
+  static async takeOver(
+    site: TestSite,
+    others: readonly TestSite[],
+    write: (state: State) => Promise<unknown> = async () => {},
+  ): Promise<HostileMember> {
     await site.stop();
-    const { loot, authority } = await plunder(site);
+    const { loot, authority } = await plunder(site, write);
     const mesh = await Mesh.start({
       siteKey: loot.key,
       listen: [`/ip4/${site.address}/tcp/${site.meshPort}`],
@@ -80,6 +89,10 @@ export class HostileMember {
       () => mesh.links().length === others.length,
     );
     return new HostileMember(loot, mesh);
+  }
+
+  openShards(to: SiteId): Promise<Channel> {
+    return this.#mesh.open(to, SHARD_PROTOCOL, WAIT_MS);
   }
 
   /** Opens a channel of replication and says hello. */
@@ -125,7 +138,7 @@ export function say(channel: Channel, message: SyncMessage): Promise<void> {
   return channel.send(encodeSyncMessage(message));
 }
 
-async function plunder(site: TestSite) {
+async function plunder(site: TestSite, write: (state: State) => Promise<unknown>) {
   const key = await openSiteKey(site.dataDirectory, () => {
     throw new Error(`${site.name} has no key`);
   });
@@ -135,6 +148,7 @@ async function plunder(site: TestSite) {
   const authority = state.authority();
   const { meshId } = state;
   if (meshId === undefined) throw new Error(`${site.name} is in no mesh`);
+  await write(state);
   const entries: Envelope[] = [];
   for (const { log } of state.logHeads()) {
     for await (const bytes of state.replica.envelopesFrom(log, 0))
