@@ -119,6 +119,7 @@ export const REFUSALS = [
   "right", // the list is not signed by the site that may write the set
   "target", // this site is not among the targets
   "newer", // it has a list of the same or a later generation
+  "step", // the generation lies too far above the one that it has
   "space", // what it lends is used up
   "cap", // what it lends to this owner is used up
   "owner", // it lends nothing to this owner
@@ -133,7 +134,7 @@ const holderMessage = z.discriminatedUnion("k", [
   z.object({
     k: z.literal("refuse"),
     why: z.enum(REFUSALS),
-    /** For "newer": the generation that it has. For "space" and "cap": bytes that are left. For
+    /** For "newer": the generation that it has. For "step": the highest that it takes now. For "space" and "cap": bytes that are left. For
      * "intake" and "hours": seconds until more may come. Else 0. */
     value: countField(0),
   }),

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { z } from "zod";
 import { idOf, sha256, type ListId, type SetId, type ShardId } from "../../protocol/ids.ts";
+import { loadList } from "../../daemon/backup/store/lists/list-store.ts";
+import { signList } from "../../protocol/backup/list.ts";
 import { shardIdOf } from "../../protocol/backup/shard-id.ts";
 import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import { placeRecord, type PlaceRecord } from "../../protocol/logs/record.ts";
@@ -31,7 +33,7 @@ async function commit(home: SimulatedSite, chain: string): Promise<ShardId> {
 /** Three holders of a set, and its site, which comes up again after the record was made to lie. */
 async function stage(
   context: TestContext,
-  published: Pick<PlaceRecord, "groups" | "groupCount">,
+  published: Partial<Pick<PlaceRecord, "groups" | "groupCount">>,
   down: readonly string[] = [],
 ) {
   const made = await SpreadMesh.create({ lostMs: LOST_MS, silentMs: LOST_MS });
@@ -57,8 +59,8 @@ async function stage(
   return { made, home, honest };
 }
 
-async function untilSafe(made: SpreadMesh, home: SimulatedSite): Promise<void> {
-  const endMs = made.time.nowMs + 120_000;
+async function untilSafe(made: SpreadMesh, home: SimulatedSite, limitMs = 120_000): Promise<void> {
+  const endMs = made.time.nowMs + limitMs;
   for (;;) {
     const copies = await home.backups.copies(SET, false);
     if (copies.safe) return;
@@ -100,4 +102,25 @@ test("while a holder is away that may have them, they are waited for, but not fo
   await made.time.advance(LOST_MS);
   await made.pass(70_000);
   await commit(home, "22".repeat(16));
+});
+
+test("holders that were led to numbers far apart all take the next list", async (context) => {
+  const { made, home, honest } = await stage(context, {});
+  const { siteKey } = home.backups.holder;
+  const first = made.sites.get("b")?.backups.holder.lists ?? assert.fail();
+  const list = await first.load(OWNER, SET, 0);
+  assert.ok(list);
+  const { by: _by, shards: _shards, bytes: _bytes, entriesHash: _hash, ...fields } = list.header;
+  const far = signList(siteKey, { ...fields, generation: 5 * 2 ** 20 }, list.entries);
+  await first.put([loadList(far)]);
+  const root = await commit(home, "22".repeat(16));
+  // The first of them hears from a co-holder that there is something newer, and has to be asked.
+  await untilSafe(made, home, 400_000);
+  const held = ["a", "b", "c"].map((name) => {
+    return made.sites.get(name)?.backups.holder.lists.newest(OWNER, SET, 0);
+  });
+  assert.equal(new Set(held.map((one) => one?.id)).size, 1);
+  assert.ok((held[0]?.header.generation ?? 0) > 5 * 2 ** 20);
+  const newest = await first.load(OWNER, SET, 0, "complete");
+  assert.deepEqual(new Set(newest?.entries.map(({ shard }) => shard)), new Set([honest, root]));
 });

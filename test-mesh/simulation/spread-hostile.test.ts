@@ -494,7 +494,7 @@ test("a box that was taken over can neither crowd out nor use up numbers; an hon
   });
   // Numbers that would leave none for others, and more than all that is lent.
   const huge = await say(more.entries, more.bytes, Number.MAX_SAFE_INTEGER);
-  assert.equal(huge.answer, "refused: mesh");
+  assert.equal(huge.answer, "refused: step");
   const named = { shard: honest.entries[0]?.shard ?? ("" as never), sizeBytes: 4 * 1024 * 1024 };
   assert.equal((await say([named], [], generation)).answer, "refused: space");
   // Day after day, until what it may use is used up; then nothing more comes.

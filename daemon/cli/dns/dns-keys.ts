@@ -35,7 +35,7 @@ export function keysCommand(context: CliContext): Command {
   return help(new Command("keys"), "Keys by which other servers and programs are known (TSIG).", [
     ["pleach dns keys add friend --transfer --out friend.key", "a secondary may fetch all zones"],
     [
-      'pleach dns keys add acme --update "_acme-challenge.**.mesh.example:TXT" --out acme.key',
+      'pleach dns keys add acme --update "_acme-challenge.**.a.org:TXT" --out a.key',
       "a program may answer challenges",
     ],
     ["pleach dns keys list", "who may do what"],
@@ -66,7 +66,7 @@ function addCommand(context: CliContext): Command {
   return help(add, "Makes a key, or gives one that is there other rights.", [
     ["pleach dns keys add friend --transfer --out friend.key --format nsd", "for a secondary"],
     [
-      'pleach dns keys add acme --update "_acme-challenge.**.mesh.example:TXT" --out acme.key',
+      'pleach dns keys add acme --update "_acme-challenge.**.a.org:TXT" --out a.key',
       "* is one label, ** any number of them",
     ],
     ["pleach dns keys add friend --transfer --zone new.example", "one more zone for a key"],

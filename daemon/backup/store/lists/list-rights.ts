@@ -58,7 +58,7 @@ export function refusalOf(offer: ListOffer): { why: Refusal; value: number } | u
   }
   const isSameSite = known?.header.by === header.by;
   const highest = isSameSite ? known.header.generation + MOST_STEP : MOST_FIRST;
-  if (header.generation > highest) return { why: "mesh", value: 0 };
+  if (header.generation > highest) return { why: "step", value: highest };
   return undefined;
 }
 

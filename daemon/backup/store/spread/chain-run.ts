@@ -14,6 +14,7 @@ import type { LoadedList } from "../lists/list-store.ts";
 import { sendList, type SendOutcome } from "../lists/send-list.ts";
 import { openUnless, type Address } from "../open-channel.ts";
 import type { Slots } from "../shards/slots.ts";
+import { Climb } from "./climb.ts";
 import { HopPauses, LONGEST_PAUSE_MS } from "./hop-pauses.ts";
 import { sendJobFor } from "./send-job.ts";
 
@@ -37,6 +38,11 @@ const STALL_PATIENCES = 2;
 const LINGER_MS = 10_000;
 /** What a holder says that has no room, or none for this owner. */
 const FULL: ReadonlySet<Refusal> = new Set(["space", "cap", "owner", "intake"]);
+/**
+ * What makes nobody wait for the hop: somebody else brings it the list, and may wait for us in turn, or
+ * only the site that signs the list can write one that the hop takes.
+ */
+const NOT_OURS: ReadonlySet<Refusal> = new Set(["busy", "newer", "step"]);
 
 export class ChainRun {
   readonly job: ChainJob;
@@ -49,6 +55,7 @@ export class ChainRun {
   /** Sites that ended a visit as if all were done, and brought nothing. */
   readonly #fruitless = new Set<SiteId>();
   readonly #pauses: HopPauses;
+  readonly #climb: Climb;
   readonly #waiting: ((unreached: readonly SiteId[]) => void)[] = [];
   #progressAtMs: number;
   /** Receipts that came while we worked. */
@@ -61,6 +68,7 @@ export class ChainRun {
     this.job = job;
     this.#slots = slots;
     this.#holder = holder;
+    this.#climb = new Climb(holder, job.list);
     this.#pauses = new HopPauses(holder.clock, holder.transport);
     this.#patienceMs = patienceMs;
     this.#progressAtMs = holder.clock.monotonicMs();
@@ -185,14 +193,22 @@ export class ChainRun {
     try {
       const signal = AbortSignal.any([this.#stop.signal, stalled.signal]);
       const address: Address = { site: hop, protocol: SHARD_PROTOCOL, timeoutMs: OPEN_TIMEOUT_MS };
-      const channel = await openUnless(transport, address, signal);
-      const { list } = this.job;
       const onSent = (bytes: number): void => {
         this.#progressAtMs = clock.monotonicMs();
         this.job.onSent?.(bytes);
       };
-      const visit = { list, hop, chain, slots: this.#slots, signal, onSent };
-      outcome = await sendList(channel, sendJobFor(this.#holder, visit), clock);
+      const send = async (list: LoadedList, to: readonly SiteId[]): Promise<SendOutcome> => {
+        const channel = await openUnless(transport, address, signal);
+        const visit = { list, hop, chain: to, slots: this.#slots, signal, onSent };
+        return sendList(channel, sendJobFor(this.#holder, visit), clock);
+      };
+      outcome = await send(this.job.list, chain);
+      while (outcome.kind === "refused" && outcome.why === "step") {
+        const step = this.#climb.next(hop, outcome.value);
+        if (step === undefined) break;
+        const stepped = await send(step, []);
+        outcome = stepped.kind === "refused" ? stepped : await send(this.job.list, chain);
+      }
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       // It says that it works and nothing comes of it: go round it.
@@ -211,8 +227,7 @@ export class ChainRun {
     if (outcome.kind === "refused") {
       log.info("a site did not take a list", { set: header.set, site: hop, why: outcome.why });
       this.job.onRefused?.(hop, outcome.why, outcome.value);
-      // Somebody else brings it to the hop, and may wait for us in turn: we make nobody wait for it.
-      if (outcome.why === "busy") this.#tellWaiting([hop]);
+      if (NOT_OURS.has(outcome.why)) this.#tellWaiting([hop]);
       if (outcome.why === "hours") this.#noteLater(hop, outcome.value);
       if (FULL.has(outcome.why)) this.#pauses.noteRoom(hop, true);
       this.#pauses.rest(hop, this.#gained > before);
