@@ -220,7 +220,7 @@ describe("nsupdate meets the same as with BIND", () => {
     const codes = [
       await send(ours, ["update add _acme-challenge.mesh.example 60 TXT a"], key),
       await send(ours, ["update add _acme-challenge.a.b.mesh.example 60 TXT a"], key),
-      await send(ours, ["update add _acme-challenge.mesh.example 60 MX 10 www.mesh.example."], key),
+      await send(ours, ["update add _acme-challenge.mesh.example 60 SPF a"], key),
       await send(ours, ["update add www.mesh.example 60 TXT a"], key),
       await send(ours, ["update delete _acme-challenge.mesh.example"], key),
       await send(ours, ["update delete ns1.mesh.example"], key),
