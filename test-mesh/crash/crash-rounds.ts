@@ -2,8 +2,10 @@
  * Rounds of work that crashes interrupt: begin, strike, start again, look whether everything that
  * was acknowledged is there, complete the work, look again.
  */
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { STAGING_NAME } from "../../daemon/backup/client/restore/restore-staging.ts";
 import type { RunResult } from "../run-process.ts";
 import { waitFor } from "../wait.ts";
 import { checkComplete, checkKept, orphans, type Violations } from "./crash-checks.ts";
@@ -57,6 +59,13 @@ export async function crashRounds(request: RoundsRequest): Promise<RoundsOutcome
 }
 
 /** What a round has begun. */
+/** What a restore keeps beside what it restores is gone when all of that is in its place. */
+function isAllInPlace(target: string): boolean {
+  if (!existsSync(target)) return false;
+  const names = readdirSync(target);
+  return names.length > 0 && !names.includes(STAGING_NAME);
+}
+
 interface Begun {
   readonly command: RunningCommand | undefined;
   /** When to strike, in ms from now. */
@@ -214,8 +223,9 @@ class Rounds {
           command: mesh.beginRestore(snapshot.number, target),
           delayMs: moment * this.#takesMs.restore,
           end: async (result) => {
-            isDone = result?.exit === 0;
-            return !isDone;
+            // One that was killed with nothing left to do could not say so any more.
+            isDone = result?.exit === 0 || isAllInPlace(target);
+            return result?.exit !== 0;
           },
           complete: async () => {
             const hasLostPower = plan.manner === "cut" && plan.victim !== "holder";
