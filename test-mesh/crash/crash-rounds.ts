@@ -58,7 +58,6 @@ export async function crashRounds(request: RoundsRequest): Promise<RoundsOutcome
   return outcome;
 }
 
-/** What a round has begun. */
 /** What a restore keeps beside what it restores is gone when all of that is in its place. */
 function isAllInPlace(target: string): boolean {
   if (!existsSync(target)) return false;
@@ -66,6 +65,7 @@ function isAllInPlace(target: string): boolean {
   return names.length > 0 && !names.includes(STAGING_NAME);
 }
 
+/** What a round has begun. */
 interface Begun {
   readonly command: RunningCommand | undefined;
   /** When to strike, in ms from now. */
