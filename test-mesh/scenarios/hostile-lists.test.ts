@@ -243,8 +243,8 @@ async function attack(
       };
       // Numbers that would leave none for the next list, of this set and of one that is new.
       const highest = { ...fields, generation: Number.MAX_SAFE_INTEGER };
-      assert.equal(await offer(signList(key, highest, []), none), "mesh");
-      assert.equal(await offer(signList(key, { ...highest, set: OTHER_SET }, []), none), "mesh");
+      assert.equal(await offer(signList(key, highest, []), none), "step");
+      assert.equal(await offer(signList(key, { ...highest, set: OTHER_SET }, []), none), "step");
       // All that a list may name, each shard as large as one may be.
       const step = { ...fields, generation: generation + STEP };
       assert.match(await offer(signList(key, step, FLOOD), none), /^(?:cap|space)$/);
