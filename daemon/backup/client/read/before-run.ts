@@ -3,6 +3,7 @@
  * an unfinished run has left.
  */
 import { join } from "node:path";
+import { listedOf } from "../../../core/backup/snapshot-line.ts";
 import type { ShardTable } from "../../../../protocol/backup/chunk-index.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
 import { decodeTable } from "../../../../protocol/backup/shard-table.ts";
@@ -80,9 +81,7 @@ export async function readBefore(
     newIndex,
     unfinished,
     index: index.map(({ shard = head.root, frame }) => ({ shard, frame })),
-    history: (await historyOf(reader, state, head, newest)).filter(({ root }) => {
-      return state.shards.has(root);
-    }),
+    history: listedOf(await historyOf(reader, state, head, newest), state.shards),
     chunks: countChunks(all),
     ids: () => chunkIdsOf(all),
   };

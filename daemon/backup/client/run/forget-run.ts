@@ -103,7 +103,7 @@ async function planForget(
     .map(({ root }) => root);
   const gone = new Set(forgotten(all, rules, nowMs));
   const kept = all.filter((snapshot) => !gone.has(snapshot));
-  const beside = (await besideOf(reader, tips, all)).filter(({ root }) => shards.has(root));
+  const beside = listedOf(await besideOf(reader, tips, all), shards);
   const needed = new Set((await shardsOf.of([...kept, ...beside])).keys());
   for (const { shard } of new RunJournal(join(folder, "journal")).read()) {
     if (shard !== undefined) needed.add(shard);

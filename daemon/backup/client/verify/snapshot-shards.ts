@@ -22,18 +22,8 @@ export class SnapshotShards {
   /** All shards that some snapshots need. @throws PleachError when one of them cannot be read. */
   async of(snapshots: readonly Pick<PastSnapshot, "root">[]): Promise<NamedShards> {
     const needed: NamedShards = new Map();
-    const add = (shard: ShardId, sizeBytes: number | undefined): void => {
-      needed.set(shard, sizeBytes ?? needed.get(shard));
-    };
     for (const { root } of snapshots) {
-      const record = await this.#reader.snapshot(root);
-      add(root, undefined);
-      for (const { shard = root, frame } of record.index) {
-        add(shard, undefined);
-        for (const [named, sizeBytes] of await this.#namedBy(record, shard, frame)) {
-          add(named, sizeBytes);
-        }
-      }
+      await this.#addTo(needed, root, await this.#reader.snapshot(root));
     }
     return needed;
   }
@@ -45,9 +35,10 @@ export class SnapshotShards {
    */
   async ifListed(root: ShardId, listed: ReadonlySet<ShardId>): Promise<NamedShards | undefined> {
     if (!listed.has(root)) return undefined;
-    const { index } = await this.#reader.snapshot(root);
-    if (index.some(({ shard = root }) => !listed.has(shard))) return undefined;
-    const needed = await this.of([{ root }]);
+    const record = await this.#reader.snapshot(root);
+    if (record.index.some(({ shard = root }) => !listed.has(shard))) return undefined;
+    const needed: NamedShards = new Map();
+    await this.#addTo(needed, root, record);
     return needed.keys().every((shard) => listed.has(shard)) ? needed : undefined;
   }
 
@@ -58,6 +49,19 @@ export class SnapshotShards {
       if ((await this.ifListed(snapshot.root, listed)) !== undefined) left.push(snapshot);
     }
     return left;
+  }
+
+  async #addTo(needed: NamedShards, root: ShardId, record: SnapshotRecord): Promise<void> {
+    const add = (shard: ShardId, sizeBytes: number | undefined): void => {
+      needed.set(shard, sizeBytes ?? needed.get(shard));
+    };
+    add(root, undefined);
+    for (const { shard = root, frame } of record.index) {
+      add(shard, undefined);
+      for (const [named, sizeBytes] of await this.#namedBy(record, shard, frame)) {
+        add(named, sizeBytes);
+      }
+    }
   }
 
   async #namedBy(record: SnapshotRecord, shard: ShardId, frame: number): Promise<NamedShards> {
