@@ -9,7 +9,6 @@ import type { OwnerId, SetId, SiteId } from "../../../../protocol/ids.ts";
 import { MAX_TIPS } from "../../../core/backup/next-tips.ts";
 import { placesIn } from "../../../core/backup/published.ts";
 import type { Head } from "../../../../protocol/backup/head.ts";
-import { signList } from "../../../../protocol/backup/list.ts";
 import {
   holdKey,
   placeKey,
@@ -19,7 +18,8 @@ import {
 } from "../../../../protocol/logs/record.ts";
 import { fetchList } from "../spread/fetch.ts";
 import type { Holder } from "../holder.ts";
-import { loadList, type LoadedList } from "../lists/list-store.ts";
+import type { LoadedList } from "../lists/list-store.ts";
+import { signAnew } from "../lists/sign-anew.ts";
 import type { OwnSet, OwnSets } from "./own-sets.ts";
 
 /** The rest of a record comes with the same round of replication, or it does not come. */
@@ -151,12 +151,9 @@ export class OwnHistory {
     const theirs = await fetchList(this.#holder, site, wanted, this.#signal);
     if (ours === undefined || theirs === undefined || !this.#isOurs(theirs)) return;
     if (theirs.id === ours.id || theirs.header.generation < ours.header.generation) return;
-    const { mesh, owner, groups, sealedName, keyEpoch, copies, head } = ours.header;
-    const generation = theirs.header.generation + 1;
-    const place = { mesh, owner, set: set.set, group, groups, generation, previous: theirs.id };
-    const fields = { ...place, sealedName, keyEpoch, copies, head };
-    const signed = signList(this.#holder.siteKey, fields, ours.entries);
-    await this.#take([loadList(signed)], withTip(set, theirs.header.head));
+    const place = { generation: theirs.header.generation + 1, previous: theirs.id };
+    const above = signAnew(this.#holder.siteKey, ours, place);
+    await this.#take([above], withTip(set, theirs.header.head));
   }
 
   /** What stood beside the head, here and as it was published. */

@@ -5,10 +5,10 @@
  * up. But he could lead two holders to generations further apart than a step: a list above the higher
  * one is too high for the lower one. That holder gets the same list under numbers in between.
  */
-import { signList } from "../../../../protocol/backup/list.ts";
 import type { SiteId } from "../../../../protocol/ids.ts";
 import type { Holder } from "../holder.ts";
-import { loadList, type LoadedList } from "../lists/list-store.ts";
+import type { LoadedList } from "../lists/list-store.ts";
+import { signAnew } from "../lists/sign-anew.ts";
 
 /** Steps with one holder in one piece of work; who was led further than that is left alone. */
 const MOST_STEPS = 4096;
@@ -31,16 +31,12 @@ export class Climb {
    * @param highest - The highest generation that it takes, by its own word.
    */
   next(site: SiteId, highest: number): LoadedList | undefined {
-    const { header, entries } = this.#list;
+    const { header } = this.#list;
     if (header.by !== this.#holder.transport.self || highest >= header.generation) return undefined;
     const { generation, count } = this.#steps.get(site) ?? { generation: 0, count: 0 };
     if (highest <= generation || count >= MOST_STEPS) return undefined;
     this.#steps.set(site, { generation: highest, count: count + 1 });
-    const { mesh, owner, set, group, groups, previous, sealedName, keyEpoch, copies, head } =
-      header;
-    const place = { mesh, owner, set, group, groups, previous, generation: highest };
-    return loadList(
-      signList(this.#holder.siteKey, { ...place, sealedName, keyEpoch, copies, head }, entries),
-    );
+    const place = { generation: highest, previous: header.previous };
+    return signAnew(this.#holder.siteKey, this.#list, place);
   }
 }
