@@ -77,7 +77,12 @@ function costOf(packet: Uint8Array): number {
     ...{ siteName: "", cookieSecrets: [], guarded: [] },
     clock: { wallMs: () => 0, monotonicMs: () => 0 },
   });
-  const client = { carrier: "udp", address: Uint8Array.of(192, 0, 2, 1), port: 1 } as const;
+  const client = {
+    carrier: "udp",
+    address: Uint8Array.of(192, 0, 2, 1),
+    port: 1,
+    view: "public",
+  } as const;
   const round = (): number => {
     const start = process.cpuUsage();
     for (let left = ROUNDS; left > 0; left--) responder.respond(packet, client);

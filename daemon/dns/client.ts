@@ -1,4 +1,5 @@
 /** Who asks, and by which way: what cookies and limits go by. */
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../protocol/ip-address.ts";
 
 export type Carrier = "udp" | "tcp";
@@ -8,6 +9,8 @@ export interface Client {
   /** 4 or 16 bytes. Over UDP it may be a lie. */
   readonly address: Uint8Array;
   readonly port: number;
+  /** What it gets to see. */
+  readonly view: ZoneView;
 }
 
 /** Askers come again; their addresses are parsed once. Bounds what a flood of new ones keeps. */

@@ -164,7 +164,8 @@ export class DnsServer {
       async *request(packet, client) {
         try {
           if (transactions === undefined) return yield responder.refuse(packet).slice();
-          const asker = { address: formatAddress(client.address), carrier: client.carrier };
+          const { carrier, view } = client;
+          const asker = { address: formatAddress(client.address), carrier, view };
           yield* transactions.serve(packet, asker, (plain) => {
             const answer = responder.respond(plain, client);
             return typeof answer === "string" ? undefined : answer.slice();

@@ -18,7 +18,7 @@ const SECRET = new Uint8Array(32).fill(7);
 const FRIEND: TsigKey = { name: parseDnsName("friend"), algorithm: "hmac-sha256", secret: SECRET };
 const ACME: TsigKey = { ...FRIEND, name: parseDnsName("acme") };
 const NOTHING = new Uint8Array();
-const TCP: Asker = { address: "192.0.2.53", carrier: "tcp" };
+const TCP: Asker = { address: "192.0.2.53", carrier: "tcp", view: "public" };
 const LARGE = 400;
 
 let served: ServedZones;
@@ -228,7 +228,7 @@ describe("who may do what", () => {
     equal(await codeOf(bytesOf(axfr)), RCODE.REFUSED);
     equal(await codeOf(signedBy(ACME, axfr).packet), RCODE.REFUSED);
     equal(await codeOf(signedBy(FRIEND, axfr).packet), RCODE.NOERROR);
-    const friendly: Asker = { address: "198.51.100.53", carrier: "tcp" };
+    const friendly: Asker = { ...TCP, address: "198.51.100.53" };
     equal(await codeOf(bytesOf(axfr), friendly), RCODE.NOERROR);
     const other = { questions: zoneQuestion(parseDnsName("www.mesh.example"), TYPE.AXFR) };
     equal(await codeOf(bytesOf(other), friendly), RCODE.REFUSED);
@@ -275,7 +275,7 @@ describe("a transfer", () => {
     );
     for (const each of started) await each.next();
     equal(await codeOf(signedBy(FRIEND, axfr).packet), RCODE.SERVFAIL);
-    const elsewhere: Asker = { address: "192.0.2.54", carrier: "tcp" };
+    const elsewhere: Asker = { ...TCP, address: "192.0.2.54" };
     equal(await codeOf(signedBy(FRIEND, axfr).packet, elsewhere), RCODE.NOERROR);
     for (const each of started) await each.return(undefined);
     equal(await codeOf(signedBy(FRIEND, axfr).packet), RCODE.NOERROR);

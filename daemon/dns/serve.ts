@@ -1,5 +1,6 @@
 /** What the sockets need of the one who answers, and what he needs of others. */
 import type { DnsName } from "../../protocol/dns/dns-name.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { Carrier, Client } from "./client.ts";
 import type { Response } from "./responder.ts";
 
@@ -14,6 +15,7 @@ export interface Asker {
   /** Of the other side, as text, without a zone identifier. */
   readonly address: string;
   readonly carrier: Carrier;
+  readonly view: ZoneView;
 }
 
 /** Serves updates, notifications, transfers, and questions that are signed. */

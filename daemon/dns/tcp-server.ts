@@ -95,7 +95,8 @@ class Connection {
     this.#serve = serve;
     this.#clock = clock;
     const { remoteAddress = "", remotePort = 0 } = socket;
-    this.#client = { carrier: "tcp", address: addressBytes(remoteAddress), port: remotePort };
+    const address = addressBytes(remoteAddress);
+    this.#client = { carrier: "tcp", address, port: remotePort, view: "public" };
     this.#cancel = this.#idle();
     socket.on("close", () => this.#cancel());
     socket.on("data", (part: Buffer) => {

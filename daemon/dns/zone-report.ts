@@ -14,6 +14,7 @@ import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { Zone, ZoneLine } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
 import { formatRcode } from "../../protocol/dns/dns-code.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import { pathOf, type ServedZone, type ZoneTree } from "./zone-tree.ts";
@@ -30,7 +31,7 @@ export interface ListedRecord {
   readonly type: string;
   readonly ttl: number;
   readonly data: string;
-  readonly view: "public";
+  readonly view: ZoneView;
   readonly origin: "edit" | "service" | "node" | "default";
   /** Who wrote it, or whose service or server it is. */
   readonly site: string | null;
@@ -81,7 +82,7 @@ export interface Explanation {
   /** Null: no zone of the mesh holds the name. */
   readonly zone: string | null;
   readonly serial: number | null;
-  readonly view: "public";
+  readonly view: ZoneView;
   readonly rcode: string;
   readonly authoritative: boolean;
   readonly why: readonly string[];

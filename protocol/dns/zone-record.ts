@@ -24,6 +24,7 @@ import { formatType, isZoneType, parseType, TYPE } from "./dns-type.ts";
 import { MAX_TTL_SECONDS } from "./dns-ttl.ts";
 import { sha256, toHex } from "../ids.ts";
 import { formatRdata, parseRdata } from "./rdata.ts";
+import type { ZoneView } from "./zone-view.ts";
 
 /** Longer data are refused, so that a record stays well below the 8 KiB that a value may have. */
 const MAX_DATA_CHARACTERS = 6000;
@@ -64,7 +65,7 @@ export interface ZoneRecord {
   readonly ttl: number;
   /** Uncompressed wire form. */
   readonly rdata: Uint8Array;
-  readonly view: "public";
+  readonly view: ZoneView;
   readonly stands?: SerialStanding;
   /** Name of the TSIG key whose update wrote it. */
   readonly tsig?: string;

@@ -8,6 +8,7 @@ export const ASKER: Client = {
   carrier: "udp",
   address: Uint8Array.of(192, 0, 2, 200),
   port: 5300,
+  view: "public",
 };
 
 export interface AskedResponder {

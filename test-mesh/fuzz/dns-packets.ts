@@ -103,8 +103,9 @@ export class DnsFuzz {
     const address = Uint8Array.of(198, 51, this.#random.below(16), this.#random.below(256));
     this.seen.packets += 1;
     try {
-      this.#check(packet, { carrier: "udp", address, port: 5300 });
-      if (this.seen.packets % 4 === 0) this.#check(packet, { carrier: "tcp", address, port: 5300 });
+      this.#check(packet, { carrier: "udp", address, port: 5300, view: "public" });
+      if (this.seen.packets % 4 === 0)
+        this.#check(packet, { carrier: "tcp", address, port: 5300, view: "public" });
       this.#flood(packet, address);
     } catch (cause) {
       throw new Error(`packet ${Buffer.from(packet).toString("hex")}`, { cause });
@@ -136,7 +137,12 @@ export class DnsFuzz {
   }
 
   #flood(packet: Uint8Array, address: Uint8Array): void {
-    const response = this.#limited.respond(packet, { carrier: "udp", address, port: 5300 });
+    const response = this.#limited.respond(packet, {
+      carrier: "udp",
+      address,
+      port: 5300,
+      view: "public",
+    });
     const answer = response === "request" ? this.#limited.refuse(packet) : response;
     this.seen.receivedBytes += packet.length;
     if (answer !== "silence") this.seen.sentBytes += answer.length;

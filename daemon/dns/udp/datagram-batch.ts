@@ -55,7 +55,7 @@ export class DatagramBatch {
       const at = index * ADDRESS_SIZE;
       const v4 = this.#addresses.bytes.subarray(at + 4, at + 8);
       const v6 = this.#addresses.bytes.subarray(at + 8, at + 24);
-      return { client: { carrier: "udp", address: v4, port: 0 }, v4, v6 };
+      return { client: { carrier: "udp", address: v4, port: 0, view: "public" }, v4, v6 };
     });
   }
 

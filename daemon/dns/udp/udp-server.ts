@@ -50,6 +50,7 @@ export class UdpServer {
       carrier: "udp",
       address: addressBytes(from.address),
       port: from.port,
+      view: "public",
     };
     const response = this.#serve.respond(packet, client);
     if (response === "silence") return;

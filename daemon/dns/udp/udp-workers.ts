@@ -157,7 +157,8 @@ class Thread {
     if (this.#requests >= MAX_REQUESTS) return;
     this.#requests += 1;
     try {
-      for await (const bytes of this.#serve.request(packet, { carrier: "udp", address, port })) {
+      const client = { carrier: "udp", address, port, view: "public" } as const;
+      for await (const bytes of this.#serve.request(packet, client)) {
         this.#answer(from, bytes);
         // What takes more than one message is not for UDP.
         break;
