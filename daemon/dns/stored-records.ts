@@ -13,6 +13,7 @@ import {
   zoneKeyPrefix,
   type ZoneRecord,
 } from "../../protocol/dns/zone-record.ts";
+import { PUBLIC_PLACE, placeText, type ViewPlace } from "../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../core/logs/view.ts";
 import { DnsError } from "./error.ts";
 
@@ -21,21 +22,18 @@ export interface StoredRecord {
   readonly record: ZoneRecord;
 }
 
-/** The readable records of one name. */
-export function recordsOf(view: View, zone: DnsName, owner: DnsName): StoredRecord[] {
+/** The readable records of one name that are shown at this place; what lies below it does not count. */
+export function recordsOf(
+  view: View,
+  zone: DnsName,
+  owner: DnsName,
+  place: ViewPlace = PUBLIC_PLACE,
+): StoredRecord[] {
   const wanted = `${zoneKeyPrefix(zone)}${formatRelative(lowerCase(owner), zone)}/`;
   return view.entries("zone", wanted).flatMap((entry) => {
     const record = readOrSkip(entry);
-    return record === undefined ? [] : [{ key: entry.key, record }];
-  });
-}
-
-/** The same by the start of their keys: fast in a large zone. */
-export function writtenAt(view: View, zone: DnsName, owner: DnsName): StoredRecord[] {
-  const prefix = `${zoneKeyPrefix(zone)}${formatRelative(lowerCase(owner), zone)}/`;
-  return view.entries("zone", prefix).flatMap((entry) => {
-    const record = readOrSkip(entry);
-    return record === undefined ? [] : [{ key: entry.key, record }];
+    if (record === undefined || placeText(record) !== placeText(place)) return [];
+    return [{ key: entry.key, record }];
   });
 }
 

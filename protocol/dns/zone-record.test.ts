@@ -4,7 +4,8 @@ import { describe, it } from "node:test";
 import { z } from "zod";
 import { parseDnsName } from "./dns-name.ts";
 import { parseType, TYPE } from "./dns-type.ts";
-import { toHex } from "../ids.ts";
+import { hashId, toHex, type SiteId } from "../ids.ts";
+import { hexId } from "../logs/record.ts";
 import { formatRdata } from "./rdata.ts";
 import {
   makeZoneRecord,
@@ -13,7 +14,9 @@ import {
   zoneRecordJson,
   zoneRecordKey,
 } from "./zone-record.ts";
+import { ZONE_VIEWS, type ViewPlace } from "./zone-view.ts";
 
+const site = hashId<SiteId>("a site");
 const zone = parseDnsName("Mesh.example.");
 const at = (name: string) => parseDnsName(name, zone);
 
@@ -29,6 +32,9 @@ const vectors = z
         key: z.string(),
         value: z.unknown(),
         wire: z.string(),
+        place: z
+          .object({ view: z.enum(ZONE_VIEWS), site: hexId<SiteId>().exactOptional() })
+          .optional(),
       }),
     ),
   })
@@ -36,9 +42,10 @@ const vectors = z
 
 describe("a replicated DNS record", () => {
   it("is the one of the vectors", () => {
-    for (const { zone: apex, name, type, ttl, written, key, value, wire } of vectors.records) {
-      const owner = parseDnsName(name);
-      const record = makeZoneRecord(parseDnsName(apex), owner, parseType(type), ttl, written);
+    for (const each of vectors.records) {
+      const { name, type, ttl, written, place, key, value, wire } = each;
+      const [apex, owner] = [parseDnsName(each.zone), parseDnsName(name)];
+      const record = makeZoneRecord(apex, owner, parseType(type), ttl, written, place);
       deepEqual([zoneRecordKey(record), zoneRecordJson(record)], [key, value]);
       equal(toHex(record.rdata), wire);
       deepEqual(readZoneRecord(key, value), record);
@@ -59,6 +66,25 @@ describe("a replicated DNS record", () => {
     const other = zoneRecordKey(makeZoneRecord(zone, at("www"), TYPE.AAAA, 300, "2001:db8::2"));
     equal(one, same);
     notEqual(one, other);
+  });
+
+  it("is another record in another view, and for one site only", () => {
+    const key = (type: number, data: string, place: ViewPlace) =>
+      zoneRecordKey(makeZoneRecord(zone, at("www"), type, 300, data, place));
+    const places: ViewPlace[] = [
+      ...ZONE_VIEWS.map((view) => ({ view })),
+      { view: "lan", site },
+      { view: "lan", site: hashId("another site") },
+    ];
+    for (const [type, data] of [[TYPE.A, "192.0.2.1"] as const, [TYPE.CNAME, "a"] as const]) {
+      const keys = places.map((place) => key(type, data, place));
+      equal(new Set(keys).size, places.length);
+      for (const place of places) {
+        const record = makeZoneRecord(zone, at("www"), type, 300, data, place);
+        deepEqual(readZoneRecord(zoneRecordKey(record), zoneRecordJson(record)), record);
+      }
+    }
+    throws(() => key(TYPE.A, "192.0.2.1", { view: "mesh", site }), { code: "E-DNS-VALUE" });
   });
 
   it("has one place for a CNAME", () => {
@@ -106,6 +132,19 @@ describe("a replicated DNS record", () => {
     throws(() => readZoneRecord(`${key}/x`, value), { code: "E-DNS-VALUE" });
     throws(() => readZoneRecord(key, { ...value, ttl: -1 }), { code: "E-DNS-VALUE" });
     throws(() => readZoneRecord(key, { ...value, view: "lan" }), { code: "E-DNS-VALUE" });
+    throws(() => readZoneRecord(key, { ...value, view: "moon" }), { code: "E-DNS-VALUE" });
+    throws(() => readZoneRecord(key, { ...value, site }), { code: "E-DNS-VALUE" });
+    const local = makeZoneRecord(zone, at("www"), TYPE.A, 300, "192.0.2.1", { view: "lan", site });
+    const [localKey, localValue] = [zoneRecordKey(local), zoneRecordJson(local)];
+    for (const wrong of ["", site.slice(2), site.toUpperCase(), hashId("another site"), 1, null]) {
+      const said = { ...localValue, site: wrong };
+      throws(() => readZoneRecord(localKey, said), { code: "E-DNS-VALUE" });
+    }
+    const { site: _, ...everywhere } = localValue;
+    throws(() => readZoneRecord(localKey, everywhere), { code: "E-DNS-VALUE" });
+    throws(() => readZoneRecord(localKey, { ...localValue, view: "mesh" }), {
+      code: "E-DNS-VALUE",
+    });
     throws(() => readZoneRecord("", value), { code: "E-DNS-NAME" });
     throws(() => readZoneRecord(key.replace("/A/", "/OPT/"), value), { code: "E-DNS-TYPE" });
   });

@@ -1,12 +1,13 @@
 /**
  * A DNS record as it stands in the replicated class `zone`.
  *
- * Key `ZONE/NAME/TYPE/ID`, value `{ttl, data, view}`. One replicated record is one DNS record, so
- * additions on two nodes at once both survive. The id is a hash of what the record says, so the
- * same addition on two nodes is one record; types of which a name has at most one (SOA, CNAME,
- * DNAME) have a fixed id, so the newer edit replaces the older one.
+ * Key `ZONE/NAME/TYPE/ID`, value `{ttl, data, view}` and, in the view `lan`, possibly `site`. One
+ * replicated record is one DNS record, so additions on two nodes at once both survive. The id is a
+ * hash of what the record says and where it is shown, so the same addition on two nodes is one
+ * record; types of which a name has at most one in a view (SOA, CNAME, DNAME) have a fixed id, so
+ * the newer edit replaces the older one.
  *
- * A zone is there as soon as its SOA record is. The SOA's serial field is a base that the computed
+ * A zone is there, in the views that show it, as soon as its SOA record is. The SOA's serial field is a base that the computed
  * serial is added to; `.` as its primary stands for the first name server of the zone.
  */
 import { z } from "zod";
@@ -22,9 +23,10 @@ import {
 import { DnsValueError } from "./dns-error.ts";
 import { formatType, isZoneType, parseType, TYPE } from "./dns-type.ts";
 import { MAX_TTL_SECONDS } from "./dns-ttl.ts";
-import { sha256, toHex } from "../ids.ts";
+import { sha256, toHex, type SiteId } from "../ids.ts";
+import { hexId } from "../logs/record.ts";
 import { formatRdata, parseRdata } from "./rdata.ts";
-import type { ZoneView } from "./zone-view.ts";
+import { PUBLIC_PLACE, placeText, ZONE_VIEWS, type ViewPlace } from "./zone-view.ts";
 
 /** Longer data are refused, so that a record stays well below the 8 KiB that a value may have. */
 const MAX_DATA_CHARACTERS = 6000;
@@ -44,11 +46,13 @@ const serialStanding = z.object({
 });
 export type SerialStanding = z.infer<typeof serialStanding>;
 
-/** Who is meant to see a record. More views may come; records of unknown ones are not served. */
 const zoneRecordValue = z.object({
   ttl: z.int().min(0).max(MAX_TTL_SECONDS),
   data: z.string().min(1).max(MAX_DATA_CHARACTERS),
-  view: z.string().min(1).max(32),
+  /** More views may come: what is of unknown ones stays in the state, and is not served. */
+  view: z.enum(ZONE_VIEWS),
+  /** Of the view `lan`: only the node of this site shows it. */
+  site: hexId<SiteId>().optional(),
   /** Of a SOA record; without it the serial in its data is a base that is counted from. */
   stands: serialStanding.optional(),
   /** The TSIG key whose update wrote it; without it, a person did. */
@@ -56,7 +60,7 @@ const zoneRecordValue = z.object({
 });
 
 /** A checked record. */
-export interface ZoneRecord {
+export interface ZoneRecord extends ViewPlace {
   readonly zone: DnsName;
   /** Absolute, lower case. */
   readonly owner: DnsName;
@@ -65,7 +69,6 @@ export interface ZoneRecord {
   readonly ttl: number;
   /** Uncompressed wire form. */
   readonly rdata: Uint8Array;
-  readonly view: ZoneView;
   readonly stands?: SerialStanding;
   /** Name of the TSIG key whose update wrote it. */
   readonly tsig?: string;
@@ -73,7 +76,7 @@ export interface ZoneRecord {
 
 const SINGLE: ReadonlySet<number> = new Set<number>([TYPE.SOA, TYPE.CNAME, TYPE.DNAME]);
 
-/** Whether a name has at most one record of the type (RFC 1034 3.6.2, RFC 1035 5.2, RFC 6672 2.4). */
+/** Whether a name has at most one record of the type in a view (RFC 1034 3.6.2, RFC 1035 5.2, RFC 6672 2.4). */
 export function isSingleType(type: number): boolean {
   return SINGLE.has(type);
 }
@@ -88,24 +91,29 @@ export function zoneKeyPrefix(zone: DnsName): string {
   return `${zoneText(zone)}/`;
 }
 
-/** The key of the record by which a zone exists. */
-export function soaKey(zone: DnsName): string {
-  return `${zoneKeyPrefix(zone)}@/SOA/only`;
+/** The key of the record by which a zone exists in a view and the more specific ones. */
+export function soaKey(zone: DnsName, place: ViewPlace = PUBLIC_PLACE): string {
+  return `${zoneKeyPrefix(zone)}@/SOA/${onlyId(place)}`;
+}
+
+function onlyId(place: ViewPlace): string {
+  return place.view === "public" ? "only" : `only-${placeText(place)}`;
 }
 
 /** The key under which the record is replicated. */
 export function zoneRecordKey(record: ZoneRecord): string {
   const name = formatRelative(record.owner, record.zone);
   const id = isSingleType(record.type)
-    ? "only"
-    : toHex(sha256("pleach/zone-record/1\0", `${record.view}\0`, record.rdata)).slice(0, 16);
+    ? onlyId(record)
+    : toHex(sha256("pleach/zone-record/1\0", `${placeText(record)}\0`, record.rdata)).slice(0, 16);
   return `${zoneKeyPrefix(record.zone)}${name}/${formatType(record.type)}/${id}`;
 }
 
 export function zoneRecordJson(record: ZoneRecord) {
-  const { type, ttl, rdata, view, stands, tsig } = record;
+  const { type, ttl, rdata, view, site, stands, tsig } = record;
   return {
     ...{ ttl, data: formatRdata(type, rdata), view },
+    ...(site === undefined ? {} : { site }),
     ...(stands === undefined ? {} : { stands }),
     ...(tsig === undefined ? {} : { tsig }),
   };
@@ -121,16 +129,18 @@ export function zoneRecordJson(record: ZoneRecord) {
 export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   const [zoneName = "", name = "", typeName = ""] = key.split("/");
   const parsed = zoneRecordValue.safeParse(value);
-  if (!parsed.success || parsed.data.view !== "public") {
+  if (!parsed.success) {
     throw new DnsValueError("E-DNS-VALUE", "The record has no ttl, data and view that we know.");
   }
   const zone = recentZone(zoneName);
   const owner = lowerCase(parseDnsName(name, zone));
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
-  const { ttl, data, view, stands, tsig } = parsed.data;
+  const { ttl, data, view, site, stands, tsig } = parsed.data;
+  checkViewPlace({ view, ...(site === undefined ? {} : { site }) });
   const record: ZoneRecord = {
     ...{ zone, owner, type, ttl, rdata: parseRdata(type, data), view },
+    ...(site === undefined ? {} : { site }),
     ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
     ...(tsig === undefined ? {} : { tsig }),
   };
@@ -154,6 +164,7 @@ function recentZone(text: string): DnsName {
  *
  * @param data - As in a zone file. For TXT a text without quotes is taken as it is, blanks and
  *   semicolons included, and cut into strings of 255 bytes.
+ * @param place - Who is meant to see it.
  * @throws DnsValueError that says what is wrong with the name, the type, the data or the place.
  */
 export function makeZoneRecord(
@@ -162,11 +173,12 @@ export function makeZoneRecord(
   type: number,
   ttl: number,
   data: string,
+  place: ViewPlace = PUBLIC_PLACE,
 ): ZoneRecord {
   // Before the data: what cannot stand here needs none.
   checkPlace(zone, owner, type);
   const text = type === TYPE.TXT ? quoteText(data) : data;
-  return zoneRecordOf(zone, owner, type, ttl, parseRdata(type, text, zone));
+  return zoneRecordOf(zone, owner, type, ttl, parseRdata(type, text, zone), place);
 }
 
 /**
@@ -180,8 +192,10 @@ export function zoneRecordOf(
   type: number,
   ttl: number,
   rdata: Uint8Array,
+  place: ViewPlace = PUBLIC_PLACE,
 ): ZoneRecord {
   checkPlace(zone, owner, type);
+  checkViewPlace(place);
   if (!Number.isSafeInteger(ttl) || ttl < 0 || ttl > MAX_TTL_SECONDS) {
     throw new DnsValueError("E-DNS-TTL", `"${ttl}" is not a TTL (0 to ${MAX_TTL_SECONDS} s).`);
   }
@@ -189,7 +203,9 @@ export function zoneRecordOf(
     const limit = `at most ${MAX_DATA_CHARACTERS} characters are allowed`;
     throw new DnsValueError("E-DNS-VALUE", `The ${formatType(type)} data are too long (${limit}).`);
   }
-  return { zone: lowerCase(zone), owner: lowerCase(owner), type, ttl, rdata, view: "public" };
+  const { view, site } = place;
+  const record = { zone: lowerCase(zone), owner: lowerCase(owner), type, ttl, rdata, view };
+  return site === undefined ? record : { ...record, site };
 }
 
 /** @throws DnsValueError for no type at all and for one that no zone may hold. */
@@ -198,6 +214,13 @@ export function parseZoneType(text: string): number {
   if (isZoneType(type)) return type;
   throw new DnsValueError("E-DNS-TYPE", `${formatType(type)} records cannot stand in a zone.`, {
     hint: "The server makes them, or they exist in questions only.",
+  });
+}
+
+function checkViewPlace({ view, site }: ViewPlace): void {
+  if (site === undefined || view === "lan") return;
+  throw new DnsValueError("E-DNS-VALUE", `The view ${view} has no records of one site only.`, {
+    hint: "Only the view lan has.",
   });
 }
 

@@ -4,4 +4,23 @@
  * They overlay one another, `public` below `mesh` below `lan`: for each name and type a client is
  * answered from the most specific of the views up to its own that has any record.
  */
-export type ZoneView = "public" | "mesh" | "lan";
+import type { SiteId } from "../ids.ts";
+
+/** The least specific first. */
+export const ZONE_VIEWS = ["public", "mesh", "lan"] as const;
+
+export type ZoneView = (typeof ZONE_VIEWS)[number];
+
+/** Where a record is shown. */
+export interface ViewPlace {
+  readonly view: ZoneView;
+  /** Only by the node of this site; with the view `lan` only. */
+  readonly site?: SiteId;
+}
+
+export const PUBLIC_PLACE: ViewPlace = { view: "public" };
+
+/** `public`, `mesh`, `lan`, or `lan-` and the site: no two places have one text. */
+export function placeText({ view, site }: ViewPlace): string {
+  return site === undefined ? view : `${view}-${site}`;
+}

@@ -66,6 +66,7 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
     const zoneName = entry.key.split("/", 1)[0] ?? "";
     try {
       const line = before.get(entry.versionId) ?? readLine(entry);
+      if (line === undefined) continue;
       memory.set(entry.versionId, line);
       const { owner, type } = line;
       const draft = draftOf(drafts, zoneName);
@@ -87,8 +88,10 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
     .flatMap((draft) => finish(draft, state) ?? []);
 }
 
-function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine {
-  const { owner, type, ttl, rdata, stands, tsig } = readZoneRecord(key, value);
+/** Undefined for a record that is not shown to everybody. */
+function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine | undefined {
+  const { owner, type, ttl, rdata, view, stands, tsig } = readZoneRecord(key, value);
+  if (view !== "public") return undefined;
   const edit = { kind: "edit", key, author, lamport } as const;
   const origin = tsig === undefined ? edit : { ...edit, tsig };
   const line = { owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), origin };

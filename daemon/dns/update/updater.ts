@@ -18,7 +18,7 @@ import { sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { zoneText, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
-import { writtenAt } from "../stored-records.ts";
+import { recordsOf } from "../stored-records.ts";
 import { findNode, pathOf, type ServedZone, type ZoneTree } from "../zone-tree.ts";
 import { checkPrerequisites } from "./prerequisites.ts";
 import { readPrerequisites, readSteps, zoneOfUpdate, type UpdateStep } from "./update-message.ts";
@@ -116,7 +116,7 @@ export class Updater {
     const steps = readSteps(message, zone);
     if (typeof steps === "number") return steps;
     const view = this.#options.view();
-    const written = (owner: DnsName) => writtenAt(view, zone, owner);
+    const written = (owner: DnsName) => recordsOf(view, zone, owner);
     const draft = new ZoneDraft({ zone, written, serial: served.zone.serial });
     // Before the prerequisites, unlike RFC 2136 section 3.3: they would tell what is in the zone.
     if (!steps.every((step) => isAllowed(right, step, draft))) return this.#refuse(right);
