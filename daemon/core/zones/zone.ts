@@ -29,7 +29,13 @@ export type RecordOrigin =
       readonly tsig?: string;
     }
   /** A site declares a service. */
-  | { readonly kind: "service"; readonly service: string; readonly site: SiteId }
+  | {
+      readonly kind: "service";
+      readonly service: string;
+      readonly site: SiteId;
+      /** The name is of the service at this site alone, so steering leaves it. */
+      readonly atSite?: true;
+    }
   /** A site is a member. */
   | { readonly kind: "node"; readonly site: SiteId }
   /** Needed by every zone and written by nobody. */
