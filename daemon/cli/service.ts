@@ -9,6 +9,8 @@ import { table } from "./shell/output.ts";
 
 interface AddOptions {
   readonly address: readonly string[];
+  readonly meshAddress: readonly string[];
+  readonly lanAddress: readonly string[];
   readonly port: readonly string[];
   readonly maintainer: readonly string[];
   readonly zone: readonly string[];
@@ -31,6 +33,8 @@ function addCommand(context: CliContext): Command {
   const add = new Command("add")
     .argument("<name>", "a DNS label, such as wiki")
     .option("--address <ip>", "where it answers; may be repeated", collect, [])
+    .option("--mesh-address <ip>", "where sites of the mesh reach it; may be repeated", collect, [])
+    .option("--lan-address <ip>", "where this site's LAN reaches it; may be repeated", collect, [])
     .option("--port <name:port[/udp]>", "for example https:443; may be repeated", collect, [])
     .option("--maintainer <who>", "whom to ask; may be repeated", collect, [])
     .option("--zone <name>", "only in these zones; may be repeated", collect, [])
@@ -41,6 +45,8 @@ function addCommand(context: CliContext): Command {
         service: {
           name,
           addresses: options.address.map(parseAddress),
+          mesh: options.meshAddress.map(parseAddress),
+          lan: options.lanAddress.map(parseAddress),
           ports: options.port.map(parsePort),
           maintainers: options.maintainer,
           ...(options.zone.length === 0 ? {} : { zones: options.zone }),
@@ -52,6 +58,7 @@ function addCommand(context: CliContext): Command {
   return help(add, "Declares a service of this site.", [
     ["pleach service add wiki --address 192.0.2.14 --maintainer web@bzh.example", "a new one"],
     ["pleach service add wiki --address 192.0.2.15 --replace", "it has moved"],
+    ["pleach service add wiki --address 192.0.2.14 --lan-address 192.168.1.14", "nearer at home"],
   ]);
 }
 
@@ -91,8 +98,13 @@ function removeCommand(context: CliContext): Command {
 }
 
 function row(service: ServiceInfo): string[] {
-  const { name, site, addresses, confirmedBy } = service;
-  return [name, site, addresses.join(" ") || "-", confirmation(confirmedBy)];
+  const { name, site, addresses, mesh, lan, confirmedBy } = service;
+  const where = [
+    ...addresses,
+    ...mesh.map((address) => `${address} (mesh)`),
+    ...lan.map((address) => `${address} (lan)`),
+  ];
+  return [name, site, where.join(" ") || "-", confirmation(confirmedBy)];
 }
 
 function confirmation(confirmedBy: readonly string[] | null): string {
@@ -101,9 +113,12 @@ function confirmation(confirmedBy: readonly string[] | null): string {
 }
 
 function details(service: ServiceInfo): string {
-  const { name, site, addresses, ports, maintainers, zones, declared, confirmedBy } = service;
+  const { name, site, addresses, mesh, lan, ports, maintainers, zones, declared } = service;
+  const { confirmedBy } = service;
   const lines: (readonly [string, string])[] = [
     ["addresses", addresses.join(", ") || "none"],
+    ...(mesh.length === 0 ? [] : [["in the mesh", mesh.join(", ")] as const]),
+    ...(lan.length === 0 ? [] : [["on its LAN", lan.join(", ")] as const]),
     [
       "ports",
       ports.map(({ name: of, port, transport }) => `${of} ${port}/${transport}`).join(", ") ||

@@ -180,13 +180,15 @@ function recoveryLink({ clock, log }: Foundation, siteKey: SigningKey): Promise<
 
 /** The services that the configuration declares, as records. */
 export function servicesOf({ services }: Config): readonly ServiceRecord[] {
-  return services.map(({ name, addresses, ports, maintainers, zones }: ServiceConfig) => {
-    const service = {
+  return services.map(
+    ({ name, addresses, mesh, lan, ports, maintainers, zones }: ServiceConfig) => ({
       name,
       addresses: [...addresses],
+      ...(mesh.length === 0 ? {} : { mesh: [...mesh] }),
+      ...(lan.length === 0 ? {} : { lan: [...lan] }),
       ports: [...ports],
       maintainers: [...maintainers],
-    };
-    return zones === undefined ? service : { ...service, zones: [...zones] };
-  });
+      ...(zones === undefined ? {} : { zones: [...zones] }),
+    }),
+  );
 }

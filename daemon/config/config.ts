@@ -95,6 +95,9 @@ export interface ServiceConfig {
   /** A DNS label. */
   readonly name: string;
   readonly addresses: readonly string[];
+  /** For clients of the view `mesh`, and of this site's LAN; empty: as the less specific view. */
+  readonly mesh: readonly string[];
+  readonly lan: readonly string[];
   readonly ports: readonly ServicePort[];
   readonly maintainers: readonly string[];
   /** Zones that carry its names; undefined = every zone of the mesh. */
@@ -275,10 +278,21 @@ function backupOf(given: NonNullable<FileContent["backup"]>[number]): BackupConf
 }
 
 function serviceOf(given: NonNullable<FileContent["service"]>[number]): ServiceConfig {
-  const { name, address, addresses, ports = [], maintainers = [], zones } = given;
+  const {
+    name,
+    address,
+    addresses,
+    mesh = [],
+    lan = [],
+    ports = [],
+    maintainers = [],
+    zones,
+  } = given;
   return {
     name,
     addresses: addresses ?? (address === undefined ? [] : [address]),
+    mesh,
+    lan,
     ports: ports.map((port) => ({ ...port, transport: port.transport ?? "tcp" })),
     maintainers,
     zones,

@@ -109,7 +109,9 @@ const service = z
   .strictObject({
     name: label,
     address: ip.optional(),
-    addresses: z.array(ip).optional(),
+    addresses: z.array(ip).max(16).optional(),
+    mesh: z.array(ip).max(16).optional(),
+    lan: z.array(ip).max(16).optional(),
     ports: z.array(port).max(32).optional(),
     maintainers: z.array(z.string().min(1).max(254)).max(16).optional(),
     zones: z.array(domain).max(16).optional(),

@@ -1,6 +1,8 @@
 /** What the routes of services, peers and facts take and give. */
 import { z } from "zod";
 
+const addresses = z.array(z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address")).max(16);
+
 const port = z.strictObject({
   name: z.string().min(1).max(32),
   port: z.int().min(1).max(65_535),
@@ -14,7 +16,9 @@ export const serviceRequest = z.strictObject({
     name: z
       .string()
       .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "must be 1 to 63 of a-z, 0-9 and -"),
-    addresses: z.array(z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address")).max(16),
+    addresses,
+    mesh: addresses.optional(),
+    lan: addresses.optional(),
     ports: z.array(port).max(32),
     maintainers: z.array(z.string().min(1).max(128)).max(16),
     zones: z.array(z.string().min(1).max(253)).max(16).optional(),
@@ -31,6 +35,8 @@ export const serviceShape = z.object({
   siteId: z.string(),
   name: z.string(),
   addresses: z.array(z.string()),
+  mesh: z.array(z.string()),
+  lan: z.array(z.string()),
   ports: z.array(z.object({ name: z.string(), port: z.number(), transport: z.string() })),
   maintainers: z.array(z.string()),
   zones: z.array(z.string()).nullable(),

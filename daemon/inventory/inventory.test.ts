@@ -84,6 +84,16 @@ test("a command never changes what the configuration declares", async () => {
   assert.deepEqual(records.get("service/wiki"), before);
 });
 
+test("addresses of the mesh and the LAN are told when there are some", async () => {
+  const { inventory, records } = await world();
+  const near = { ...wiki, mesh: ["100.64.0.1"], lan: ["192.168.1.1", "fd00::1"] };
+  await inventory.addService(near, false);
+  assert.deepEqual(records.get("service/wiki"), { declared: "command", ...near });
+  assert.equal(await inventory.addService({ ...wiki, mesh: [], lan: [] }, true), "changed");
+  assert.deepEqual(records.get("service/wiki"), { declared: "command", ...wiki });
+  assert.equal(await inventory.addService(wiki, true), "unchanged");
+});
+
 test("a taken name needs replace, and the same again changes nothing", async () => {
   const { inventory, written } = await world();
   assert.equal(await inventory.addService(wiki, false), "added");

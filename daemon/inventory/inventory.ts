@@ -168,9 +168,14 @@ export class Inventory {
 }
 
 function declaredBy(declared: Declared, service: ServiceRecord): JsonValue {
-  const { name, addresses, ports, maintainers, zones } = service;
-  const value = { declared, name, addresses, ports, maintainers };
-  return (zones === undefined ? value : { ...value, zones }) as JsonValue;
+  const { name, addresses, mesh = [], lan = [], ports, maintainers, zones } = service;
+  return {
+    ...{ declared, name, addresses },
+    ...(mesh.length === 0 ? {} : { mesh }),
+    ...(lan.length === 0 ? {} : { lan }),
+    ...{ ports, maintainers },
+    ...(zones === undefined ? {} : { zones }),
+  };
 }
 
 function declaration(value: JsonValue): Declared {

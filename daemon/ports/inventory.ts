@@ -26,8 +26,14 @@ export function inventoryPort(sources: InventorySources): InventoryPort {
   return {
     services: () => services(state),
     addService: ({ service, replace }) => {
-      const { zones, ...rest } = service;
-      return inventory.addService(zones === undefined ? rest : { ...rest, zones }, replace);
+      const { zones, mesh, lan, ...rest } = service;
+      const given = {
+        ...rest,
+        ...(mesh === undefined ? {} : { mesh }),
+        ...(lan === undefined ? {} : { lan }),
+        ...(zones === undefined ? {} : { zones }),
+      };
+      return inventory.addService(given, replace);
     },
     removeService: (name) => inventory.removeService(name),
     peers: () => peers(sources),
@@ -65,13 +71,15 @@ function services(state: State): readonly ServiceInfo[] {
       const site = sites.get(entry.author);
       const service = serviceRecord.safeParse(entry.value).data;
       if (site === undefined || service === undefined) return [];
-      const { name, addresses, ports, maintainers, zones = null } = service;
+      const { name, addresses, mesh = [], lan = [], ports, maintainers, zones = null } = service;
       const { declared } = entry.value as { readonly declared?: unknown };
       return {
         site: site.name,
         siteId: site.siteId,
         name,
         addresses,
+        mesh,
+        lan,
         ports,
         maintainers,
         zones,

@@ -50,7 +50,12 @@ export type NodeRecord = z.output<typeof nodeRecord>;
 /** Class `site`, key `service/NAME`: something that runs for people at this site. */
 export const serviceRecord = z.object({
   name: textField(63, 1),
+  /** Where everybody reaches it. */
   addresses: z.array(ipAddress).max(16),
+  /** Where clients of the view `mesh` reach it; without, at `addresses`. */
+  mesh: z.array(ipAddress).max(16).optional(),
+  /** Where clients on the LAN of this site reach it; told to nobody else, for other LANs have the same ranges. */
+  lan: z.array(ipAddress).max(16).optional(),
   ports: z
     .array(z.object({ name: textField(32), port, transport: z.enum(["tcp", "udp"]) }))
     .max(32),
