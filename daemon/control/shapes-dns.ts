@@ -46,6 +46,8 @@ export const zonesShape = z.object({
       warnings: z.array(z.string()),
     }),
   ),
+  /** Where this node answers. */
+  listening: z.array(z.object({ address: z.string(), port: z.number() })),
 });
 export type ZoneList = z.infer<typeof zonesShape>;
 

@@ -54,6 +54,7 @@ export class DnsControl {
   zones() {
     return {
       zones: this.#server.zones().map((zone) => ({ ...zone, warnings: [...zone.warnings] })),
+      listening: this.#server.listening.map(({ address, port }) => ({ address, port })),
     };
   }
 

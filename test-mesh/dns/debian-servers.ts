@@ -107,6 +107,40 @@ export function startNsd({ directory, ...plan }: ServerPlan): Promise<DebianServ
   return startServer({ directory, ...plan, config }, "nsd", (file) => ["-d", "-c", file]);
 }
 
+/** dnsmasq, which asks servers for zones. `config` is a file for `/etc/dnsmasq.d`. */
+export function startDnsmasq({ directory, ...plan }: ServerPlan): Promise<DebianServer> {
+  const config = [
+    `port=${plan.port}`,
+    `listen-address=${SERVER_ADDRESS}`,
+    "bind-interfaces",
+    "no-resolv",
+    "no-hosts",
+    "stop-dns-rebind",
+    "user=root",
+    plan.config,
+  ].join("\n");
+  return startServer({ directory, ...plan, config }, "dnsmasq", (file) => ["-k", "-C", file]);
+}
+
+/** unbound, which asks servers for zones. `config` is a file for `/etc/unbound/unbound.conf.d`. */
+export function startUnbound({ directory, ...plan }: ServerPlan): Promise<DebianServer> {
+  const config = [
+    "server:",
+    `  interface: ${SERVER_ADDRESS}@${plan.port}`,
+    `  directory: "${directory}"`,
+    `  pidfile: "${directory}/pid"`,
+    '  chroot: ""',
+    '  username: ""',
+    "  use-syslog: no",
+    "  do-daemonize: no",
+    "  private-address: 192.168.0.0/16",
+    "remote-control:",
+    "  control-enable: no",
+    plan.config,
+  ].join("\n");
+  return startServer({ directory, ...plan, config }, "unbound", (file) => ["-c", file]);
+}
+
 async function startServer(
   { port, directory, zone, config }: ServerPlan,
   program: string,

@@ -67,6 +67,13 @@ after(async () => {
 });
 
 describe("pleach dns", () => {
+  it("has nothing to lead to without a zone", async () => {
+    const { code, stderr } = await pleach("integrate");
+    equal(code, 1);
+    match(stderr, /^error E-DNS-INTEGRATE: This mesh has no zone/);
+    match(stderr, /pleach dns add-zone NAME/);
+  });
+
   it("starts a zone, fills it, shows it and explains it", async () => {
     equal((await pleach("zones")).stdout, "No zones. Start one:  pleach dns add-zone NAME\n");
     const added = await pleach("add-zone", "mesh.example");
@@ -87,6 +94,23 @@ describe("pleach dns", () => {
     );
     const missing = await pleach("explain", "nope.mesh.example");
     match(missing.stdout, /NXDOMAIN[^]*Neither nope\.mesh\.example\. nor a wildcard/);
+  });
+
+  it("prints what leads a machine here, and the words about it elsewhere", async () => {
+    const place = `127.0.0.1:${server.listening[0]?.port}`;
+    const { stdout, stderr } = await pleach("integrate");
+    equal(stdout.replace(/^#.*\n/, ""), `[Resolve]\nDNS=${place}\nDomains=~mesh.example\n`);
+    match(stderr, /^127\.0\.0\.1 is this machine alone/);
+    match(stderr, /Nothing was written[^]*To take it back:\n {2}rm /);
+    for (const line of stderr.split("\n")) ok(line.length <= 100, line);
+    const told = JSON.parse((await pleach("integrate", "--for", "dnsmasq", "--json")).stdout);
+    equal(told.file, "/etc/dnsmasq.d/pleach.conf");
+    match(told.text, new RegExp(`^server=/mesh\\.example/${place.replace(":", "#")}$`, "m"));
+    const router = await pleach("integrate", "--for", "router");
+    equal(router.code, 1);
+    match(router.stderr, /E-DNS-INTEGRATE: A router cannot reach this node/);
+    match((await pleach("integrate", "--zone", "else.example")).stderr, /E-UNKNOWN.*else\.example/);
+    match((await pleach("integrate", "--for", "bind")).stderr, /E-USAGE[^]*resolved, dnsmasq/);
   });
 
   it("prints a zone file", async () => {

@@ -12,6 +12,7 @@ import { parseSeconds } from "../../../protocol/dns/dns-ttl.ts";
 import { dnsKeepCommand, listDnsConflicts } from "./dns-conflicts.ts";
 import { explainCommand } from "./dns-explain.ts";
 import { diffCommand, importCommand } from "./dns-import.ts";
+import { integrateCommand } from "./dns-integrate.ts";
 import { keysCommand } from "./dns-keys.ts";
 import { originText } from "./dns-text.ts";
 import { changesCommand, undoCommand } from "./dns-undo.ts";
@@ -27,6 +28,7 @@ export function dnsCommand(context: CliContext): Command {
     ["pleach dns list mesh.example", "what is in it"],
     ["pleach dns import db.mesh.example --zone mesh.example", "from another server"],
     ["pleach dns explain www.mesh.example", "why is the answer what it is?"],
+    ["pleach dns integrate", "have this machine and its LAN ask this node"],
   ]);
   return dns
     .addCommand(zonesCommand(context))
@@ -45,7 +47,8 @@ export function dnsCommand(context: CliContext): Command {
     .addCommand(changesCommand(context))
     .addCommand(undoCommand(context))
     .addCommand(explainCommand(context))
-    .addCommand(keysCommand(context));
+    .addCommand(keysCommand(context))
+    .addCommand(integrateCommand(context));
 }
 
 const SET: readonly (readonly [string, string])[] = [

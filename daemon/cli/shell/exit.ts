@@ -25,6 +25,7 @@ export class CommandError extends PleachError<
   | "E-DNS-ASK" // a DNS server gave no usable answer
   | "E-DNS-FILE" // a zone file has mistakes
   | "E-DNS-CONFLICT" // a zone file contradicts the zone that it is imported into
+  | "E-DNS-INTEGRATE" // nothing could be made to ask this node as it is configured
   | "E-APPLICATION" // an application is not what it should be
   | "E-JOIN" // an application was declined or cannot succeed any more
   | "E-MESH-MEMBER" // this node is in a mesh already
