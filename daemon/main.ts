@@ -72,19 +72,24 @@ async function stopAll(stops: Stops, log: Logger, manager: ServiceManager): Prom
   clearTimeout(cut);
 }
 
-/** What a reload leaves as it was; changing it takes a restart. */
-const FIXED = ["data", "socket", "keys", "mesh", "dns"] as const;
+/** What a reload leaves as it was; changing it takes a restart. Of DNS, networks get other views at once. */
+function fixedOf({ data, socket, keys, mesh, dns }: Config) {
+  const { views: _, ...rest } = dns;
+  return { data, socket, keys, mesh, dns: rest };
+}
 
 /** The configuration as it stands now; undefined, and the old one stays, when it is wrong. */
 function readAgain(running: Config, log: Logger): Config | undefined {
   try {
     const next = loadConfig(running.file);
-    for (const key of FIXED) {
-      if (JSON.stringify(next[key]) === JSON.stringify(running[key])) continue;
-      log.warn("a changed setting waits for a restart", { setting: key });
+    const wanted: Readonly<Record<string, unknown>> = fixedOf(next);
+    const fixed = fixedOf(running);
+    for (const [setting, value] of Object.entries(fixed)) {
+      if (JSON.stringify(wanted[setting]) === JSON.stringify(value)) continue;
+      log.warn("a changed setting waits for a restart", { setting });
     }
     log.info("the configuration was read again");
-    return { ...next, ...Object.fromEntries(FIXED.map((key) => [key, running[key]])) };
+    return { ...next, ...fixed, dns: { ...fixed.dns, views: next.dns.views } };
   } catch (error) {
     const { message } = error as Error;
     log.error("the configuration is wrong, the old one stays", { error: message });

@@ -113,6 +113,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
   const dns = await DnsServer.start({
     transactions: requests.transactions,
     listen: config().dns.listen,
+    views: config().dns.views,
     threads: config().dns.threads,
     passed: passedFiles(process.env, process.pid),
     source,

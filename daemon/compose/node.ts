@@ -32,6 +32,7 @@ export async function startNode(first: Config, surroundings: Surroundings): Prom
       running.config = config;
       network.mesh.uplinks.changed();
       backups.store.linesChanged();
+      features.dns.setViews(config.dns.views);
       await features.inventory.configure(servicesOf(config));
     },
   };

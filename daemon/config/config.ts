@@ -1,6 +1,8 @@
 /**
  * The configuration with its defaults: what all files say together.
  */
+import { ZONE_VIEWS, type ZoneView } from "../../protocol/dns/zone-view.ts";
+import type { IpPrefix } from "../../protocol/ip-prefix.ts";
 import { ConfigError } from "./error.ts";
 import type { SocketAddress } from "./quantities.ts";
 import type { FileContent } from "./schema.ts";
@@ -104,9 +106,21 @@ export interface ServiceConfig {
   readonly zones: readonly string[] | undefined;
 }
 
+export interface DnsListenConfig extends SocketAddress {
+  /** What everybody sees who asks there; without it the client's address decides. */
+  readonly view?: ZoneView;
+}
+
+export interface ViewConfig {
+  readonly prefix: IpPrefix;
+  readonly view: ZoneView;
+}
+
 export interface SecondaryConfig extends SocketAddress {
   /** The TSIG key that it signs with; without one, its address lets it fetch zones. */
   readonly key: string | undefined;
+  /** What it fetches without a key. Default: public. */
+  readonly view: ZoneView;
   /** Default: all zones of the mesh. */
   readonly zones: readonly string[] | undefined;
 }
@@ -132,7 +146,9 @@ export interface Config {
   };
   readonly dns: {
     /** Addresses that answer DNS over UDP and TCP. Default: none. */
-    readonly listen: readonly SocketAddress[];
+    readonly listen: readonly DnsListenConfig[];
+    /** Whose clients see more than the public, or less than a larger network. Default: none. */
+    readonly views: readonly ViewConfig[];
     /** Threads that answer UDP; 0: the main one, which other work may keep waiting. Default: 1. */
     readonly threads: number;
     /** Name of the catalog zone for secondaries (RFC 9432). Default: none. */
@@ -215,14 +231,19 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
 }
 
 function dnsOf(given: readonly NonNullable<FileContent["dns"]>[]): Config["dns"] {
-  const { listen, threads, catalog, secondary } = Object.assign({}, ...given) as NonNullable<
+  const { listen, views, threads, catalog, secondary } = Object.assign({}, ...given) as NonNullable<
     FileContent["dns"]
   >;
   return {
-    listen: listen ?? [],
+    listen: (listen ?? []).map((each) =>
+      "view" in each ? { ...each.address, view: each.view } : each,
+    ),
+    views: ZONE_VIEWS.flatMap((view) => (views?.[view] ?? []).map((prefix) => ({ prefix, view }))),
     threads: threads ?? 1,
     catalog,
-    secondaries: (secondary ?? []).map(({ address, key, zones }) => ({ ...address, key, zones })),
+    secondaries: (secondary ?? []).map(({ address, key, view = "public", zones }) => ({
+      ...{ ...address, key, view, zones },
+    })),
   };
 }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formatIpPrefix } from "../../protocol/ip-prefix.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./error.ts";
 import { loadConfig } from "./load.ts";
@@ -144,6 +145,72 @@ test("wrong values say what they should be", async () => {
     ["[mesh]\ndht = 1", "pleach.toml:2: mesh.dht is not right: expected boolean, received number."],
   ];
   for (const [text, message] of cases) assert.equal((await refusal(text)).message, message);
+});
+
+test("DNS has views by address and by network", async () => {
+  const text = `
+    [dns]
+    listen = ["192.0.2.1:53", { address = "192.168.1.2:53", view = "lan" }]
+    [dns.views]
+    lan = ["192.168.0.0/16", "fe80::/10"]
+    mesh = ["::ffff:10.0.0.0/104"]
+    [[dns.secondary]]
+    address = "192.0.2.53:53"
+    view = "mesh"`;
+  const { dns } = await load({ "pleach.toml": text });
+  assert.deepEqual(dns.listen, [
+    { address: "192.0.2.1", port: 53 },
+    { address: "192.168.1.2", port: 53, view: "lan" },
+  ]);
+  assert.deepEqual(
+    dns.views.map(({ prefix, view }) => [formatIpPrefix(prefix), view]),
+    [
+      ["10.0.0.0/8", "mesh"],
+      ["192.168.0.0/16", "lan"],
+      ["fe80::/10", "lan"],
+    ],
+  );
+  assert.equal(dns.secondaries[0]?.view, "mesh");
+});
+
+test("wrong views are told with their line, and the nearest name", async () => {
+  const cases: readonly (readonly [string, string, string?])[] = [
+    [
+      '[dns]\nlisten = [\n"127.0.0.1:53",\n5]',
+      'pleach.toml:2: dns.listen must be such as "192.0.2.14:53" or { address = "192.168.1.2:53", view = "lan" }.',
+    ],
+    [
+      '[dns]\nlisten = [{ address = "127.0.0.1", view = "lan" }]',
+      'pleach.toml:2: dns.listen.address must be such as "0.0.0.0:7411" or "[::]:7411".',
+    ],
+    [
+      '[dns]\nlisten = [{ address = "127.0.0.1:53", view = "home" }]',
+      "pleach.toml:2: dns.listen.view must be one of public, mesh, lan.",
+    ],
+    [
+      '[dns]\nlisten = [{ address = "127.0.0.1:53", view = "lan", vew = 1 }]',
+      'pleach.toml:2: unknown key "vew" in [[dns.listen]].',
+      'Did you mean "view"?',
+    ],
+    [
+      "[dns.views]\nlna = []",
+      'pleach.toml:2: unknown key "lna" in [dns.views].',
+      'Did you mean "lan"?',
+    ],
+    [
+      '[dns.views]\nlan = ["192.168.1.5/24"]',
+      'pleach.toml:2: dns.views.lan must be a network such as "192.168.0.0/16"; in "192.168.1.5/24", the network of 24 bits is 192.168.1.0/24.',
+    ],
+    [
+      '[dns.views]\nlan = ["10.0.0.0/8"]\nmesh = ["fd00::/8", "::ffff:10.0.0.0/104"]',
+      "pleach.toml:2: dns.views.lan has 10.0.0.0/8, which stands there twice; a network has one view.",
+    ],
+  ];
+  for (const [text, message, hint] of cases) {
+    const found = await refusal(text);
+    assert.equal(found.message, message);
+    assert.equal(found.hint, hint);
+  }
 });
 
 test("text that is not TOML is told with its line", async () => {

@@ -55,7 +55,16 @@ function loadPart(file: string): ConfigPart {
   if (checked.success) return { file, content: checked.data };
   const [issue] = checked.error.issues;
   if (issue === undefined) throw checked.error;
-  throw explain(file, text, issue);
+  throw explain(file, text, ofForm(issue));
+}
+
+/** Of a value that may have several forms: what is wrong with the one that it has. */
+function ofForm(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const inner = issue.errors
+    .flatMap(([first]) => first ?? [])
+    .find(({ code, path }) => path.length > 0 || code === "custom" || code === "unrecognized_keys");
+  return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
 }
 
 function readText(file: string): string {

@@ -8,6 +8,8 @@
 import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { ZONE_VIEWS } from "../../protocol/dns/zone-view.ts";
+import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "../../protocol/ip-prefix.ts";
 import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
 import { MAX_COPIES } from "../../protocol/backup/list.ts";
 import { MAX_NAMED_HOLDERS, MAX_NAMED_OWNERS } from "../../protocol/logs/record.ts";
@@ -37,6 +39,33 @@ const rate = parsed(parseRate, 'must be a rate such as "1 Mbit/s"').refine(
 const hours = parsed(parseHours, 'must be hours such as "22:00-07:00"');
 const hostPort = parsed(parseSocketAddress, 'must be such as "0.0.0.0:7411" or "[::]:7411"');
 const ipPort = hostPort.refine(({ address }) => isIP(address) > 0, "must begin with an IP address");
+const zoneView = z.enum(ZONE_VIEWS, `must be one of ${ZONE_VIEWS.join(", ")}`);
+/** An address that answers DNS, with what everybody sees who asks there if it is given. */
+const dnsListen = z.union(
+  [ipPort, z.strictObject({ address: ipPort, view: zoneView })],
+  'must be such as "192.0.2.14:53" or { address = "192.168.1.2:53", view = "lan" }',
+);
+const network = z.string().transform((text, context): IpPrefix => {
+  const parsed = parseIpPrefix(text);
+  if ("bits" in parsed) return parsed;
+  const message = `must be a network such as "192.168.0.0/16"; in "${text}", ${parsed.reason}`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+const networks = z.array(network).max(32).optional();
+const dnsViews = z
+  .strictObject({ public: networks, mesh: networks, lan: networks })
+  .superRefine((views, context) => {
+    const seen = new Set<string>();
+    for (const view of ZONE_VIEWS) {
+      for (const [index, prefix] of (views[view] ?? []).entries()) {
+        const text = formatIpPrefix(prefix);
+        const message = `has ${text}, which stands there twice; a network has one view`;
+        if (seen.has(text)) context.addIssue({ code: "custom", path: [view, index], message });
+        seen.add(text);
+      }
+    }
+  });
 const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
 const domain = z
   .string()
@@ -139,6 +168,7 @@ const MAX_SECONDARIES = 32;
 const secondary = z.strictObject({
   address: ipPort,
   key: domain.optional(),
+  view: zoneView.optional(),
   zones: z.array(domain).min(1).max(256).optional(),
 });
 
@@ -156,7 +186,8 @@ export const fileShape = z.strictObject({
     .optional(),
   dns: z
     .strictObject({
-      listen: z.array(ipPort).max(16).optional(),
+      listen: z.array(dnsListen).max(16).optional(),
+      views: dnsViews.optional(),
       threads: z.int().min(0).max(16).optional(),
       catalog: domain.optional(),
       secondary: z.array(secondary).max(MAX_SECONDARIES).optional(),
@@ -201,7 +232,12 @@ export function namesAt(at: readonly PropertyKey[]): readonly string[] {
 }
 
 function plain(shape: z.ZodType | undefined): z.ZodType | undefined {
-  return shape instanceof z.ZodOptional ? (shape.unwrap() as z.ZodType) : shape;
+  if (shape instanceof z.ZodOptional) return plain(shape.unwrap() as z.ZodType);
+  // Of several forms the one that has names.
+  if (shape instanceof z.ZodUnion) {
+    return (shape.options as z.ZodType[]).find((form) => form instanceof z.ZodObject);
+  }
+  return shape;
 }
 
 function parsed<T>(parse: (text: string) => T | undefined, message: string) {

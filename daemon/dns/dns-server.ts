@@ -21,10 +21,14 @@ import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
+import { viewOf, type ViewRule } from "./view-rules.ts";
 
 export interface DnsServerOptions {
   /** Each address gets a UDP and a TCP socket. */
   readonly listen: readonly Listen[];
+  /** Networks whose clients see more than the public. Default: none. */
+  readonly views?: readonly ViewRule[] | undefined;
   /**
    * Threads that answer UDP, by system calls for many packets at once; 0: the main thread does, as
    * it does on machines where those calls cannot be made. Default: 0.
@@ -66,6 +70,7 @@ export class DnsServer {
   readonly #transactions: Transactions | undefined;
   readonly #identity: () => Identity;
   readonly #limit: { readonly answersPerSecond: number; readonly seed: number };
+  #views: readonly ViewRule[];
   #workers: UdpWorkers | undefined;
   /** Ends when the last version of the zones is served by every thread. */
   #served: Promise<void> = Promise.resolve();
@@ -74,6 +79,7 @@ export class DnsServer {
     const { source, clock, log, siteName, cookieSecrets, transactions } = options;
     this.#log = log.part("dns");
     this.#transactions = transactions;
+    this.#views = options.views ?? [];
     this.#identity = () => ({
       siteName: siteName(),
       cookieSecrets: cookieSecrets(),
@@ -124,20 +130,23 @@ export class DnsServer {
     const log = this.#log;
     const places = passed.length === 0 ? listen : matchSockets(listen, passed, loadSockets());
     if (threads > 0 && places.length > 0) {
-      const options = { listen: places, threads, ...this.#limit, serve, log };
+      const options = { listen: places, views: this.#views, threads, ...this.#limit, serve, log };
       this.#workers = await UdpWorkers.start(options);
       if (this.#workers === undefined) log.warn("koffi does not load: the main thread answers UDP");
     }
     if (this.#workers !== undefined) this.#servers.push(this.#workers);
     for (const [index, place] of places.entries()) {
       const bound = { ...place, port: this.#workers?.ports[index] ?? place.port };
+      const { view } = place;
+      const viewOfClient = (address: Uint8Array): ZoneView => viewOf(this.#views, view, address);
       if (this.#workers === undefined) {
-        const udp = await UdpServer.start(bound, serve, log);
+        const udp = await UdpServer.start(bound, serve, viewOfClient, log);
         this.#servers.push(udp);
         bound.port = udp.port;
       }
-      this.#servers.push(await TcpServer.start(bound, serve, clock, log));
-      this.#listening.push({ address: bound.address, port: bound.port });
+      this.#servers.push(await TcpServer.start(bound, serve, viewOfClient, clock, log));
+      const { address, port } = bound;
+      this.#listening.push(view === undefined ? { address, port } : { address, port, view });
     }
     await this.#serveZones(this.#publisher.tree);
   }
@@ -175,6 +184,17 @@ export class DnsServer {
         }
       },
     };
+  }
+
+  /** Who sees what, from now on; open TCP connections keep what they see. */
+  setViews(views: readonly ViewRule[]): void {
+    this.#views = views;
+    this.#workers?.setViews(views);
+  }
+
+  /** What a client at this address sees who asks at `listen`, or at an address without a view. */
+  viewOf(address: Uint8Array, listen?: ZoneView): ZoneView {
+    return viewOf(this.#views, listen, address);
   }
 
   /** Where it listens, with the ports that were chosen. */

@@ -1,4 +1,5 @@
 /** Where to listen, and what to say when that fails. */
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { DnsError } from "./error.ts";
 
 export interface Listen {
@@ -6,6 +7,8 @@ export interface Listen {
   readonly address: string;
   /** 0: any free port, the same for UDP and TCP. */
   readonly port: number;
+  /** What everybody sees who asks here; without it the client's address decides. */
+  readonly view?: ZoneView | undefined;
 }
 
 /** `192.0.2.1:53`, `[2001:db8::1]:53`. */

@@ -25,7 +25,13 @@ let served: ServedZones;
 let id = 0;
 
 before(async () => {
-  const secondary = { address: "198.51.100.53", port: 53, key: undefined, zones: ["mesh.example"] };
+  const secondary = {
+    address: "198.51.100.53",
+    port: 53,
+    key: undefined,
+    view: "public" as const,
+    zones: ["mesh.example"],
+  };
   served = await serveZones({ secondaries: [secondary], catalog: "catalog.example" });
   await served.editor.addZone("mesh.example", undefined, 0);
   for (let index = 0; index < LARGE; index++) {

@@ -5,6 +5,7 @@
  * Source: RFC 1035 section 4.2.2, RFC 7766.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ListenPlace } from "./inherited-sockets.ts";
@@ -27,10 +28,12 @@ export class TcpServer {
   readonly #sockets = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
   readonly #serve: Serve;
+  readonly #viewOf: (address: Uint8Array) => ZoneView;
   readonly #clock: Clock;
 
-  private constructor(serve: Serve, clock: Clock) {
+  private constructor(serve: Serve, view: (address: Uint8Array) => ZoneView, clock: Clock) {
     this.#serve = serve;
+    this.#viewOf = view;
     this.#clock = clock;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(socket);
@@ -38,9 +41,18 @@ export class TcpServer {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** @throws DnsError (E-DNS-LISTEN). */
-  static async start(listen: ListenPlace, serve: Serve, clock: Clock, log: Logger) {
-    const tcp = new TcpServer(serve, clock);
+  /**
+   * @param viewOfClient - By the client's address.
+   * @throws DnsError (E-DNS-LISTEN).
+   */
+  static async start(
+    listen: ListenPlace,
+    serve: Serve,
+    viewOfClient: (address: Uint8Array) => ZoneView,
+    clock: Clock,
+    log: Logger,
+  ) {
+    const tcp = new TcpServer(serve, viewOfClient, clock);
     await new Promise<void>((resolve, reject) => {
       tcp.#server.once("error", (cause) => reject(listenError(listen, "TCP", cause)));
       const { address: host, port, tcpFd } = listen;
@@ -68,7 +80,10 @@ export class TcpServer {
       else this.#perAddress.delete(address);
     });
     socket.on("error", () => socket.destroy());
-    new Connection(socket, this.#serve, this.#clock);
+    const { remoteAddress = "", remotePort: port = 0 } = socket;
+    const bytes = addressBytes(remoteAddress);
+    const client: Client = { carrier: "tcp", address: bytes, port, view: this.#viewOf(bytes) };
+    new Connection(socket, client, this.#serve, this.#clock);
   }
 
   async stop(): Promise<void> {
@@ -90,13 +105,11 @@ class Connection {
   /** A request takes its time; what was sent behind it waits. */
   #busy = false;
 
-  constructor(socket: Socket, serve: Serve, clock: Clock) {
+  constructor(socket: Socket, client: Client, serve: Serve, clock: Clock) {
     this.#socket = socket;
+    this.#client = client;
     this.#serve = serve;
     this.#clock = clock;
-    const { remoteAddress = "", remotePort = 0 } = socket;
-    const address = addressBytes(remoteAddress);
-    this.#client = { carrier: "tcp", address, port: remotePort, view: "public" };
     this.#cancel = this.#idle();
     socket.on("close", () => this.#cancel());
     socket.on("data", (part: Buffer) => {

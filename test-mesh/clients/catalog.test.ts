@@ -18,7 +18,13 @@ function statusOf(server: DebianServer, zone: string): Promise<string> {
 test("a secondary by its address serves each zone of the catalog, and no other", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "pl-"));
   const port = await freePort();
-  const secondary = { address: SERVER_ADDRESS, port, key: undefined, zones: undefined };
+  const secondary = {
+    address: SERVER_ADDRESS,
+    port,
+    key: undefined,
+    view: "public" as const,
+    zones: undefined,
+  };
   const ours = await serveZones({ catalog: CATALOG, secondaries: [secondary] });
   t.after(() => rm(directory, { recursive: true, force: true }));
   t.after(() => ours.stop());

@@ -89,7 +89,7 @@ test("tells each serial once, again until it is heard, with longer and longer wa
   });
   let serial = 1;
   const notifier = new Notifier({
-    secondaries: [{ address: "127.0.0.1", port, key: undefined, zones: undefined }],
+    secondaries: [{ address: "127.0.0.1", port, key: undefined, view: "public", zones: undefined }],
     zones: () => [zoneOf(serial)],
     keyOf: () => undefined,
     ...{ clock: fastClock(waitsMs, () => heard.length >= 2), log: silentLogger },
@@ -126,7 +126,9 @@ test("signs by the key, and believes only an answer that is signed", async (t) =
     told.resolve();
   });
   const notifier = new Notifier({
-    secondaries: [{ address: "127.0.0.1", port, key: "friend", zones: ["mesh.example"] }],
+    secondaries: [
+      { address: "127.0.0.1", port, key: "friend", view: "public", zones: ["mesh.example"] },
+    ],
     zones: () => [zoneOf(7)],
     keyOf: () => KEY,
     ...{ clock: fastClock([], () => true), log: silentLogger },

@@ -6,6 +6,7 @@
  *
  * Source: recvmmsg(2), sendmmsg(2), msghdr of bits/socket.h on machines of 64 bits.
  */
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { Client } from "../client.ts";
 import { SOCKET_ADDRESS_BYTES, type FixedMemory, type SystemSockets } from "./system-sockets.ts";
 
@@ -26,10 +27,11 @@ const AF_INET6 = 10;
 
 const MSG_DONTWAIT = 0x40;
 
-/** A client whose fields are those of the packet that is looked at. */
+/** A client whose fields are those of the packet that is looked at; its view is the reader's to set. */
 interface Slot extends Client {
   port: number;
   address: Uint8Array;
+  view: ZoneView;
 }
 
 export class DatagramBatch {
@@ -97,7 +99,7 @@ export class DatagramBatch {
   }
 
   /** Who sent it; good until the next {@link receive}. */
-  client(index: number): Client {
+  client(index: number): Slot {
     const slot = this.#slots[index];
     if (slot === undefined) throw new RangeError(`slot ${index}`);
     const { client } = slot;

@@ -1,6 +1,7 @@
 /** One UDP socket: a packet in, at most one packet out, nothing kept. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { Logger } from "../../observe/log.ts";
 import { addressBytes, type Client } from "../client.ts";
 import type { ListenPlace } from "../inherited-sockets.ts";
@@ -17,21 +18,31 @@ const MAX_REQUESTS = 64;
 export class UdpServer {
   readonly #socket: Socket;
   readonly #serve: Serve;
+  readonly #viewOf: (address: Uint8Array) => ZoneView;
   #requests = 0;
 
-  private constructor(socket: Socket, serve: Serve) {
+  private constructor(socket: Socket, serve: Serve, view: (address: Uint8Array) => ZoneView) {
     this.#socket = socket;
     this.#serve = serve;
+    this.#viewOf = view;
     socket.on("message", (packet, from) => this.#receive(packet, from));
   }
 
-  /** @throws DnsError (E-DNS-LISTEN). */
-  static async start(listen: ListenPlace, serve: Serve, log: Logger): Promise<UdpServer> {
+  /**
+   * @param viewOfClient - By the client's address.
+   * @throws DnsError (E-DNS-LISTEN).
+   */
+  static async start(
+    listen: ListenPlace,
+    serve: Serve,
+    viewOfClient: (address: Uint8Array) => ZoneView,
+    log: Logger,
+  ): Promise<UdpServer> {
     const family = isIPv6(listen.address)
       ? ({ type: "udp6", ipv6Only: true } as const)
       : ({ type: "udp4" } as const);
     const socket = createSocket({ ...family, recvBufferSize: RECEIVE_BUFFER_BYTES });
-    const server = new UdpServer(socket, serve);
+    const server = new UdpServer(socket, serve, viewOfClient);
     await new Promise<void>((resolve, reject) => {
       socket.once("error", (cause) => reject(listenError(listen, "UDP", cause)));
       const { address, port, udpFd } = listen;
@@ -46,12 +57,9 @@ export class UdpServer {
   #receive(packet: Uint8Array, from: RemoteInfo): void {
     // Port 0 cannot be answered.
     if (from.port === 0 || this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES) return;
-    const client: Client = {
-      carrier: "udp",
-      address: addressBytes(from.address),
-      port: from.port,
-      view: "public",
-    };
+    const address = addressBytes(from.address);
+    const view = this.#viewOf(address);
+    const client: Client = { carrier: "udp", address, port: from.port, view };
     const response = this.#serve.respond(packet, client);
     if (response === "silence") return;
     if (response === "request") void this.#request(packet, client, from);

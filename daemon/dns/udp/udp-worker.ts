@@ -10,8 +10,10 @@ import { readSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../observe/system-clock.ts";
 import type { Zone } from "../../core/zones/zone.ts";
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { Responder } from "../responder.ts";
+import { viewOf, type ViewRule } from "../view-rules.ts";
 import { ZoneTree } from "../zone-tree.ts";
 import { DatagramBatch } from "./datagram-batch.ts";
 import { loadSockets, type FixedMemory, type SystemSockets } from "./system-sockets.ts";
@@ -31,6 +33,9 @@ class UdpThread {
   readonly #responder: Responder;
   readonly #bell: Int32Array;
   readonly #fds: readonly number[];
+  /** Of each socket. */
+  readonly #listenViews: readonly (ZoneView | undefined)[];
+  #views: readonly ViewRule[];
   readonly #wakeFile: number;
   readonly #wait: FixedMemory;
   readonly #poll: ReturnType<SystemSockets["batchCalls"]>["poll"];
@@ -42,6 +47,8 @@ class UdpThread {
   constructor(sockets: SystemSockets, fds: readonly number[], start: WorkerStart) {
     this.#sockets = sockets;
     this.#fds = fds;
+    this.#listenViews = start.listen.map(({ view }) => view);
+    this.#views = start.views;
     this.#batch = new DatagramBatch(sockets);
     this.#bell = new Int32Array(start.bell);
     this.#wakeFile = sockets.eventFile();
@@ -75,11 +82,13 @@ class UdpThread {
 
   #answer(index: number, fd: number): number {
     const count = this.#batch.receive(fd);
+    const listenView = this.#listenViews[index];
     for (let slot = 0; slot < count; slot++) {
       const packet = this.#batch.packet(slot);
       const client = this.#batch.client(slot);
       // Port 0 cannot be answered.
       if (client.port === 0) continue;
+      client.view = viewOf(this.#views, listenView, client.address);
       try {
         const response = this.#responder.respond(packet, client);
         if (response === "request") {
@@ -88,6 +97,7 @@ class UdpThread {
             packet: Uint8Array.from(packet),
             address: Uint8Array.from(client.address),
             port: client.port,
+            view: client.view,
             from: { socket: index, place: this.#batch.place(slot) },
           });
         } else if (response !== "silence") this.#batch.answer(slot, response);
@@ -118,6 +128,7 @@ class UdpThread {
       const { message } = taken;
       if (message.kind === "stop") this.#stopped = true;
       else if (message.kind === "identity") this.#responder.identify(message.identity);
+      else if (message.kind === "views") this.#views = message.views;
       else if (message.kind === "zones") {
         // A version that was not finished is left off.
         this.#growing = { version: message.version, steps: treeOf(readZones(message.bytes)) };

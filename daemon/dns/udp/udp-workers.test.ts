@@ -29,6 +29,7 @@ const nobody: Serve = {
 async function start(options: Partial<UdpWorkersOptions> = {}): Promise<UdpWorkers> {
   const workers = await UdpWorkers.start({
     listen: [{ address: "127.0.0.1", port: 0 }],
+    views: [],
     ...{ threads: 1, answersPerSecond: 200, seed: 1, serve: nobody },
     log: silentLogger,
     ...options,

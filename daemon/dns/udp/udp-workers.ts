@@ -11,6 +11,7 @@ import type { ListenPlace } from "../inherited-sockets.ts";
 import { listenError } from "../listen.ts";
 import type { Identity } from "../responder.ts";
 import type { Serve } from "../serve.ts";
+import type { ViewRule } from "../view-rules.ts";
 import { loadSockets } from "./system-sockets.ts";
 import type { FromWorker, ReturnAddress, ToWorker, WorkerStart } from "./worker-messages.ts";
 import { encodeZones } from "./zone-snapshot.ts";
@@ -20,6 +21,7 @@ const MAX_REQUESTS = 64;
 
 export interface UdpWorkersOptions {
   readonly listen: readonly ListenPlace[];
+  readonly views: readonly ViewRule[];
   /** How many threads, from 1. */
   readonly threads: number;
   /** What one network gets without a cookie, see rate-limit.ts. */
@@ -69,6 +71,11 @@ export class UdpWorkers {
     for (const thread of this.#threads) thread.send({ kind: "identity", identity });
   }
 
+  /** Who sees what, from now on. */
+  setViews(views: readonly ViewRule[]): void {
+    for (const thread of this.#threads) thread.send({ kind: "views", views });
+  }
+
   /** Resolves when all threads answer from these zones, or from newer ones. */
   async serve(zones: readonly Zone[]): Promise<void> {
     const version = ++this.#version;
@@ -98,9 +105,9 @@ class Thread {
     this.#log = log;
     const bell = new SharedArrayBuffer(4);
     this.#bell = new Int32Array(bell);
-    const { listen, threads, answersPerSecond, seed } = options;
+    const { listen, views, threads, answersPerSecond, seed } = options;
     const start: WorkerStart = {
-      ...{ listen, answersPerSecond, seed, bell },
+      ...{ listen, views, answersPerSecond, seed, bell },
       shared: threads > 1,
     };
     this.#worker = new Worker(new URL("./udp-worker.ts", import.meta.url), { workerData: start });
@@ -152,12 +159,13 @@ class Thread {
     packet,
     address,
     port,
+    view,
     from,
   }: Extract<FromWorker, { kind: "request" }>): Promise<void> {
     if (this.#requests >= MAX_REQUESTS) return;
     this.#requests += 1;
     try {
-      const client = { carrier: "udp", address, port, view: "public" } as const;
+      const client = { carrier: "udp", address, port, view } as const;
       for await (const bytes of this.#serve.request(packet, client)) {
         this.#answer(from, bytes);
         // What takes more than one message is not for UDP.

@@ -1,10 +1,13 @@
 /** What the main thread and the threads that answer UDP tell one another. */
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { ListenPlace } from "../inherited-sockets.ts";
 import type { Listen } from "../listen.ts";
 import type { Identity } from "../responder.ts";
+import type { ViewRule } from "../view-rules.ts";
 
 export interface WorkerStart {
   readonly listen: readonly ListenPlace[];
+  readonly views: readonly ViewRule[];
   /** Other threads are bound to the same addresses. */
   readonly shared: boolean;
   readonly answersPerSecond: number;
@@ -23,6 +26,7 @@ export type ToWorker =
   /** Zones as bytes (zone-snapshot.ts); the answer is "serving" with the same version. */
   | { readonly kind: "zones"; readonly version: number; readonly bytes: Uint8Array }
   | { readonly kind: "identity"; readonly identity: Identity }
+  | { readonly kind: "views"; readonly views: readonly ViewRule[] }
   | { readonly kind: "send"; readonly to: ReturnAddress; readonly bytes: Uint8Array }
   | { readonly kind: "stop" };
 
@@ -40,6 +44,7 @@ export type FromWorker =
       readonly packet: Uint8Array;
       readonly address: Uint8Array;
       readonly port: number;
+      readonly view: ZoneView;
       readonly from: ReturnAddress;
     }
   | { readonly kind: "fault"; readonly error: string; readonly packet: Uint8Array };
