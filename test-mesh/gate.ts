@@ -31,7 +31,8 @@ export class Gate {
   readonly #server: Server;
   readonly #options: GateOptions;
   readonly #open = new Set<Passage>();
-  #isShutFor: (caller: number | undefined) => boolean = () => false;
+  /** Asked anew for each caller: a process that is started again has another id. */
+  #shut: () => readonly number[] = () => [];
   /** Connections that were turned away while the gate was shut. */
   turnedAway = 0;
 
@@ -48,12 +49,16 @@ export class Gate {
   }
 
   /** From now on; a caller that cannot be told is turned away while anybody is. */
-  shutFor(callers: readonly number[]): void {
-    const shut = new Set(callers);
-    this.#isShutFor = (caller) => shut.size > 0 && (caller === undefined || shut.has(caller));
+  shutFor(callers: () => readonly number[]): void {
+    this.#shut = callers;
     for (const passage of this.#open) {
       if (this.#isShutFor(passage.caller)) for (const socket of passage.sockets) socket.destroy();
     }
+  }
+
+  #isShutFor(caller: number | undefined): boolean {
+    const shut = this.#shut();
+    return shut.length > 0 && (caller === undefined || shut.includes(caller));
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Gate } from "./gate.ts";
 import type { TestMesh } from "./harness.ts";
-import type { Json, TestSite } from "./test-site.ts";
+import type { Json, SiteOptions, TestSite } from "./test-site.ts";
 
 const GATE_PORT = 7412;
 
@@ -20,10 +20,10 @@ export class GatedMesh {
     mesh: TestMesh,
     names: readonly string[],
     gates: Gate[],
-    options: { readonly dht?: boolean; readonly toml?: string } = {},
+    options: Pick<SiteOptions, "dht" | "toml" | "env"> = {},
   ): Promise<GatedMesh> {
     for (const name of names) {
-      const site = await mesh.site(name);
+      const site = await mesh.site(name, options);
       await site.configure({ ...options, announce: [`${site.address}:${GATE_PORT}`] });
       gates.push(
         await Gate.open({
@@ -46,12 +46,13 @@ export class GatedMesh {
   cut(one: readonly TestSite[], other: readonly TestSite[]): void {
     for (const [index, gate] of this.gates.entries()) {
       const inOne = one.some((site) => site === this.sites[index]);
-      gate.shutFor((inOne ? other : one).map(({ pid }) => pid));
+      const away = inOne ? other : one;
+      gate.shutFor(() => away.filter(({ running }) => running).map(({ pid }) => pid));
     }
   }
 
   heal(): void {
-    for (const gate of this.gates) gate.shutFor([]);
+    for (const gate of this.gates) gate.shutFor(() => []);
   }
 }
 

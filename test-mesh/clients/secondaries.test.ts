@@ -9,10 +9,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { isLaterSerial } from "../../daemon/core/zones/zone-serial.ts";
-import { serialAt } from "../../daemon/dns/update/when-served.ts";
-import { systemClock } from "../../daemon/observe/system-clock.ts";
-import { parseDnsName } from "../../protocol/dns/dns-name.ts";
 import {
   freePort,
   SERVER_ADDRESS,
@@ -21,6 +17,7 @@ import {
   startNsd,
   type DebianServer,
 } from "../dns/debian-servers.ts";
+import { SerialWatch, type WatchedPlace } from "../dns/serial-watch.ts";
 import type { Gate } from "../gate.ts";
 import { GatedMesh, upAt } from "../gated-mesh.ts";
 import { withMesh, type TestMesh } from "../harness.ts";
@@ -31,53 +28,9 @@ const run = promisify(execFile);
 const ZONE = "bzh.example";
 /** A transfer that was lost is asked for again by NOTIFY, the last time two minutes after a change. */
 const WITHIN_MS = 150_000;
-const POLL_MS = 200;
-
-interface Place {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-}
-
-/** Asks for the serial again and again; what went backwards is kept. */
-class SerialWatch {
-  readonly #seen = new Map<string, number>();
-  readonly backwards: string[] = [];
-  #isOver = false;
-  #running: Promise<unknown> = Promise.resolve();
-
-  start(places: readonly Place[]): void {
-    this.#running = Promise.all(places.map((place) => this.#watch(place)));
-  }
-
-  async #watch(place: Place): Promise<void> {
-    const apex = parseDnsName(ZONE);
-    while (!this.#isOver) {
-      const serial = await serialAt(place, apex, 1000, systemClock);
-      const before = this.#seen.get(place.name);
-      if (serial !== undefined) {
-        if (before !== undefined && isLaterSerial(before, serial)) {
-          this.backwards.push(`${place.name}: ${before} then ${serial}`);
-        }
-        this.#seen.set(place.name, serial);
-      }
-      await new Promise<void>((resolve) => systemClock.after(POLL_MS, resolve));
-    }
-  }
-
-  /** The serials seen last, by name. */
-  get last(): ReadonlyMap<string, number> {
-    return this.#seen;
-  }
-
-  async stop(): Promise<void> {
-    this.#isOver = true;
-    await this.#running;
-  }
-}
 
 /** All records of the zone, the SOA among them. */
-async function zoneAt({ address, port }: Place, key: readonly string[]): Promise<string> {
+async function zoneAt({ address, port }: WatchedPlace, key: readonly string[]): Promise<string> {
   const { stdout } = await run("dig", [
     ...[`@${address}`, "-p", String(port), ...key, ZONE, "AXFR"],
     ...["+noall", "+answer", "+onesoa"],
@@ -184,7 +137,7 @@ async function challengeAt({ address, dnsPort }: TestSite): Promise<string> {
 async function secondariesOfTwoNodes(t: TestContext, mesh: TestMesh): Promise<void> {
   const gates: Gate[] = [];
   const servers: DebianServer[] = [];
-  const watch = new SerialWatch();
+  const watch = new SerialWatch(ZONE);
   t.after(async () => {
     await watch.stop();
     await Promise.all(servers.map((server) => server.stop()));
@@ -216,12 +169,12 @@ async function secondariesOfTwoNodes(t: TestContext, mesh: TestMesh): Promise<vo
 
   const { bind, knot, nsd } = await startSecondaries(mesh, [quimper, brest], ports, secret);
   servers.push(bind, knot, nsd);
-  const seconds = Object.entries({ bind, knot, nsd }).map(([name, { port }]): Place => ({
+  const seconds = Object.entries({ bind, knot, nsd }).map(([name, { port }]): WatchedPlace => ({
     name,
     address: SERVER_ADDRESS,
     port,
   }));
-  const nodes = gated.sites.map(({ name, address, dnsPort }): Place => ({
+  const nodes = gated.sites.map(({ name, address, dnsPort }): WatchedPlace => ({
     name,
     address,
     port: dnsPort,
