@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { TSIG_ALGORITHMS } from "../../protocol/dns/tsig.ts";
 import { MAX_SCOPES } from "../../protocol/dns/zone-key.ts";
+import { namedPlace } from "./shapes-dns.ts";
 
 const name = z.string().min(1).max(1100);
 const scope = z.strictObject({ names: name, types: z.array(z.string().min(1).max(16)).max(32) });
@@ -16,6 +17,7 @@ export const addKeyRequest = z.strictObject({
   secret: z.string().min(1).max(128).optional(),
   transfer: z.boolean(),
   update: z.array(scope).max(MAX_SCOPES),
+  ...namedPlace,
 });
 export type AddKeyRequest = z.infer<typeof addKeyRequest>;
 
@@ -34,6 +36,9 @@ export const keysShape = z.object({
       algorithm: z.string(),
       transfer: z.boolean(),
       update: z.array(z.object({ names: z.string(), types: z.array(z.string()) })),
+      view: z.string(),
+      /** The site whose records only it changes; null for those of all. */
+      viewSite: z.string().nullable(),
       /** Who wrote it last. */
       site: z.string(),
       /** The sites that can use it. */

@@ -4,6 +4,14 @@ import { z } from "zod";
 const name = z.string().min(1).max(1100);
 const typeName = z.string().min(1).max(16);
 
+/** Whose records a request is about. */
+export const namedPlace = {
+  /** Default: `public`. */
+  view: z.string().min(1).max(32).optional(),
+  /** Name or identifier of the site that alone shows them; with the view `lan`. */
+  site: z.string().min(1).max(64).optional(),
+};
+
 /** Body of `POST /v1/dns/zones`. */
 export const addZoneRequest = z.strictObject({
   name,

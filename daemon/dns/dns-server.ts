@@ -175,8 +175,8 @@ export class DnsServer {
           if (transactions === undefined) return yield responder.refuse(packet).slice();
           const { carrier, view } = client;
           const asker = { address: formatAddress(client.address), carrier, view };
-          yield* transactions.serve(packet, asker, (plain) => {
-            const answer = responder.respond(plain, client);
+          yield* transactions.serve(packet, asker, (plain, shown) => {
+            const answer = responder.respond(plain, { ...client, view: shown });
             return typeof answer === "string" ? undefined : answer.slice();
           });
         } catch (error) {

@@ -11,6 +11,8 @@ export class DnsError extends PleachError<
   | "E-DNS-UNDO"
   /** The record contradicts another one of the name. */
   | "E-DNS-CONFLICT"
+  /** A view or a site that there is not, or that do not go together. */
+  | "E-DNS-VIEW"
   /** A TSIG key that is not there, or cannot be as it is asked for. */
   | "E-DNS-KEY"
 > {}

@@ -13,9 +13,12 @@ import {
   type DecodedMessage,
   type MessageOutline,
 } from "../../protocol/dns/decode-message.ts";
-import type { DnsName } from "../../protocol/dns/dns-name.ts";
+import { isWithin, readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
+import { HEADER_BYTES } from "../../protocol/dns/message.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { algorithmOf, findTsig, type PlacedTsig } from "../../protocol/dns/tsig.ts";
+import { placeOfKey } from "../../protocol/dns/zone-key.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { TsigSigner, verifyTsig, withTsigError } from "../../protocol/dns/tsig-mac.ts";
 import { bareAnswer } from "./bare-answer.ts";
 import type { LiveKey } from "./keys/key-ring.ts";
@@ -68,7 +71,7 @@ export class Requests implements Transactions {
   async *serve(
     packet: Uint8Array,
     asker: Asker,
-    respond: (packet: Uint8Array) => Uint8Array | undefined,
+    respond: (packet: Uint8Array, view: ZoneView) => Uint8Array | undefined,
   ): AsyncGenerator<Uint8Array> {
     const read = outlineMessage(packet);
     const outline = "fault" in read || read.trailingBytes > 0 ? undefined : read;
@@ -87,7 +90,7 @@ export class Requests implements Transactions {
     const rights = signature.kind === "signed" ? signature.key.rights : undefined;
     const asked = this.#transfers.asked(plain, asker, rights);
     if (asked === undefined) {
-      const answer = respond(plain);
+      const answer = respond(plain, seenBy(rights, plain) ?? asker.view);
       if (answer !== undefined) yield signed(answer, signature, outline, asker, packet);
       return;
     }
@@ -145,6 +148,15 @@ export class Requests implements Transactions {
     }
     yield signature.signer.sign(bareAnswer(plain, outline, rcode));
   }
+}
+
+/** What a key sees of the zone that a question is about; undefined when it has no right there. */
+function seenBy(rights: readonly ZoneKey[] | undefined, packet: Uint8Array): ZoneView | undefined {
+  if (rights === undefined) return undefined;
+  const name = readDnsName(packet, HEADER_BYTES);
+  const above = rights.filter(({ zone }) => name !== undefined && isWithin(name, zone));
+  const deepest = above.toSorted((a, b) => b.zone.length - a.zone.length)[0];
+  return deepest && placeOfKey(deepest).view;
 }
 
 /** The request without its signature, as the responder reads it. */

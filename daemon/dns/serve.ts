@@ -25,12 +25,12 @@ export interface Transactions {
    * for silence. Throws nothing that the packet has caused.
    *
    * @param packet - Only its header and the form of its records were looked at.
-   * @param respond - Answers a plain question as if it had come by itself.
+   * @param respond - Answers a plain question as if it had come by itself from who sees the view.
    */
   serve(
     packet: Uint8Array,
     asker: Asker,
-    respond: (packet: Uint8Array) => Uint8Array | undefined,
+    respond: (packet: Uint8Array, view: ZoneView) => Uint8Array | undefined,
   ): AsyncIterable<Uint8Array>;
   /** Apexes of zones that the public does not see; questions for their names come to `serve`. */
   guarded(): readonly DnsName[];

@@ -15,9 +15,11 @@ import nacl from "tweetnacl";
 import { z } from "zod";
 import { idBytes, sha256, toHex, type SiteId } from "../ids.ts";
 import { formatDnsName, lowerCase, parseDnsName, type DnsName } from "./dns-name.ts";
+import { hexId } from "../logs/record.ts";
 import { isNamePattern } from "./name-pattern.ts";
 import { TSIG_ALGORITHMS } from "./tsig.ts";
 import { zoneKeyPrefix, zoneText } from "./zone-record.ts";
+import { ZONE_VIEWS, type ViewPlace } from "./zone-view.ts";
 
 /** RFC 8945 section 8 asks for keys as long as the hash, and never below 128 bits. */
 export const MIN_SECRET_BYTES = 16;
@@ -38,17 +40,28 @@ const scope = z.object({
 });
 export type KeyScope = z.output<typeof scope>;
 
-/** Value of `ZONE/!key/NAME`. */
-export const zoneKeyRecord = z.object({
-  algorithm: z.enum(TSIG_ALGORITHMS),
-  /** Hexadecimal; see {@link secretCheck}. */
-  check: z.string().regex(/^[0-9a-f]{32}$/),
-  /** Whether it may fetch the zone. */
-  transfer: z.boolean(),
-  /** What it may change; nothing when empty. */
-  update: z.array(scope).max(MAX_SCOPES),
-});
+/** Value of `ZONE/!key/NAME`. A key of an unknown view may do nothing. */
+export const zoneKeyRecord = z
+  .object({
+    algorithm: z.enum(TSIG_ALGORITHMS),
+    /** Hexadecimal; see {@link secretCheck}. */
+    check: z.string().regex(/^[0-9a-f]{32}$/),
+    /** Whether it may fetch the zone. */
+    transfer: z.boolean(),
+    /** What it may change; nothing when empty. */
+    update: z.array(scope).max(MAX_SCOPES),
+    /** What it sees of the zone, and whose records it changes; without it, the public's. */
+    view: z.enum(ZONE_VIEWS).optional(),
+    /** Of the view `lan`: it changes the records of this site only. */
+    site: hexId<SiteId>().optional(),
+  })
+  .refine(({ view, site }) => site === undefined || view === "lan");
 export type ZoneKeyRecord = z.output<typeof zoneKeyRecord>;
+
+/** Whose records a key changes; what it sees is the view of it. */
+export function placeOfKey({ view = "public", site }: ZoneKeyRecord): ViewPlace {
+  return site === undefined ? { view } : { view, site };
+}
 
 /** Value of `ZONE/!key/NAME/SITE`: ephemeral key, nonce and box, in base64. */
 export const sealedSecretRecord = z.object({ box: z.string().min(1).max(400) });

@@ -29,6 +29,8 @@ interface AddOptions {
   readonly out?: string;
   readonly format: KeyFormat;
   readonly secretFile?: string;
+  readonly view?: string;
+  readonly site?: string;
 }
 
 export function keysCommand(context: CliContext): Command {
@@ -56,6 +58,8 @@ function addCommand(context: CliContext): Command {
     .addOption(
       new Option("--format <form>", "of that file").choices([...KEY_FORMATS]).default("bind"),
     )
+    .option("--view <view>", "what it sees and changes: public (default), mesh or lan")
+    .option("--site <name>", "with --view lan: it changes the records of this site only")
     .option("--secret-file <file>", "takes the secret from a key file instead")
     .addOption(
       new Option("--algorithm <name>", "of the signatures")
@@ -70,6 +74,10 @@ function addCommand(context: CliContext): Command {
       "* is one label, ** any number of them",
     ],
     ["pleach dns keys add friend --transfer --zone new.example", "one more zone for a key"],
+    [
+      'pleach dns keys add dhcp --update "*.home.example:A" --view lan --site brest --out d.key',
+      "a DHCP server that names what is on a LAN",
+    ],
   ]);
 }
 
@@ -88,6 +96,8 @@ async function addKey(context: CliContext, name: string, options: AddOptions): P
     ...(secret === undefined ? {} : { secret }),
     transfer: options.transfer === true,
     update: options.update.map(parseScope),
+    ...(options.view === undefined ? {} : { view: options.view }),
+    ...(options.site === undefined ? {} : { site: options.site }),
   };
   // The file comes first: a key that nobody could read again would be of no use.
   if (out !== undefined && made !== undefined) {
@@ -153,10 +163,11 @@ function listCommand(context: CliContext): Command {
       found.keys.length === 0
         ? "No keys. A new one:  pleach dns keys add NAME --transfer --out FILE"
         : table([
-            ["KEY", "ZONE", "MAY", "AT"],
+            ["KEY", "ZONE", "VIEW", "MAY", "AT"],
             ...found.keys.map((key) => [
               key.name,
               key.zone,
+              key.viewSite === null ? key.view : `${key.view} at ${key.viewSite}`,
               mayDo(key),
               [...key.readers, ...key.waiting.map((site) => `(${site})`)].join(" "),
             ]),

@@ -7,6 +7,7 @@ import { systemClock } from "../../observe/system-clock.ts";
 import { parseDnsName } from "../../../protocol/dns/dns-name.ts";
 import { matchesPattern } from "../../../protocol/dns/name-pattern.ts";
 import { TYPE } from "../../../protocol/dns/dns-type.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
 import { toHex } from "../../../protocol/ids.ts";
 import { signingKey } from "../../../protocol/keys/signature.ts";
 import { siteBox } from "../../../protocol/keys/site-box.ts";
@@ -153,4 +154,31 @@ test("patterns: one label, any number of labels, and nothing else", () => {
   ok(matches("a.dyn.mesh.example", "*.dyn.mesh.example"));
   ok(!matches("dyn.mesh.example", "*.dyn.mesh.example"));
   ok(!matches("a.b.dyn.mesh.example", "*.dyn.mesh.example"));
+});
+
+test("a key has a view, of one site where it says so, and is none with a view that nobody knows", async () => {
+  const { source, ring } = party();
+  await ring("quimper").add({ ...CHANGE, view: "lan", site: "brest" });
+  const [listed] = ring("brest").list();
+  deepEqual([listed?.view, listed?.viewSite], ["lan", "brest"]);
+  const place = "mesh.example/!key/friend";
+  const value = source.view().get("zone", place)?.value as Record<string, JsonValue>;
+  deepEqual([value["view"], value["site"]], ["lan", siteIdOf("brest")]);
+  for (const wrong of [
+    { ...value, view: "moon" },
+    { ...value, view: "mesh" },
+    { ...value, site: "brest" },
+  ]) {
+    source.put("zone", place, wrong);
+    equal(ring("quimper").find(FRIEND).length, 0);
+  }
+  await ring("quimper").add(CHANGE);
+  deepEqual(ring("brest").list()[0]?.view, "public");
+  const add = (more: Partial<KeyRequest>) => ring("quimper").add({ ...CHANGE, ...more });
+  await rejects(add({ view: "moon" }), { code: "E-DNS-VIEW" });
+  await rejects(add({ view: "mesh", site: "brest" }), { code: "E-DNS-VIEW" });
+  await rejects(add({ view: "lan", site: "morlaix" }), {
+    code: "E-DNS-VIEW",
+    hint: "Its sites: brest, lorient, quimper.",
+  });
 });

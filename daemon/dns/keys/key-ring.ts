@@ -16,6 +16,7 @@ import {
   MAX_SECRET_BYTES,
   MIN_SECRET_BYTES,
   openSecret,
+  placeOfKey,
   SEAL_CHANCE_BYTES,
   sealedSecretKey,
   sealedSecretRecord,
@@ -25,10 +26,12 @@ import {
   type KeyScope,
   type ZoneKeyRecord,
 } from "../../../protocol/dns/zone-key.ts";
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
 import type { BoxKeyPair } from "../../../protocol/keys/site-box.ts";
 import { DnsError } from "../error.ts";
 import type { ZoneWriter } from "../change-journal.ts";
+import { placeNamed } from "../view-place.ts";
 import type { ZoneSource } from "../zone-source.ts";
 
 export interface KeyRingOptions {
@@ -59,6 +62,10 @@ export interface KeyRequest {
   readonly secret?: string | undefined;
   readonly transfer: boolean;
   readonly update: readonly KeyScope[];
+  /** Whose records it sees and changes. Default: the public's. */
+  readonly view?: string | undefined;
+  /** Name or identifier: with the view `lan`, only the records of this site. */
+  readonly site?: string | undefined;
 }
 
 export interface ListedKey {
@@ -67,6 +74,9 @@ export interface ListedKey {
   readonly algorithm: TsigAlgorithm;
   readonly transfer: boolean;
   readonly update: readonly KeyScope[];
+  readonly view: ZoneView;
+  /** The site whose records only it changes; null for those of all. */
+  readonly viewSite: string | null;
   /** Who wrote it last; its identifier when it has left. */
   readonly site: string;
   /** The sites that can use it, and those that should and cannot yet. */
@@ -116,6 +126,8 @@ export class KeyRing {
         algorithm: key.algorithm,
         transfer: key.transfer,
         update: key.update,
+        view: placeOfKey(key).view,
+        viewSite: key.site === undefined ? null : nameOf(key.site),
         site: nameOf(key.author),
         readers: readers.map(({ site }) => nameOf(site)).filter((name) => !waiting.includes(name)),
         waiting,
@@ -128,7 +140,7 @@ export class KeyRing {
    * Makes a key, or changes what one may do.
    *
    * @throws DnsError: E-DNS-ZONE for a zone that is not there, E-DNS-KEY for a secret or rights
-   *   that cannot be.
+   *   that cannot be, E-DNS-VIEW.
    */
   async add(request: KeyRequest): Promise<{ readonly zones: readonly string[] }> {
     const name = parseDnsName(request.name.toLowerCase());
@@ -140,12 +152,14 @@ export class KeyRing {
         exit: 2,
       });
     }
+    const place = placeNamed(request, this.#options.source.authority().sites);
     const secret = this.#secretFor(request, name);
     const record: ZoneKeyRecord = {
       algorithm,
       check: secretCheck(secret),
       transfer,
       update: [...update],
+      ...(place.view === "public" ? {} : place),
     };
     const changes = zones.flatMap((zone) => [
       { class: "zone" as const, key: zoneKeyKey(zone, name), value: plain(record) },
@@ -298,8 +312,10 @@ export class KeyRing {
 }
 
 /** A record as JSON. */
-function plain({ algorithm, check, transfer, update }: ZoneKeyRecord) {
+function plain({ algorithm, check, transfer, update, view, site }: ZoneKeyRecord) {
   return {
+    ...(view === undefined ? {} : { view }),
+    ...(site === undefined ? {} : { site }),
     algorithm,
     check,
     transfer,

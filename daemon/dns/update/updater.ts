@@ -16,6 +16,7 @@ import { RCODE } from "../../../protocol/dns/dns-code.ts";
 import type { DecodedMessage } from "../../../protocol/dns/decode-message.ts";
 import { sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { zoneText, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
+import { placeOfKey } from "../../../protocol/dns/zone-key.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
 import { recordsOf } from "../stored-records.ts";
@@ -116,8 +117,9 @@ export class Updater {
     const steps = readSteps(message, zone);
     if (typeof steps === "number") return steps;
     const view = this.#options.view();
-    const written = (owner: DnsName) => recordsOf(view, zone, owner);
-    const draft = new ZoneDraft({ zone, written, serial: served.zone.serial });
+    const place = placeOfKey(right);
+    const written = (owner: DnsName) => recordsOf(view, zone, owner, place);
+    const draft = new ZoneDraft({ zone, place, written, serial: served.zone.serial });
     // Before the prerequisites, unlike RFC 2136 section 3.3: they would tell what is in the zone.
     if (!steps.every((step) => isAllowed(right, step, draft))) return this.#refuse(right);
     const prerequisites = readPrerequisites(message, zone);

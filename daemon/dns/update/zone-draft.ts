@@ -10,13 +10,16 @@ import { lowerCase, nameKey, readDnsName, type DnsName } from "../../../protocol
 import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import { nameOffsets } from "../../../protocol/dns/rdata-names.ts";
 import { isSingleType, zoneRecordKey, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
+import type { ViewPlace } from "../../../protocol/dns/zone-view.ts";
 import { toHex } from "../../../protocol/ids.ts";
 import type { StoredRecord } from "../stored-records.ts";
 import type { UpdateStep } from "./update-message.ts";
 
 export interface DraftOptions {
   readonly zone: DnsName;
-  /** What somebody wrote at a name. */
+  /** Whose records are changed. */
+  readonly place: ViewPlace;
+  /** What somebody wrote at a name, at that place. */
   readonly written: (owner: DnsName) => readonly StoredRecord[];
   /** The serial that is served. */
   readonly serial: number;
@@ -76,8 +79,8 @@ export class ZoneDraft {
     const wanted = canonical(type, rdata);
     const same = at.now.filter(({ record }) => record.type === type);
     const there = same.find(({ record }) => canonical(type, record.rdata) === wanted);
-    const { zone } = this.#options;
-    const made: ZoneRecord = there?.record ?? { zone, owner, type, ttl, rdata, view: "public" };
+    const { zone, place } = this.#options;
+    const made: ZoneRecord = there?.record ?? { zone, owner, type, ttl, rdata, ...place };
     const kept = isSingleType(type) ? [] : same.filter((held) => held !== there);
     at.now = [
       ...at.now.filter(({ record }) => record.type !== type),

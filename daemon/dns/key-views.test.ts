@@ -1,0 +1,127 @@
+/** What a key sees and changes, by its view. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { serveZones, type ServedZones } from "../../test-mesh/dns/served-zone.ts";
+import { siteIdOf } from "../../test-mesh/dns/static-source.ts";
+import { CLASS, OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
+import { decodeMessage, type DecodedMessage } from "../../protocol/dns/decode-message.ts";
+import { encodeMessage } from "../../protocol/dns/encode-message.ts";
+import { parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { DnsMessage, DnsRecord } from "../../protocol/dns/message.ts";
+import { parseRdata } from "../../protocol/dns/rdata.ts";
+import { TsigSigner, type TsigKey } from "../../protocol/dns/tsig-mac.ts";
+import type { Asker } from "./serve.ts";
+
+const ZONE = parseDnsName("mesh.example");
+const TCP: Asker = { address: "192.0.2.53", carrier: "tcp", view: "mesh" };
+const SECRET = new Uint8Array(32).fill(3);
+const KEYS = ["all", "mesh", "lan", "here"] as const;
+type KeyName = (typeof KEYS)[number];
+
+let served: ServedZones;
+let id = 0;
+
+before(async () => {
+  served = await serveZones();
+  await served.editor.addZone("mesh.example", undefined, 0);
+  await served.editor.addZone("other.example", undefined, 0);
+  const places = {
+    all: {},
+    mesh: { view: "mesh" },
+    lan: { view: "lan" },
+    here: { view: "lan", site: "quimper" },
+  };
+  for (const name of KEYS) {
+    await served.requests.keys.add({
+      ...{ name, zones: ["mesh.example"], algorithm: "hmac-sha256", transfer: true },
+      ...{ secret: Buffer.from(SECRET).toString("base64"), ...places[name] },
+      update: [{ names: "**.mesh.example", types: [] }],
+    });
+  }
+  await served.server.reload();
+});
+
+after(() => served.stop());
+
+function bytesOf(parts: Partial<DnsMessage>): Uint8Array {
+  id += 1;
+  const bytes = encodeMessage({
+    ...{ id, opcode: OPCODE.QUERY, rcode: 0, response: false, authoritative: false },
+    ...{ truncated: false, recursionDesired: false, recursionAvailable: false, reserved: false },
+    ...{ authenticData: false, checkingDisabled: false },
+    ...{ questions: [], answers: [], authorities: [], additionals: [], ...parts },
+  });
+  ok(bytes !== undefined);
+  return bytes;
+}
+
+function signedBy(name: KeyName, parts: Partial<DnsMessage>): Uint8Array {
+  const key: TsigKey = { name: parseDnsName(name), algorithm: "hmac-sha256", secret: SECRET };
+  return new TsigSigner(key, undefined, () => Math.floor(Date.now() / 1000)).sign(bytesOf(parts));
+}
+
+/** The messages that answer, and in which views plain questions were answered. */
+async function ask(packet: Uint8Array): Promise<{ answers: DecodedMessage[]; views: string[] }> {
+  const views: string[] = [];
+  const answers: DecodedMessage[] = [];
+  const respond = (plain: Uint8Array, view: string): Uint8Array => {
+    views.push(view);
+    return Uint8Array.from(plain);
+  };
+  for await (const bytes of served.requests.transactions.serve(packet, TCP, respond)) {
+    const decoded = decodeMessage(bytes);
+    ok(!("fault" in decoded));
+    answers.push(decoded);
+  }
+  return { answers, views };
+}
+
+test("a signed question is answered in the view of its key, where it has a right", async () => {
+  const question = (name: string) => ({
+    questions: [{ name: parseDnsName(name), type: TYPE.A, class: CLASS.IN }],
+  });
+  const views = { all: "public", mesh: "mesh", lan: "lan", here: "lan" };
+  for (const name of KEYS) {
+    deepEqual((await ask(signedBy(name, question("www.mesh.example")))).views, [views[name]]);
+  }
+  // The key of another zone says nothing about this one: as an unsigned question.
+  deepEqual((await ask(signedBy("lan", question("www.other.example")))).views, [TCP.view]);
+  deepEqual((await ask(signedBy("lan", question("elsewhere.example")))).views, [TCP.view]);
+});
+
+function record(name: string, recordClass: number, data: string, ttl: number): DnsRecord {
+  const rdata = data === "" ? new Uint8Array() : parseRdata(TYPE.A, data, ZONE);
+  return { owner: parseDnsName(name), type: TYPE.A, class: recordClass, ttl, rdata };
+}
+
+async function update(name: KeyName, authorities: DnsRecord[]): Promise<number | undefined> {
+  const questions = [{ name: ZONE, type: TYPE.SOA, class: CLASS.IN }];
+  const packet = signedBy(name, { opcode: OPCODE.UPDATE, questions, authorities });
+  return (await ask(packet)).answers[0]?.rcode;
+}
+
+/** Places of the records of a name, with what they say. */
+function written(name: string): string[] {
+  return served.source
+    .view()
+    .entries("zone", `mesh.example/${name}/`)
+    .map(({ value }) => {
+      const { data, view, site } = value as { data: string; view: string; site?: string };
+      return `${data} ${view}${site === siteIdOf("quimper") ? " here" : ""}`;
+    })
+    .toSorted();
+}
+
+test("an update changes the records of its key's view, and no others", async () => {
+  for (const [index, name] of KEYS.entries()) {
+    const add = record("host.mesh.example", CLASS.IN, `192.0.2.${index}`, 60);
+    equal(await update(name, [add]), RCODE.NOERROR);
+  }
+  const all = ["192.0.2.0 public", "192.0.2.1 mesh", "192.0.2.2 lan", "192.0.2.3 lan here"];
+  deepEqual(written("host"), all);
+  equal(await update("lan", [record("host.mesh.example", CLASS.ANY, "", 0)]), RCODE.NOERROR);
+  deepEqual(written("host"), ["192.0.2.0 public", "192.0.2.1 mesh", "192.0.2.3 lan here"]);
+  equal(await update("all", [record("host.mesh.example", CLASS.ANY, "", 0)]), RCODE.NOERROR);
+  deepEqual(written("host"), ["192.0.2.1 mesh", "192.0.2.3 lan here"]);
+});
