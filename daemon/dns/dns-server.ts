@@ -15,7 +15,6 @@ import { Responder, type Identity } from "./responder.ts";
 import type { Serve, Transactions } from "./serve.ts";
 import { TcpServer } from "./tcp-server.ts";
 import { UdpServer } from "./udp/udp-server.ts";
-import { loadSockets } from "./udp/system-sockets.ts";
 import { UdpWorkers } from "./udp/udp-workers.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
@@ -128,7 +127,10 @@ export class DnsServer {
   async #listen({ listen, clock, threads = 0, passed = [] }: DnsServerOptions): Promise<void> {
     const serve = this.#serve();
     const log = this.#log;
-    const places = passed.length === 0 ? listen : matchSockets(listen, passed, loadSockets());
+    const places = passed.length === 0 ? listen : matchSockets(listen, passed);
+    // What has waited in a socket that was passed is answered at once.
+    this.#responder.serve(this.#publisher.tree);
+    this.#responder.identify(this.#identity());
     if (threads > 0 && places.length > 0) {
       const options = { listen: places, views: this.#views, threads, ...this.#limit, serve, log };
       this.#workers = await UdpWorkers.start(options);

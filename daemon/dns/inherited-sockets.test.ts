@@ -1,6 +1,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { describe, it } from "node:test";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { encode } from "dns-packet";
@@ -26,6 +27,14 @@ function start(listen: readonly Listen[], passed: readonly number[], threads: nu
 }
 
 const packet = encode({ type: "query", id: 7, questions: [{ name: "example", type: "A" }] });
+
+/** As systemd does before it passes a socket. */
+function listenOn(fd: number): void {
+  const koffi = createRequire(import.meta.url)("koffi") as {
+    load(library: string): { func(definition: string): (fd: number, backlog: number) => number };
+  };
+  equal(koffi.load("libc.so.6").func("int listen(int fd, int backlog)")(fd, 16), 0);
+}
 
 async function askUdp(port: number): Promise<number | undefined> {
   const socket = createSocket("udp4");
@@ -56,6 +65,7 @@ describe("sockets that were passed", () => {
       const sockets = needed();
       const udp = sockets.bind({ address: "127.0.0.1", port: 0 }, "udp");
       const tcp = sockets.bind({ address: "127.0.0.1", port: udp.port }, "tcp");
+      listenOn(tcp.fd);
       const place = { address: "127.0.0.1", port: udp.port };
       const server = await start([place], [udp.fd, tcp.fd], threads);
       try {

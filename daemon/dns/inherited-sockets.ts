@@ -8,7 +8,7 @@
  */
 import { DnsError } from "./error.ts";
 import { formatListen, type Listen } from "./listen.ts";
-import type { SystemSockets } from "./udp/system-sockets.ts";
+import { socketPlace } from "./socket-place.ts";
 
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;
@@ -29,16 +29,14 @@ export function passedFiles(env: Readonly<NodeJS.ProcessEnv>, pid: number): read
 /**
  * Gives each address the sockets that were passed for it.
  *
- * @param sockets - Undefined where system calls cannot be made.
- * @throws DnsError (E-DNS-LISTEN) for a socket that fits no address, or cannot be looked at.
+ * @throws DnsError (E-DNS-LISTEN) for a socket that fits no address, or is none of UDP and TCP.
  */
 export function matchSockets(
   listen: readonly Listen[],
   fds: readonly number[],
-  sockets: SystemSockets | undefined,
 ): readonly ListenPlace[] {
   const passed = fds.map((fd) => {
-    const place = sockets?.placeOf(fd);
+    const place = socketPlace(fd);
     if (place !== undefined) return { fd, ...place };
     throw new DnsError(
       "E-DNS-LISTEN",

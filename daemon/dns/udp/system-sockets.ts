@@ -9,7 +9,6 @@ import { createRequire } from "node:module";
 import { constants, endianness } from "node:os";
 import { isIPv6 } from "node:net";
 import { addressBytes } from "../client.ts";
-import { formatIpv4, formatIpv6 } from "../../../protocol/ip-address.ts";
 import type { Listen } from "../listen.ts";
 
 /** Of linux/socket.h and its like. */
@@ -19,7 +18,6 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
-const SO_TYPE = 3;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
@@ -66,7 +64,6 @@ export class SystemSockets {
       calloc: libc.func("size_t calloc(size_t count, size_t size)"),
       socket: libc.func("int socket(int family, int type, int protocol)"),
       setsockopt: libc.func("int setsockopt(int fd, int level, int name, void *value, int size)"),
-      getsockopt: libc.func("int getsockopt(int fd, int level, int name, void *value, void *size)"),
       bind: libc.func("int bind(int fd, void *address, int size)"),
       getsockname: libc.func("int getsockname(int fd, void *address, void *size)"),
       sendto: libc.func(
@@ -136,24 +133,6 @@ export class SystemSockets {
   /** The port that a socket is bound to. */
   portOf(fd: number): number {
     return this.#nameOf(fd).readUInt16BE(2);
-  }
-
-  /** What a file is a socket of, and where it is bound; undefined for anything else. */
-  placeOf(fd: number): (Listen & { readonly kind: "udp" | "tcp" }) | undefined {
-    try {
-      const type = Buffer.alloc(4);
-      this.#do("getsockopt", fd, SOL_SOCKET, SO_TYPE, type, lengthOf(type));
-      const name = this.#nameOf(fd);
-      const kind = type.readInt32LE() === SOCK_DGRAM ? "udp" : "tcp";
-      if (kind === "tcp" && type.readInt32LE() !== SOCK_STREAM) return undefined;
-      const family = name.readUInt16LE();
-      const port = name.readUInt16BE(2);
-      if (family === AF_INET) return { kind, address: formatIpv4(name.subarray(4, 8)), port };
-      if (family === AF_INET6) return { kind, address: formatIpv6(name.subarray(8, 24)), port };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    }
-    return undefined;
   }
 
   #nameOf(fd: number): Buffer {

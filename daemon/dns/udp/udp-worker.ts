@@ -43,6 +43,8 @@ class UdpThread {
     | { readonly version: number; readonly steps: Generator<undefined, ZoneTree> }
     | undefined;
   #stopped = false;
+  /** Until the first zones are there, questions wait in the sockets. */
+  #serves = false;
 
   constructor(sockets: SystemSockets, fds: readonly number[], start: WorkerStart) {
     this.#sockets = sockets;
@@ -72,7 +74,9 @@ class UdpThread {
     tell({ kind: "listening", ports, wakeFile: this.#wakeFile });
     while (!this.#stopped) {
       let received = 0;
-      for (const [index, fd] of this.#fds.entries()) received += this.#answer(index, fd);
+      if (this.#serves) {
+        for (const [index, fd] of this.#fds.entries()) received += this.#answer(index, fd);
+      }
       if (Atomics.exchange(this.#bell, 0, 0) !== 0) this.#takeMessages();
       else if (this.#growing !== undefined) this.#grow();
       else if (received === 0) this.#sleep();
@@ -148,6 +152,7 @@ class UdpThread {
       if (step.done !== true) continue;
       this.#responder.serve(step.value);
       this.#growing = undefined;
+      this.#serves = true;
       tell({ kind: "serving", version: growing.version });
       return;
     }

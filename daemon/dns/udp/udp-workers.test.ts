@@ -113,6 +113,23 @@ describe("threads that answer UDP", () => {
     }
   });
 
+  it("let what comes before the first zones wait for them", async () => {
+    const workers = await start();
+    const socket = createSocket("udp4");
+    try {
+      const answered = once(socket, "message");
+      await new Promise<unknown>((sent) => {
+        socket.send(question(5), workers.ports[0] ?? 0, "127.0.0.1", sent);
+      });
+      await workers.serve([zone("192.0.2.7")]);
+      const [answer] = (await answered) as [Buffer];
+      deepEqual(addressesIn(answer), ["192.0.2.7", "192.0.2.200"]);
+    } finally {
+      socket.close();
+      await workers.stop();
+    }
+  });
+
   it("pass requests on and send back what comes of them", async () => {
     const seen: Client[] = [];
     const serve: Serve = {
@@ -125,6 +142,7 @@ describe("threads that answer UDP", () => {
     const listen = ["127.0.0.1", "::1"].map((address) => ({ address, port: 0 }));
     const workers = await start({ listen, serve });
     try {
+      await workers.serve([]);
       for (const [index, { address }] of listen.entries()) {
         const update = Buffer.from(question(77));
         update[2] = 5 << 3;
