@@ -87,6 +87,7 @@ function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
 async function startDns(foundation: Foundation, { presence }: Network) {
   const { config, state, siteId, store, clock, log, stops, write } = foundation;
   const source: ZoneSource = {
+    siteId: state.siteId,
     view: () => state.view(),
     authority: () => state.authority(),
     logHeads: () => state.logHeads(),

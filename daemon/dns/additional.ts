@@ -5,17 +5,12 @@
  */
 import { readDnsName, type DnsName, nameKey } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { RRset } from "../core/zones/zone.ts";
 import type { AdditionalSet, AnswerSet } from "./answer-sections.ts";
+import { setOfType } from "./zone-node.ts";
 import { searchZone } from "./zone-search.ts";
-import {
-  findNode,
-  pathOf,
-  rrsetOf,
-  type NamePath,
-  type ServedZone,
-  type ZoneTree,
-} from "./zone-tree.ts";
+import { findNode, pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tree.ts";
 
 /** Where the target's name starts in the data. */
 const TARGET_OFFSET: ReadonlyMap<number, number> = new Map<number, number>([
@@ -41,6 +36,7 @@ export function addressesFor(
   tree: ZoneTree,
   targets: readonly Target[],
   present: readonly AnswerSet[],
+  view: ZoneView,
 ): AdditionalSet[] {
   if (targets.length === 0) return [];
   const added: AdditionalSet[] = [];
@@ -53,7 +49,7 @@ export function addressesFor(
       if (left-- <= 0) return added;
       const name = readDnsName(rdata, offset);
       if (name === undefined || name.length === 1) continue;
-      for (const found of addressesOf(tree, target, name)) {
+      for (const found of addressesOf(tree, target, name, view)) {
         const key = setKey(name, found.rrset.type);
         if (known.has(key)) continue;
         known.add(key);
@@ -68,14 +64,19 @@ function setKey(owner: DnsName, type: number): string {
   return `${type} ${nameKey(owner)}`;
 }
 
-function addressesOf(tree: ZoneTree, target: Target, name: DnsName): AdditionalSet[] {
+function addressesOf(
+  tree: ZoneTree,
+  target: Target,
+  name: DnsName,
+  view: ZoneView,
+): AdditionalSet[] {
   const path = pathOf(name);
   const served =
-    target.referral && isBelow(path, target.served) ? target.served : tree.zoneOf(path);
+    target.referral && isBelow(path, target.served) ? target.served : tree.zoneOf(path, view);
   if (served === undefined) return [];
   const required = target.referral && isBelowName(path, pathOf(target.rrset.owner));
   return [TYPE.A, TYPE.AAAA].flatMap((type) => {
-    const rrset = addressSet(served, path, type, target.rrset.type === TYPE.NS);
+    const rrset = addressSet(served, path, type, target.rrset.type === TYPE.NS, view);
     return rrset === undefined ? [] : [{ owner: name, rrset, required }];
   });
 }
@@ -85,18 +86,19 @@ function addressSet(
   path: NamePath,
   type: number,
   glue: boolean,
+  view: ZoneView,
 ): RRset | undefined {
   if (glue) {
-    const node = findNode(served, path);
-    const found = node && rrsetOf(node, type);
+    const node = findNode(served, path, view);
+    const found = node && setOfType(node.sets[view], type);
     if (found !== undefined) return found;
   }
-  const finding = searchZone(served, path, type);
+  const finding = searchZone(served, path, type, view);
   return finding.kind === "records" ? finding.rrsets[0] : undefined;
 }
 
 function isBelow(path: NamePath, served: ServedZone): boolean {
-  return isBelowName(path, pathOf(served.zone.apex));
+  return isBelowName(path, pathOf(served.apex));
 }
 
 function isBelowName(path: NamePath, above: NamePath): boolean {

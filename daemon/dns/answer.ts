@@ -13,6 +13,7 @@ import {
   type DnsName,
 } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { RRset } from "../core/zones/zone.ts";
 import { addressesFor } from "./additional.ts";
 import { RCODE } from "../../protocol/dns/dns-code.ts";
@@ -24,6 +25,7 @@ import { pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tr
 const MAX_ALIASES = 16;
 
 interface Draft {
+  readonly view: ZoneView;
   readonly answer: AnswerSet[];
   readonly authority: AnswerSet[];
   /** Record sets whose targets' addresses may follow. */
@@ -37,10 +39,16 @@ interface Draft {
   synthesized: boolean;
 }
 
-export function answerQuestion(tree: ZoneTree, name: DnsName, type: number): Answer {
+export function answerQuestion(
+  tree: ZoneTree,
+  name: DnsName,
+  type: number,
+  view: ZoneView,
+): Answer {
   const path = pathOf(name);
-  const zone = responsible(tree, path, type);
+  const zone = responsible(tree, path, type, view);
   const draft: Draft = {
+    view,
     answer: [],
     authority: [],
     targets: [],
@@ -57,24 +65,29 @@ export function answerQuestion(tree: ZoneTree, name: DnsName, type: number): Ans
     authoritative: draft.authoritative,
     answer: draft.answer,
     authority: draft.authority,
-    additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority]),
+    additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority], view),
     zone,
     synthesized: draft.synthesized,
   };
 }
 
 /** The zone that answers: the deepest, but for DS of an apex the one above it. */
-function responsible(tree: ZoneTree, path: NamePath, type: number): ServedZone | undefined {
-  const served = tree.zoneOf(path);
+function responsible(
+  tree: ZoneTree,
+  path: NamePath,
+  type: number,
+  view: ZoneView,
+): ServedZone | undefined {
+  const served = tree.zoneOf(path, view);
   if (served === undefined || type !== TYPE.DS || served.depth !== path.length) return served;
-  return served.parent ?? served;
+  return tree.zoneOf(path, view, served.depth) ?? served;
 }
 
 function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): void {
   const seen = new Set<string>();
   for (let name = asked; ;) {
     const path = pathOf(name);
-    const served = responsible(tree, path, type);
+    const served = responsible(tree, path, type, draft.view);
     if (served === undefined) return;
     const next = step(draft, served, name, path, type);
     if (next === undefined) return;
@@ -95,7 +108,7 @@ function step(
   path: NamePath,
   type: number,
 ): DnsName | undefined {
-  const finding = searchZone(served, path, type);
+  const finding = searchZone(served, path, type, draft.view);
   if (draft.answer.length === 0) draft.synthesized = finding.synthesized;
   switch (finding.kind) {
     case "records":
@@ -117,16 +130,18 @@ function step(
       draft.targets.push({ rrset: finding.ns, served, referral: true });
       return undefined;
     case "no-data":
-    case "no-name":
+    case "no-name": {
       if (finding.kind === "no-name") draft.rcode = RCODE.NXDOMAIN;
-      draft.authority.push({ owner: served.zone.apex, rrset: served.negativeSoa });
+      const soa = served.negativeSoa[draft.view];
+      if (soa !== undefined) draft.authority.push({ owner: served.apex, rrset: soa });
       return undefined;
+    }
   }
 }
 
 /** The name servers of the zone, unless they are the answer. */
 function addApexNs(draft: Draft, served: ServedZone): void {
-  const ns = served.apexNs;
+  const ns = served.apexNs[draft.view];
   if (ns === undefined || draft.answer.some(({ rrset }) => rrset === ns)) return;
   draft.authority.push({ owner: ns.owner, rrset: ns });
   draft.targets.push({ rrset: ns, served, referral: false });

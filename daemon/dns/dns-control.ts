@@ -5,7 +5,7 @@ import { formatRdata } from "../../protocol/dns/rdata.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { ViewEntry } from "../core/logs/view.ts";
-import type { Zone } from "../core/zones/zone.ts";
+import { linesOf, type Zone } from "../core/zones/zone.ts";
 import type { DnsServer } from "./dns-server.ts";
 import { DnsError } from "./error.ts";
 import type { ChangeJournal } from "./change-journal.ts";
@@ -24,6 +24,9 @@ export interface DnsControlOptions {
   /** The other sites that have confirmed an entry of this site. */
   readonly confirmedBy: (entry: ViewEntry) => readonly SiteId[];
 }
+
+/** Of a new zone, too. */
+const SOA_TTL_SECONDS = 3600;
 
 export class DnsControl {
   readonly #server: DnsServer;
@@ -81,8 +84,8 @@ export class DnsControl {
     // Not as it is typed: the serial must not go back.
     const zone = this.#zone(request.name);
     const { name } = request;
-    const ttl = request.ttl ?? zone.soa.ttl;
-    const put = { zone: zoneText(zone.apex), name, type: "SOA", ttl, data };
+    const ttl = request.ttl ?? zone.soa.public?.ttl;
+    const put = { zone: zoneText(zone.apex), name, type: "SOA", ttl: ttl ?? SOA_TTL_SECONDS, data };
     const done = await this.#bulk.apply({ puts: [put], removes: [], last: true });
     const { written, removed, change } = done;
     return { zone: put.zone, serial: this.#zone(name).serial, written, removed, change };
@@ -105,11 +108,12 @@ export class DnsControl {
   /** What stands in a zone, so many lines from one on: a part of a list that may be long. */
   lines(name: string, from: number, count: number) {
     const zone = this.#zone(name);
+    const lines = linesOf(zone).drop(from).take(count);
     return {
       zone: zoneText(zone.apex),
       serial: zone.serial,
-      total: zone.lines.length,
-      lines: zone.lines.slice(from, from + count).map(({ owner, type, ttl, rdata, origin }) => ({
+      total: zone.lineCount,
+      lines: [...lines].map(({ owner, type, ttl, rdata, origin }) => ({
         name: formatDnsName(owner),
         type: formatType(type),
         ttl,
@@ -137,11 +141,11 @@ export class DnsControl {
 
   exportZone(name: string) {
     const zone = this.#zone(name);
-    return { zone: zoneText(zone.apex), serial: zone.serial, text: exportZone(zone) };
+    return { zone: zoneText(zone.apex), serial: zone.serial, text: exportZone(zone, "public") };
   }
 
   explain(name: string, type: string) {
-    const { why, records, ...rest } = explainName(this.#server.tree(), name, type, this.#report);
+    const { why, records, ...rest } = explainName(this.#server, name, type, "public", this.#report);
     const listening = this.#server.listening.map(({ address, port }) => ({ address, port }));
     return { ...rest, why: [...why], records: [...records], listening };
   }

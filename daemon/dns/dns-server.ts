@@ -92,18 +92,18 @@ export class DnsServer {
       limit: new RateLimit({ perSecond: ANSWERS_PER_SECOND, seed }),
       clock,
     });
-    this.#publisher = new ZonePublisher(source, clock, this.#log, (tree) => {
-      void this.#serveZones(tree);
+    this.#publisher = new ZonePublisher(source, clock, this.#log, (tree, zones) => {
+      void this.#serveZones(tree, zones);
     });
   }
 
   /** Resolves when every thread answers from the zones. */
-  async #serveZones(tree: ZoneTree): Promise<void> {
+  async #serveZones(tree: ZoneTree, zones: readonly Zone[]): Promise<void> {
     const identity = this.#identity();
     this.#responder.serve(tree);
     this.#responder.identify(identity);
     this.#workers?.identify(identity);
-    this.#served = this.#workers?.serve(tree.zones) ?? Promise.resolve();
+    this.#served = this.#workers?.serve(zones) ?? Promise.resolve();
     await this.#served;
     for (const listener of this.#listeners) listener();
   }
@@ -150,7 +150,7 @@ export class DnsServer {
       const { address, port } = bound;
       this.#listening.push(view === undefined ? { address, port } : { address, port, view });
     }
-    await this.#serveZones(this.#publisher.tree);
+    await this.#serveZones(this.#publisher.tree, this.#publisher.zones);
   }
 
   /** A packet must never end the daemon, whatever fault of ours it has found. */
@@ -208,7 +208,7 @@ export class DnsServer {
     return this.#publisher.zones.map((zone) => ({
       name: zoneText(zone.apex),
       serial: zone.serial,
-      records: zone.lines.length,
+      records: zone.lineCount,
       warnings: zone.warnings,
     }));
   }

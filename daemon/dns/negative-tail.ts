@@ -9,7 +9,7 @@ import { CLASS } from "../../protocol/dns/dns-code.ts";
 import { HEADER_BYTES } from "../../protocol/dns/message.ts";
 import { MessageWriter } from "../../protocol/dns/message-writer.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import type { ServedZone } from "./zone-tree.ts";
+import type { RRset } from "../core/zones/zone.ts";
 
 /** Type and class of a question; type, class, TTL and length of a record. */
 const QUESTION_TAIL_BYTES = 4;
@@ -27,16 +27,15 @@ export interface NegativeTail {
   readonly apexBytes: number;
 }
 
-export function negativeTail({
-  zone: { apex },
-  negativeSoa,
-}: ServedZone): NegativeTail | undefined {
+/** @param soa - As it stands in negative answers. @returns Undefined for one too long. */
+export function negativeTail(soa: RRset): NegativeTail | undefined {
+  const { owner: apex } = soa;
   const start = HEADER_BYTES + apex.length + QUESTION_TAIL_BYTES;
   const message = new Uint8Array(start + MAX_TAIL_BYTES);
   const writer = new MessageWriter(message);
   writer.reset(message.length, message.subarray(0, HEADER_BYTES));
   writer.writeQuestion(apex, TYPE.SOA, CLASS.IN);
-  if (!writer.writeSet(apex, negativeSoa)) return undefined;
+  if (!writer.writeSet(apex, soa)) return undefined;
   const pointers: number[] = [];
   let at = start;
   const skipName = (): void => {

@@ -8,35 +8,37 @@
  */
 import { HEADER_BYTES } from "../../protocol/dns/message.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
+import { perView, ZONE_VIEWS, type PerView, type ZoneView } from "../../protocol/dns/zone-view.ts";
 import { RCODE } from "../../protocol/dns/dns-code.ts";
 import type { Answer } from "./answer-sections.ts";
 import type { Question } from "./query.ts";
 
-/** A stop for memory that zones of any size stay below in practice: 16 MiB of 1 kB answers. */
+/** A stop for memory in each view, that zones of any size stay below in practice: 16 MiB of 1 kB. */
 const MAX_KEPT = 16_384;
 
 /** Asked for every name by browsers and resolvers, so an empty answer is worth keeping. */
 const ASKED_ANYWAY: ReadonlySet<number> = new Set<number>([TYPE.A, TYPE.AAAA, TYPE.HTTPS]);
 
 export class PreparedAnswers {
-  readonly #kept = new Map<string, Uint8Array>();
+  readonly #kept: PerView<Map<string, Uint8Array>> = perView(() => new Map());
 
   get size(): number {
-    return this.#kept.size;
+    return ZONE_VIEWS.reduce((sum, view) => sum + this.#kept[view].size, 0);
   }
 
   /** The whole answer to an earlier question of the same name and type, without OPT. */
-  find(packet: Uint8Array, question: Question): Uint8Array | undefined {
-    return this.#kept.get(keyOf(packet, question));
+  find(packet: Uint8Array, question: Question, view: ZoneView): Uint8Array | undefined {
+    return this.#kept[view].get(keyOf(packet, question));
   }
 
   /**
    * @param bytes - The message up to its OPT record.
    * @param answer - What it was made of; all of it stands in the bytes.
    */
-  keep(bytes: Uint8Array, question: Question, answer: Answer): void {
-    if (!isBounded(answer, question) || this.#kept.size >= MAX_KEPT) return;
-    this.#kept.set(keyOf(bytes, question), bytes.slice());
+  keep(bytes: Uint8Array, question: Question, answer: Answer, view: ZoneView): void {
+    const kept = this.#kept[view];
+    if (!isBounded(answer, question) || kept.size >= MAX_KEPT) return;
+    kept.set(keyOf(bytes, question), bytes.slice());
   }
 }
 

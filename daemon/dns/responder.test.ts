@@ -151,7 +151,7 @@ describe("the responder", () => {
           `\\255\\192${at} 300 IN A 192.0.2.1`,
       );
       const by = responderOf(new ZoneTree([zone]));
-      const soa = lowerCase(zone.soa.rdata[0] as DnsName);
+      const soa = lowerCase(zone.soa.public?.rdata[0] as DnsName);
       for (const name of ["x", "X.ns", "h.NS", "\\255\\192.y", "a.".repeat(100) + "b"]) {
         for (const type of ["A", "MX"] as const) {
           const owner = parseDnsName(name, apex);

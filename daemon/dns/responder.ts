@@ -33,7 +33,8 @@ import { adapt, PreparedAnswers } from "./prepared-answers.ts";
 import { negativeTail, putTail, type NegativeTail } from "./negative-tail.ts";
 import { readQuery, type Question } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import type { ServedZone, ZoneTree } from "./zone-tree.ts";
+import type { RRset } from "../core/zones/zone.ts";
+import type { ZoneTree } from "./zone-tree.ts";
 
 /** What we say we receive, and the most that we send over UDP (RFC 9715: no fragments). */
 export const UDP_BYTES = 1232;
@@ -74,7 +75,7 @@ interface Bare {
 export class Responder {
   #tree: ZoneTree;
   #prepared = new PreparedAnswers();
-  #tails = new Map<ServedZone, NegativeTail>();
+  #tails = new Map<RRset, NegativeTail>();
   #siteName: Uint8Array = NOTHING;
   #secrets: readonly Uint8Array[] = [];
   #guarded: readonly DnsName[] = [];
@@ -153,10 +154,10 @@ export class Responder {
     }
     const limit = client.carrier === "tcp" ? MAX_MESSAGE_BYTES : udpLimit(edns);
     const bodyLimit = limit - (edns === undefined ? 0 : OPT_BYTES + this.#options.size);
-    const kept = this.#prepared.find(packet, question);
+    const kept = this.#prepared.find(packet, question, client.view);
     if (kept !== undefined && kept.length <= bodyLimit)
       return this.#again(packet, kept, question, edns);
-    const answer = answerQuestion(this.#tree, question.name, question.type);
+    const answer = answerQuestion(this.#tree, question.name, question.type, client.view);
     if (answer.zone === undefined) {
       if (this.#guarded.some((apex) => isWithin(question.name, apex))) return "request";
       if (edns !== undefined) {
@@ -165,7 +166,7 @@ export class Responder {
       return this.#bare(packet, { rcode: answer.rcode, question, edns });
     }
     return (
-      this.#deny(packet, question, edns, answer, bodyLimit) ??
+      this.#deny(packet, question, edns, answer, bodyLimit, client) ??
       this.#write(packet, question, edns, answer, bodyLimit, client)
     );
   }
@@ -177,17 +178,19 @@ export class Responder {
     edns: Edns | undefined,
     made: Answer,
     bodyLimit: number,
+    { view }: Client,
   ): Uint8Array | undefined {
     const { zone, answer, authority, rcode, authoritative } = made;
     if (zone === undefined || answer.length > 0 || authority.length !== 1) return undefined;
-    if (authority[0]?.rrset !== zone.negativeSoa) return undefined;
-    const tail = this.#tails.get(zone) ?? negativeTail(zone);
+    const soa = zone.negativeSoa[view];
+    if (soa === undefined || authority[0]?.rrset !== soa) return undefined;
+    const tail = this.#tails.get(soa) ?? negativeTail(soa);
     if (tail === undefined || question.end + tail.bytes.length > bodyLimit) return undefined;
-    this.#tails.set(zone, tail);
+    this.#tails.set(soa, tail);
     this.#start(packet, question, MAX_MESSAGE_BYTES);
     this.#writer.advance(putTail(this.#buffer, question.end, tail, question.name.length));
     this.#finish(rcode, authoritative, false, [0, 1, 0]);
-    this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, made);
+    this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, made, view);
     return this.#close(edns, rcode);
   }
 
@@ -269,7 +272,12 @@ export class Responder {
       this.#finish(answer.rcode, answer.authoritative, true, [0, 0, 0]);
     } else this.#finish(answer.rcode, answer.authoritative, false, counts);
     if (filled === "whole") {
-      this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, answer);
+      this.#prepared.keep(
+        this.#buffer.subarray(0, this.#writer.size),
+        question,
+        answer,
+        client.view,
+      );
     }
     return this.#close(edns, answer.rcode);
   }

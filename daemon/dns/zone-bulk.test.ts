@@ -22,7 +22,7 @@ let bulk: ZoneBulk;
 
 function served(): readonly Zone[] {
   const sites = [{ siteId: SITE, name: "quimper" }];
-  return buildZones({ view: source.view(), sites, ...serialsOf(source) });
+  return buildZones({ view: source.view(), ownSite: SITE, sites, ...serialsOf(source) });
 }
 
 async function open(): Promise<void> {
@@ -40,7 +40,10 @@ const put = (...puts: BulkRequest["puts"]): Promise<{ change: string | null; zon
   bulk.apply({ puts, removes: [], last: true });
 
 const serial = (): number => served()[0]?.serial ?? -1;
-const text = (): string => served().map(exportZone).join("");
+const text = (): string =>
+  served()
+    .map((zone) => exportZone(zone, "public"))
+    .join("");
 /** Everything but the serial. */
 const content = (): string => text().replace(/(\tSOA\t\S+ \S+ )\d+/, "$1N");
 

@@ -16,19 +16,22 @@ const REST_FACTOR = 20;
 const MIN_GATHER_MS = 100;
 const MAX_GATHER_MS = 2000;
 
+type Publish = (tree: ZoneTree, zones: readonly Zone[]) => void;
+
 export class ZonePublisher {
   readonly #source: ZoneSource;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #publish: (tree: ZoneTree) => void;
+  readonly #publish: Publish;
   readonly #unsubscribe: () => void;
+  #zones: readonly Zone[] = [];
   #tree = new ZoneTree([]);
   readonly #memory: ReadRecords = new Map();
   #nextMs = 0;
   #cancel: (() => void) | undefined;
 
   /** @param publish - Called with each new version, the first one before this returns. */
-  constructor(source: ZoneSource, clock: Clock, log: Logger, publish: (tree: ZoneTree) => void) {
+  constructor(source: ZoneSource, clock: Clock, log: Logger, publish: Publish) {
     this.#source = source;
     this.#clock = clock;
     this.#log = log;
@@ -38,7 +41,7 @@ export class ZonePublisher {
   }
 
   get zones(): readonly Zone[] {
-    return this.#tree.zones;
+    return this.#zones;
   }
 
   get tree(): ZoneTree {
@@ -57,12 +60,13 @@ export class ZonePublisher {
     const started = this.#clock.monotonicMs();
     const state = {
       view: this.#source.view(),
+      ownSite: this.#source.siteId,
       sites: [...this.#source.authority().sites.values()],
       ...serialsOf(this.#source),
     };
-    const zones = buildZones(state, this.#memory);
-    this.#tree = new ZoneTree(zones);
-    this.#publish(this.#tree);
+    this.#zones = buildZones(state, this.#memory);
+    this.#tree = new ZoneTree(this.#zones);
+    this.#publish(this.#tree, this.#zones);
     const tookMs = this.#clock.monotonicMs() - started;
     const restMs = Math.min(Math.max(tookMs * REST_FACTOR, MIN_GATHER_MS), MAX_GATHER_MS);
     this.#nextMs = this.#clock.monotonicMs() + restMs;

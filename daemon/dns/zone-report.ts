@@ -4,6 +4,7 @@ import {
   formatRelative,
   nameKey,
   parseDnsName,
+  sameName,
   type DnsName,
 } from "../../protocol/dns/dns-name.ts";
 import { formatType, parseType } from "../../protocol/dns/dns-type.ts";
@@ -11,13 +12,19 @@ import { toHex, type SiteId } from "../../protocol/ids.ts";
 import { formatRdata } from "../../protocol/dns/rdata.ts";
 import { formatZoneFile } from "../../protocol/dns/zone-file-text.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
-import type { Zone, ZoneLine } from "../core/zones/zone.ts";
+import { linesOf, storedSets, type Zone, type ZoneLine } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
 import { formatRcode } from "../../protocol/dns/dns-code.ts";
 import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import { pathOf, type ServedZone, type ZoneTree } from "./zone-tree.ts";
+
+/** What is served, whole and as it is searched. */
+interface ServedZones {
+  served(): readonly Zone[];
+  tree(): ZoneTree;
+}
 
 export interface ReportPort {
   siteName(siteId: SiteId): string | undefined;
@@ -43,7 +50,7 @@ export interface ListedRecord {
 }
 
 export function listZone(zone: Zone, port: ReportPort): ListedRecord[] {
-  return zone.lines
+  return [...linesOf(zone)]
     .map((line) => listed(line, zone.apex, port))
     .toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
@@ -62,7 +69,7 @@ function listed(line: ZoneLine, apex: DnsName, port: ReportPort): ListedRecord {
     type: formatType(line.type),
     ttl: line.ttl,
     data: formatRdata(line.type, line.rdata),
-    view: "public",
+    view: line.view,
     origin: origin.kind,
     site: site === undefined ? null : (port.siteName(site) ?? site),
     service: origin.kind === "service" ? origin.service : null,
@@ -71,9 +78,10 @@ function listed(line: ZoneLine, apex: DnsName, port: ReportPort): ListedRecord {
   };
 }
 
-/** A zone file (RFC 1035 section 5) of what is served, the SOA first. */
-export function exportZone(zone: Zone): string {
-  return formatZoneFile(zone.apex, zone.rrsets);
+/** A zone file (RFC 1035 section 5) of what a view has, the SOA first. */
+export function exportZone(zone: Zone, view: ZoneView): string {
+  const names = zone.names.values();
+  return formatZoneFile(zone.apex, [...storedSets({ soa: zone.soa, names }, view)]);
 }
 
 export interface Explanation {
@@ -91,14 +99,16 @@ export interface Explanation {
 
 /** Answers as the server does, and says which rule and which record led there. */
 export function explainName(
-  tree: ZoneTree,
+  served: ServedZones,
   nameText: string,
   typeText: string,
+  view: ZoneView,
   port: ReportPort,
 ): Explanation {
   const name = parseDnsName(nameText);
   const type = parseType(typeText);
-  const answer = answerQuestion(tree, name, type);
+  const tree = served.tree();
+  const answer = answerQuestion(tree, name, type, view);
   const sections = [
     ["answer", answer.answer],
     ["authority", answer.authority],
@@ -107,33 +117,39 @@ export function explainName(
   return {
     name: formatDnsName(name),
     type: formatType(type),
-    zone: answer.zone === undefined ? null : zoneText(answer.zone.zone.apex),
-    serial: answer.zone?.zone.serial ?? null,
-    view: "public",
+    zone: answer.zone === undefined ? null : zoneText(answer.zone.apex),
+    serial: answer.zone?.serial ?? null,
+    view,
     rcode: formatRcode(answer.rcode),
     authoritative: answer.authoritative,
-    why: reasons(tree, answer.zone, name, type, answer.answer),
+    why: reasons(answer.zone, name, type, view, answer.answer),
     records: sections.flatMap(([section, sets]) =>
-      sets.flatMap((set) => describe(tree, set, port).map((record) => ({ ...record, section }))),
+      sets.flatMap((set) =>
+        describe(served, view, set, port).map((record) => ({ ...record, section })),
+      ),
     ),
   };
 }
 
-function describe(tree: ZoneTree, { owner, rrset }: AnswerSet, port: ReportPort): ListedRecord[] {
-  const zone = tree.zoneOf(pathOf(rrset.owner))?.zone;
+function describe(
+  served: ServedZones,
+  view: ZoneView,
+  { owner, rrset }: AnswerSet,
+  port: ReportPort,
+): ListedRecord[] {
+  const apex = served.tree().zoneOf(pathOf(rrset.owner), view)?.apex;
+  const zone = apex && served.served().find((each) => sameName(each.apex, apex));
   return rrset.rdata.map((rdata) => {
     const key = nameKey(rrset.owner);
-    const line = zone?.lines.find(
-      (each) =>
-        each.type === rrset.type &&
-        nameKey(each.owner) === key &&
-        toHex(each.rdata) === toHex(rdata),
-    );
+    const line = zone?.names
+      .get(key)
+      ?.lines.find((each) => each.type === rrset.type && toHex(each.rdata) === toHex(rdata));
     const made: ZoneLine = {
       owner,
       type: rrset.type,
       ttl: rrset.ttl,
       rdata,
+      view,
       origin: { kind: "default" },
     };
     const record = listed(line ?? made, zone?.apex ?? owner, port);
@@ -142,14 +158,14 @@ function describe(tree: ZoneTree, { owner, rrset }: AnswerSet, port: ReportPort)
 }
 
 function reasons(
-  tree: ZoneTree,
   served: ServedZone | undefined,
   name: DnsName,
   type: number,
+  view: ZoneView,
   answer: readonly AnswerSet[],
 ): string[] {
   if (served === undefined) return [`No zone of this mesh holds ${formatDnsName(name)}: refused.`];
-  const finding = searchZone(served, pathOf(name), type);
+  const finding = searchZone(served, pathOf(name), type, view);
   const asked = `${formatDnsName(name)} ${formatType(type)}`;
   const why: string[] = [];
   if (

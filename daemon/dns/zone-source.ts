@@ -10,6 +10,8 @@ import {
 } from "../core/zones/zone-serial.ts";
 
 export interface ZoneSource {
+  /** Of this node. */
+  readonly siteId: SiteId;
   view(): View;
   authority(): Authority;
   /** The logs that count. */

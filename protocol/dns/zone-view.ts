@@ -24,3 +24,25 @@ export const PUBLIC_PLACE: ViewPlace = { view: "public" };
 export function placeText({ view, site }: ViewPlace): string {
   return site === undefined ? view : `${view}-${site}`;
 }
+
+/** Something for each view; often the same object three times. */
+export type PerView<T> = Readonly<Record<ZoneView, T>>;
+
+/** The same for all views. */
+export function inAllViews<T>(value: T): PerView<T> {
+  return { public: value, mesh: value, lan: value };
+}
+
+export function perView<T>(make: (view: ZoneView) => T): PerView<T> {
+  return { public: make("public"), mesh: make("mesh"), lan: make("lan") };
+}
+
+/** Whether records of one view can be seen in another: in their own and in the more specific ones. */
+export function reaches(of: ZoneView, view: ZoneView): boolean {
+  return specificity(of) <= specificity(view);
+}
+
+/** Higher for a more specific view. */
+export function specificity(view: ZoneView): number {
+  return view === "public" ? 0 : view === "mesh" ? 1 : 2;
+}

@@ -19,8 +19,9 @@ let directory = "";
 let file = "";
 
 function served(): readonly Zone[] {
-  const sites = [{ siteId: siteIdOf("quimper"), name: "quimper" }];
-  return buildZones({ view: source.view(), sites, serialOffset: 64, othersHash: () => 0 });
+  const ownSite = source.siteId;
+  const sites = [{ siteId: ownSite, name: "quimper" }];
+  return buildZones({ view: source.view(), ownSite, sites, serialOffset: 64, othersHash: () => 0 });
 }
 
 const RECORDS: readonly (readonly [name: string, type: string, data: string])[] = [
@@ -91,7 +92,7 @@ before(async () => {
   const [zone] = served();
   ok(zone !== undefined);
   equal(zone.warnings.length, 0, zone.warnings.join(" "));
-  await writeFile(file, exportZone(zone));
+  await writeFile(file, exportZone(zone, "public"));
 });
 
 after(() => rm(directory, { recursive: true }));

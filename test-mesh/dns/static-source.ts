@@ -20,19 +20,19 @@ export function siteIdOf(name: string): SiteId {
 }
 
 export class StaticSource implements ZoneSource, ZoneWriter {
+  readonly siteId: SiteId;
   readonly #sites: ReadonlyMap<SiteId, Site>;
   readonly #entries = new Map<string, ViewEntry>();
   readonly #listeners = new Set<() => void>();
-  readonly #author: SiteId;
   #seq = 0;
 
   /** @param siteNames - The members; what is written here is written by the first. */
   constructor(siteNames: readonly string[]) {
     this.#sites = new Map(siteNames.map((name) => [siteIdOf(name), siteOf(name)]));
-    this.#author = siteIdOf(siteNames[0] ?? "nobody");
+    this.siteId = siteIdOf(siteNames[0] ?? "nobody");
   }
 
-  put(recordClass: RecordClass, key: string, value: JsonValue, author = this.#author): void {
+  put(recordClass: RecordClass, key: string, value: JsonValue, author = this.siteId): void {
     this.#seq += 1;
     this.#entries.set(`${recordClass} ${key} ${recordClass === "zone" ? "" : author}`, {
       class: recordClass,
@@ -100,7 +100,7 @@ export class StaticSource implements ZoneSource, ZoneWriter {
     return [
       {
         class: "zone",
-        author: this.#author,
+        author: this.siteId,
         part: 0,
         log: idOf(sha256("log").subarray(0, 16)),
         seq: this.#seq,

@@ -2,10 +2,11 @@
  * Zones for tests from lines of a zone file: `owner ttl IN type data`, one record a line, absolute
  * names. The serial is the one of the SOA record, as for a zone that was just imported.
  */
-import { parseDnsName, nameKey } from "../../protocol/dns/dns-name.ts";
+import { parseDnsName } from "../../protocol/dns/dns-name.ts";
 import { parseType, TYPE } from "../../protocol/dns/dns-type.ts";
 import { parseRdata } from "../../protocol/dns/rdata.ts";
-import type { RRset, Zone, ZoneLine } from "../../daemon/core/zones/zone.ts";
+import { plainZone } from "../../daemon/core/zones/plain-zone.ts";
+import type { Zone, ZoneLine } from "../../daemon/core/zones/zone.ts";
 
 export function zoneOfLines(text: string): Zone {
   const lines = text
@@ -14,23 +15,8 @@ export function zoneOfLines(text: string): Zone {
     .map(readLine);
   const soaLine = lines.find(({ type }) => type === TYPE.SOA);
   if (soaLine === undefined) throw new Error("a zone needs a SOA record");
-  const sets = new Map<string, RRset & { rdata: Uint8Array[] }>();
-  for (const { owner, type, ttl, rdata } of lines) {
-    const key = `${type} ${nameKey(owner)}`;
-    const set = sets.get(key) ?? { owner, type, ttl, rdata: [] };
-    if (!set.rdata.some((known) => Buffer.compare(known, rdata) === 0)) set.rdata.push(rdata);
-    sets.set(key, set);
-  }
-  const soa = { owner: soaLine.owner, type: TYPE.SOA, ttl: soaLine.ttl, rdata: [soaLine.rdata] };
   const serial = Buffer.from(soaLine.rdata).readUInt32BE(soaLine.rdata.length - 20);
-  return {
-    apex: soaLine.owner,
-    serial,
-    soa,
-    rrsets: [...sets.values()],
-    lines,
-    warnings: [],
-  };
+  return plainZone(soaLine.owner, serial, lines);
 }
 
 function readLine(line: string): ZoneLine {
@@ -42,6 +28,7 @@ function readLine(line: string): ZoneLine {
     type,
     ttl: Number(ttl),
     rdata: parseRdata(type, data.trim()),
+    view: "public",
     origin: { kind: "default" },
   };
 }

@@ -19,6 +19,7 @@ class Node {
   private constructor(state: State, time: FakeTime) {
     this.state = state;
     const source = {
+      siteId: state.siteId,
       view: () => state.view(),
       authority: () => state.authority(),
       logHeads: () => state.logHeads(),
@@ -49,7 +50,7 @@ class Node {
     const [zone] = this.publisher.zones;
     return zone === undefined
       ? { serial: -1, text: "" }
-      : { serial: zone.serial, text: exportZone(zone) };
+      : { serial: zone.serial, text: exportZone(zone, "public") };
   }
 }
 

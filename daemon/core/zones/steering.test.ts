@@ -17,7 +17,7 @@ const ELSEWHERE = parseDnsName("sorry.example.net.");
 function line(site: SiteId, type: string, data: string, owner = WIKI): ZoneLine {
   const origin: RecordOrigin = { kind: "service", service: "wiki", site };
   const number = parseType(type);
-  return { owner, type: number, ttl: 60, rdata: parseRdata(number, data), origin };
+  return { owner, type: number, ttl: 60, rdata: parseRdata(number, data), view: "public", origin };
 }
 
 const THREE = [

@@ -19,12 +19,19 @@ import {
 } from "../../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../../protocol/error.ts";
-import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
+import type { SiteId, VersionId } from "../../../protocol/ids.ts";
 import { isZoneMeta } from "../../../protocol/dns/zone-key.ts";
 import { readZoneRecord, zoneText } from "../../../protocol/dns/zone-record.ts";
+import {
+  perView,
+  specificity,
+  ZONE_VIEWS,
+  type ZoneView,
+} from "../../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
-import type { RRset, Zone, ZoneLine } from "./zone.ts";
+import type { RRset, Zone, ZoneLine, ZoneName } from "./zone.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
+import { buildName } from "./zone-name.ts";
 import { standingSerial, zoneSerial } from "./zone-serial.ts";
 
 /** More warnings than this are counted, not listed. */
@@ -32,6 +39,8 @@ const MAX_WARNINGS = 50;
 
 export interface ZoneState {
   readonly view: View;
+  /** Of this node: its LAN sees what is for its site only. */
+  readonly ownSite: SiteId;
   /** The members with their names. */
   readonly sites: readonly NamedSite[];
   /** See zone-serial.ts. */
@@ -42,8 +51,10 @@ export interface ZoneState {
 
 interface Draft {
   readonly apex: DnsName;
-  lines: ZoneLine[];
-  readonly warnings: string[];
+  /** By nameKey. */
+  readonly written: Map<string, ZoneLine[]>;
+  /** Warnings about single records, by the nameKey of their owner; "" for none in particular. */
+  readonly notes: Map<string, string[]>;
 }
 
 /**
@@ -66,21 +77,22 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
     const zoneName = entry.key.split("/", 1)[0] ?? "";
     try {
       const line = before.get(entry.versionId) ?? readLine(entry);
-      if (line === undefined) continue;
       memory.set(entry.versionId, line);
       const { owner, type } = line;
       const draft = draftOf(drafts, zoneName);
-      draft.lines.push(line);
+      add(draft.written, nameKey(owner), line);
       if (entry.conflicts.length > 0) {
-        draft.warnings.push(
+        add(
+          draft.notes,
+          nameKey(owner),
           `${formatType(type)} of ${formatDnsName(owner)} was changed at two sites at once; the newer change counts.`,
         );
       }
     } catch (error) {
       if (!(error instanceof PleachError)) throw error;
-      drafts
-        .get(zoneName)
-        ?.warnings.push(`A record of ${entry.author} is ignored: ${error.message}`);
+      const draft = drafts.get(zoneName);
+      if (draft === undefined) continue;
+      add(draft.notes, "", `A record of ${entry.author} is ignored: ${error.message}`);
     }
   }
   return [...drafts.values()]
@@ -88,14 +100,21 @@ export function buildZones(state: ZoneState, memory: ReadRecords = new Map()): r
     .flatMap((draft) => finish(draft, state) ?? []);
 }
 
-/** Undefined for a record that is not shown to everybody. */
-function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine | undefined {
-  const { owner, type, ttl, rdata, view, stands, tsig } = readZoneRecord(key, value);
-  if (view !== "public") return undefined;
+function add<Each>(lists: Map<string, Each[]>, key: string, each: Each): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [each]);
+  else list.push(each);
+}
+
+function readLine({ key, value, author, lamport }: ViewEntry): ZoneLine {
+  const { owner, type, ttl, rdata, view, site, stands, tsig } = readZoneRecord(key, value);
   const edit = { kind: "edit", key, author, lamport } as const;
   const origin = tsig === undefined ? edit : { ...edit, tsig };
-  const line = { owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), origin };
-  return stands === undefined ? line : { ...line, stands };
+  return {
+    ...{ owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), view, origin },
+    ...(site === undefined ? {} : { site }),
+    ...(stands === undefined ? {} : { stands }),
+  };
 }
 
 /** A copy that shares its memory with others: by itself a small array takes 100 bytes more. */
@@ -108,39 +127,64 @@ function pooled(bytes: Uint8Array): Uint8Array {
 function draftOf(drafts: Map<string, Draft>, zoneName: string): Draft {
   const draft = drafts.get(zoneName) ?? {
     apex: lowerCase(parseDnsName(zoneName)),
-    lines: [],
-    warnings: [],
+    written: new Map(),
+    notes: new Map(),
   };
   drafts.set(zoneName, draft);
   return draft;
 }
 
 function finish(draft: Draft, state: ZoneState): Zone | undefined {
-  const soa = draft.lines.find(({ type }) => type === TYPE.SOA);
+  const { apex, written, notes } = draft;
+  const apexKey = nameKey(apex);
+  const soa = chosenSoa(written.get(apexKey) ?? [], state.ownSite);
   if (soa === undefined) return undefined;
-  dropAliasesBesideData(draft);
-  addInventory(draft, state);
-  const servers = draft.lines
-    .filter((line) => isApex(draft, line) && line.type === TYPE.NS)
-    .toSorted((a, b) => Buffer.compare(a.rdata, b.rdata));
-  if (servers.length === 0) {
-    draft.warnings.push("The zone has no name server: no site says where it answers DNS.");
-  }
   const serial = serialOf(soa, state);
-  const full: ZoneLine = { ...soa, rdata: completeSoa(soa.rdata, servers[0]?.rdata, serial) };
-  const lines = draft.lines.map((line) => (line === soa ? full : line));
-  const rrsets = gather(lines, draft.warnings);
-  const soaSet = rrsets.find(({ type }) => type === TYPE.SOA);
-  if (soaSet === undefined) return undefined;
-  warnOfHidden(draft.warnings, draft.apex, rrsets);
+  const derived = Map.groupBy(inventoryLines(apex, state.view, state.sites), ({ owner }) =>
+    nameKey(owner),
+  );
+  const names = new Map<string, ZoneName>();
+  for (const key of new Set([...written.keys(), ...derived.keys()])) {
+    const lines = [...(written.get(key) ?? []), ...(derived.get(key) ?? [])];
+    const isApex = key === apexKey;
+    const completeSoa = isApex ? soaWith(serial) : undefined;
+    const context = { ownSite: state.ownSite, isApex, completeSoa };
+    names.set(
+      key,
+      buildName(
+        lines[0]?.owner ?? apex,
+        written.get(key) ?? [],
+        derived.get(key) ?? [],
+        context,
+        notes.get(key),
+      ),
+    );
+  }
+  const top = names.get(apexKey);
+  const setAt = (view: ZoneView, type: number): RRset | undefined =>
+    top?.stored[view].find((rrset) => rrset.type === type);
+  const warnings = [...(notes.get("") ?? [])];
+  if (ZONE_VIEWS.every((view) => setAt(view, TYPE.NS) === undefined)) {
+    warnings.push("The zone has no name server: no site says where it answers DNS.");
+  }
+  for (const name of names.values()) warnings.push(...name.warnings);
+  warnings.push(...hiddenWarnings(apex, names));
   return {
-    apex: draft.apex,
-    serial,
-    soa: soaSet,
-    rrsets,
-    lines,
-    warnings: shortened(draft.warnings),
+    ...{ apex, serial, names },
+    soa: perView((view) => setAt(view, TYPE.SOA)),
+    lineCount: [...names.values()].reduce((sum, { lines }) => sum + lines.length, 0),
+    warnings: shortened(warnings),
   };
+}
+
+/** The SOA record whose serial is that of the zone: of the least specific view that has one. */
+function chosenSoa(lines: readonly ZoneLine[], ownSite: SiteId): ZoneLine | undefined {
+  const soas = lines.filter(
+    ({ type, site }) => type === TYPE.SOA && (site === undefined || site === ownSite),
+  );
+  const weight = ({ view, site }: ZoneLine): number =>
+    specificity(view) * 2 + (site === undefined ? 1 : 0);
+  return soas.toSorted((a, b) => weight(a) - weight(b))[0];
 }
 
 function serialOf({ rdata, stands, origin }: ZoneLine, state: ZoneState): number {
@@ -149,106 +193,51 @@ function serialOf({ rdata, stands, origin }: ZoneLine, state: ZoneState): number
   return standingSerial(own, stands, state.serialOffset, state.othersHash(origin.author));
 }
 
-function isApex({ apex }: Draft, line: ZoneLine): boolean {
-  return line.owner.length === apex.length;
-}
-
-/**
- * RFC 1034 section 3.6.2: "If a CNAME RR is present at a node, no other data should be present".
- * The other data stay: they answer more questions than the alias does.
- */
-function dropAliasesBesideData(draft: Draft): void {
-  const withData = new Set(
-    draft.lines.filter(({ type }) => type !== TYPE.CNAME).map(({ owner }) => nameKey(owner)),
-  );
-  draft.lines = draft.lines.filter((line) => {
-    if (line.type !== TYPE.CNAME || !withData.has(nameKey(line.owner))) return true;
-    const name = formatDnsName(line.owner);
-    draft.warnings.push(`The CNAME of ${name} is left out: the name has other records.`);
-    return false;
-  });
-}
-
-/** Adds derived names, where nobody wrote an address or an alias of the same name. */
-function addInventory(draft: Draft, state: ZoneState): void {
-  const written = new Map<string, Set<number>>();
-  for (const { owner, type } of draft.lines) {
-    const key = nameKey(owner);
-    written.set(key, (written.get(key) ?? new Set()).add(type));
-  }
-  const hidden = new Set<string>();
-  for (const line of inventoryLines(draft.apex, state.view, state.sites)) {
-    const types = written.get(nameKey(line.owner));
-    // At the apex only name servers are derived, and addresses beside them are no contradiction.
-    const byHand = isApex(draft, line) ? [line.type] : [line.type, TYPE.A, TYPE.AAAA, TYPE.CNAME];
-    if (types === undefined || !byHand.some((type) => types.has(type))) draft.lines.push(line);
-    else if (!isApex(draft, line)) hidden.add(formatDnsName(line.owner));
-  }
-  for (const name of hidden) {
-    draft.warnings.push(`${name} was written by hand, so the inventory does not fill it.`);
-  }
-}
-
-/** Puts in the serial, and the first name server where the primary is left open. */
-function completeSoa(
-  rdata: Uint8Array,
-  server: Uint8Array | undefined,
-  serial: number,
-): Uint8Array {
-  const primary = readDnsName(rdata, 0) ?? ROOT_NAME;
-  const rest = rdata.subarray(primary.length);
-  const named = primary.length === 1 && server !== undefined ? server : primary;
-  const full = Buffer.concat([named, rest]);
-  full.writeUInt32BE(serial, full.length - 20);
-  return Uint8Array.from(full);
-}
-
-/** Record sets: one TTL each (the least), no record twice, in one order on every node. */
-function gather(lines: readonly ZoneLine[], warnings: string[]): RRset[] {
-  const sets = new Map<string, { first: ZoneLine; ttl: number; rdata: Map<string, Uint8Array> }>();
-  for (const line of lines) {
-    const key = `${nameKey(line.owner)} ${line.type}`;
-    const set = sets.get(key) ?? { first: line, ttl: line.ttl, rdata: new Map() };
-    sets.set(key, set);
-    if (set.ttl !== line.ttl && line.origin.kind === "edit") {
-      const what = `${formatType(line.type)} of ${formatDnsName(line.owner)}`;
-      warnings.push(`${what} has records with different TTLs; the least counts (RFC 2181).`);
-    }
-    set.ttl = Math.min(set.ttl, line.ttl);
-    set.rdata.set(toHex(line.rdata), line.rdata);
-  }
-  return [...sets.values()].map(({ first, ttl, rdata }) => ({
-    owner: first.owner,
-    type: first.type,
-    ttl,
-    rdata: [...rdata].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => bytes),
-  }));
+/** Puts in the serial, and the first name server of the view where the primary is left open. */
+function soaWith(serial: number): (soa: ZoneLine, shown: readonly ZoneLine[]) => ZoneLine {
+  return (soa, shown) => {
+    const [server] = shown
+      .filter(({ type }) => type === TYPE.NS)
+      .map(({ rdata }) => rdata)
+      .toSorted((a, b) => Buffer.compare(a, b));
+    const primary = readDnsName(soa.rdata, 0) ?? ROOT_NAME;
+    const rest = soa.rdata.subarray(primary.length);
+    const named = primary.length === 1 && server !== undefined ? server : primary;
+    const full = Buffer.concat([named, rest]);
+    full.writeUInt32BE(serial, full.length - 20);
+    return { ...soa, rdata: Uint8Array.from(full) };
+  };
 }
 
 /** Records that no question reaches, and names that no host can have. */
-function warnOfHidden(warnings: string[], apex: DnsName, rrsets: readonly RRset[]): void {
+function hiddenWarnings(apex: DnsName, names: ReadonlyMap<string, ZoneName>): string[] {
+  const warnings: string[] = [];
   const depth = countLabels(apex);
-  const cuts = new Set(
-    rrsets
-      .filter(
-        ({ owner, type }) =>
-          type === TYPE.DNAME || (type === TYPE.NS && owner.length > apex.length),
-      )
-      .map(({ owner }) => nameKey(owner)),
-  );
-  for (const { owner, type } of rrsets) {
-    for (let up = 1; up <= countLabels(owner) - depth; up++) {
-      if (!cuts.has(nameKey(owner, up)) || type === TYPE.A || type === TYPE.AAAA) continue;
-      const name = `${formatType(type)} of ${formatDnsName(owner)}`;
-      warnings.push(
-        `${name} is never served: ${formatDnsName(parentName(owner, up))} leads elsewhere.`,
-      );
-      break;
-    }
-    if ((type === TYPE.A || type === TYPE.AAAA) && !isHostName(owner)) {
+  const cuts = new Set<string>();
+  for (const [key, { owner, lines }] of names) {
+    const leads = lines.some(
+      ({ type }) => type === TYPE.DNAME || (type === TYPE.NS && owner.length > apex.length),
+    );
+    if (leads) cuts.add(key);
+  }
+  for (const { owner, lines } of names.values()) {
+    const types = new Set(lines.map(({ type }) => type));
+    if ((types.has(TYPE.A) || types.has(TYPE.AAAA)) && !isHostName(owner)) {
       warnings.push(`${formatDnsName(owner)} has an address, but is no name that hosts can have.`);
     }
+    if (cuts.size === 0) continue;
+    for (let up = 1; up <= countLabels(owner) - depth; up++) {
+      if (!cuts.has(nameKey(owner, up))) continue;
+      for (const type of types) {
+        if (type === TYPE.A || type === TYPE.AAAA) continue;
+        const name = `${formatType(type)} of ${formatDnsName(owner)}`;
+        const above = formatDnsName(parentName(owner, up));
+        warnings.push(`${name} is never served: ${above} leads elsewhere.`);
+      }
+      break;
+    }
   }
+  return warnings;
 }
 
 function shortened(warnings: readonly string[]): string[] {

@@ -39,7 +39,8 @@ export function inventoryLines(
   const add: Add = (owner, type, ttl, data, origin) => {
     try {
       const name = parseDnsName(owner, apex);
-      lines.push({ owner: name, type, ttl, rdata: parseRdata(type, data, apex), origin });
+      const rdata = parseRdata(type, data, apex);
+      lines.push({ owner: name, type, ttl, rdata, view: "public", origin });
     } catch (error) {
       // A name too long for this zone is not named in it.
       if (!(error instanceof PleachError)) throw error;

@@ -6,6 +6,7 @@
  *
  * Source: RFC 9432.
  */
+import { plainZone } from "../../core/zones/plain-zone.ts";
 import type { RRset, Zone, ZoneLine } from "../../core/zones/zone.ts";
 import { CLASS, RCODE } from "../../../protocol/dns/dns-code.ts";
 import { decodeMessage, type MessageOutline } from "../../../protocol/dns/decode-message.ts";
@@ -19,31 +20,29 @@ import { sha256, toHex } from "../../../protocol/ids.ts";
 
 /** RFC 9432 section 4.1: "the TTL [...] has no special meaning". */
 const TTL_SECONDS = 0;
+const MADE = { view: "public", origin: { kind: "default" } } as const;
 
 /** @param serial - What the state adds to the serials of all zones. */
 export function catalogZone(apex: DnsName, zones: readonly Zone[], serial: number): Zone {
-  const rrset = (owner: DnsName, type: number, text: string): RRset => ({
+  const line = (owner: DnsName, type: number, text: string): ZoneLine => ({
     owner,
     type,
     ttl: TTL_SECONDS,
-    rdata: [parseRdata(type, text, apex)],
+    rdata: parseRdata(type, text, apex),
+    ...MADE,
   });
-  const soa = rrset(apex, TYPE.SOA, `invalid. invalid. ${serial} 3600 300 1209600 0`);
-  const rrsets = [
-    soa,
+  return plainZone(apex, serial, [
+    line(apex, TYPE.SOA, `invalid. invalid. ${serial} 3600 300 1209600 0`),
     // Section 4.1: "an NS record with target 'invalid.'".
-    rrset(apex, TYPE.NS, "invalid."),
+    line(apex, TYPE.NS, "invalid."),
     // Section 4.2.1.
-    rrset(parseDnsName("version", apex), TYPE.TXT, '"2"'),
+    line(parseDnsName("version", apex), TYPE.TXT, '"2"'),
     ...zones.map((zone) => {
       const owner = parseDnsName(`${memberLabel(zone)}.zones`, apex);
-      return { owner, type: TYPE.PTR, ttl: TTL_SECONDS, rdata: [Uint8Array.from(zone.apex)] };
+      const rdata = Uint8Array.from(zone.apex);
+      return { owner, type: TYPE.PTR, ttl: TTL_SECONDS, rdata, ...MADE };
     }),
-  ];
-  const lines = rrsets.flatMap(({ rdata, ...set }): ZoneLine[] =>
-    rdata.map((data) => ({ ...set, rdata: data, origin: { kind: "default" } })),
-  );
-  return { apex, serial, soa, rrsets, lines, warnings: [] };
+  ]);
 }
 
 /**
@@ -51,17 +50,18 @@ export function catalogZone(apex: DnsName, zones: readonly Zone[], serial: numbe
  * other question is of use to anybody, so each is answered with no data.
  */
 export function catalogAnswer(
-  catalog: Zone,
+  apex: DnsName,
+  catalogSoa: RRset,
   packet: Uint8Array,
   outline: MessageOutline,
 ): Uint8Array {
   const bare = bareAnswer(packet, outline, RCODE.NOERROR, true);
   const message = decodeMessage(bare);
-  const [rdata] = catalog.soa.rdata;
+  const [rdata] = catalogSoa.rdata;
   if ("fault" in message || rdata === undefined) return bare;
-  const soa = { owner: catalog.apex, type: TYPE.SOA, class: CLASS.IN, ttl: TTL_SECONDS, rdata };
+  const soa = { owner: apex, type: TYPE.SOA, class: CLASS.IN, ttl: TTL_SECONDS, rdata };
   const [question] = message.questions;
-  const isSoa = question?.type === TYPE.SOA && sameName(question.name, catalog.apex);
+  const isSoa = question?.type === TYPE.SOA && sameName(question.name, apex);
   return (
     encodeMessage({ ...message, ...(isSoa ? { answers: [soa] } : { authorities: [soa] }) }) ?? bare
   );

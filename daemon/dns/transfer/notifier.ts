@@ -107,6 +107,7 @@ export class Notifier {
     const key = name === undefined ? undefined : keyOf(parseDnsName(name));
     // Unsigned it would not be believed, or by the wrong one.
     if (name !== undefined && key === undefined) return false;
+    const soa = zone.soa.public;
     const message = encodeMessage({
       ...{ id: Buffer.from(clock.random(2)).readUInt16BE(), opcode: OPCODE.NOTIFY, rcode: 0 },
       ...{ response: false, authoritative: true, truncated: false, recursionDesired: false },
@@ -114,8 +115,8 @@ export class Notifier {
       checkingDisabled: false,
       questions: [{ name: zone.apex, type: TYPE.SOA, class: CLASS.IN }],
       // Section 3.7: "the SOA record may be given as a hint of the new serial".
-      answers: zone.soa.rdata.map((rdata) => ({
-        ...{ owner: zone.apex, type: TYPE.SOA, class: CLASS.IN, ttl: zone.soa.ttl, rdata },
+      answers: (soa?.rdata ?? []).map((rdata) => ({
+        ...{ owner: zone.apex, type: TYPE.SOA, class: CLASS.IN, ttl: soa?.ttl ?? 0, rdata },
       })),
       ...{ authorities: [], additionals: [] },
     });

@@ -107,17 +107,18 @@ export class Transfers {
   *serve(
     packet: Uint8Array,
     outline: MessageOutline,
-    { address, carrier }: Asker,
+    { address, carrier, view }: Asker,
     { zone, type, name, serial }: Asked,
     reserveBytes: number,
   ): Generator<Uint8Array> {
     const { log } = this.#options;
-    if (zone === undefined) {
+    const soa = zone?.soa[view];
+    if (zone === undefined || soa === undefined) {
       log.info("a transfer was refused", { address });
       return yield bareAnswer(packet, outline, RCODE.REFUSED);
     }
     if (type !== TYPE.AXFR && type !== TYPE.IXFR) {
-      return yield catalogAnswer(zone, packet, outline);
+      return yield catalogAnswer(zone.apex, soa, packet, outline);
     }
     const options = {
       question: { name, type },
@@ -129,19 +130,20 @@ export class Transfers {
     // record of the server's current version", and the client asks again over TCP. Section 4: so is
     // one whose version is the same or newer.
     const isCurrent = type === TYPE.IXFR && serial !== undefined && !isOlder(serial, zone.serial);
-    if (isCurrent || carrier === "udp") return yield soaMessage(zone, options);
+    if (isCurrent || carrier === "udp") return yield soaMessage(soa, options);
     if (!this.#enter(address)) {
       log.warn("a transfer was put off: too many at once", { address });
       return yield bareAnswer(packet, outline, RCODE.SERVFAIL);
     }
+    // The zone goes on changing while it is sent; what is sent does not.
+    const facts = { zone: zoneText(zone.apex), serial: zone.serial, address };
     let sentBytes = 0;
     try {
-      for (const message of zoneStream(zone, options)) {
+      for (const message of zoneStream(zone, view, options)) {
         sentBytes += message.length;
         yield message;
       }
-      const facts = { zone: zoneText(zone.apex), serial: zone.serial, address, bytes: sentBytes };
-      log.info("a zone was transferred", facts);
+      log.info("a zone was transferred", { ...facts, bytes: sentBytes });
     } finally {
       this.#leave(address);
     }

@@ -1,13 +1,13 @@
 /**
- * The messages of a zone transfer, out of one version of a zone.
+ * The messages of a zone transfer.
  *
- * The zone is immutable, so the transfer is of one moment however long it takes, and its first and
- * last record are the same SOA.
+ * What a view shows is taken down when the first message is made, so the transfer is of one moment
+ * however long it takes, and its first and last record are the same SOA.
  *
  * Source: RFC 5936 section 2.2 and 3.
  */
-import type { Zone } from "../../core/zones/zone.ts";
-import { TYPE } from "../../../protocol/dns/dns-type.ts";
+import { storedSets, type RRset, type Zone } from "../../core/zones/zone.ts";
+import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { CLASS } from "../../../protocol/dns/dns-code.ts";
 import type { DnsName } from "../../../protocol/dns/dns-name.ts";
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, type DnsRecord } from "../../../protocol/dns/message.ts";
@@ -31,8 +31,15 @@ export interface StreamOptions {
   readonly edns: boolean;
 }
 
-/** Unsigned messages, in order. */
-export function* zoneStream(zone: Zone, options: StreamOptions): Generator<Uint8Array> {
+/** Unsigned messages, in order: none when the zone is not in the view. */
+export function* zoneStream(
+  zone: Zone,
+  view: ZoneView,
+  options: StreamOptions,
+): Generator<Uint8Array> {
+  const frozen = { soa: zone.soa, names: [...zone.names.values()] };
+  const soa = frozen.soa[view];
+  if (soa === undefined) return;
   const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
   const writer = new MessageWriter(bytes);
   const limit = MAX_MESSAGE_BYTES - options.reserveBytes - PLAIN_OPT.length;
@@ -52,7 +59,7 @@ export function* zoneStream(zone: Zone, options: StreamOptions): Generator<Uint8
     return message;
   };
   start(true);
-  for (const record of transferOrder(zone)) {
+  for (const record of transferOrder(soa, storedSets(frozen, view))) {
     if (count > 0 && writer.size >= FULL_BYTES) {
       yield finish();
       start(false);
@@ -70,25 +77,25 @@ export function* zoneStream(zone: Zone, options: StreamOptions): Generator<Uint8
 }
 
 /** A message with the SOA alone: nothing newer, or over UDP "ask by TCP" (RFC 1995 section 2). */
-export function soaMessage(zone: Zone, options: StreamOptions): Uint8Array {
+export function soaMessage(soa: RRset, options: StreamOptions): Uint8Array {
   const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
   const writer = new MessageWriter(bytes);
   writer.reset(bytes.length, headerOf(options.id, true));
   writer.writeQuestion(options.question.name, options.question.type, CLASS.IN);
-  for (const record of recordsOf(zone.soa)) writer.writeRecord(record);
+  for (const record of recordsOf(soa)) writer.writeRecord(record);
   bytes[7] = 1;
   bytes[11] = options.edns ? 1 : 0;
   const opt = options.edns ? PLAIN_OPT : NOTHING;
   return Uint8Array.from(Buffer.concat([bytes.subarray(0, writer.size), opt]));
 }
 
-function* transferOrder(zone: Zone): Generator<DnsRecord> {
-  yield* recordsOf(zone.soa);
-  for (const rrset of zone.rrsets) if (rrset.type !== TYPE.SOA) yield* recordsOf(rrset);
-  yield* recordsOf(zone.soa);
+/** @param sets - The SOA first. */
+function* transferOrder(soa: RRset, sets: Iterable<RRset>): Generator<DnsRecord> {
+  for (const rrset of sets) yield* recordsOf(rrset);
+  yield* recordsOf(soa);
 }
 
-function* recordsOf({ owner, type, ttl, rdata }: Zone["soa"]): Generator<DnsRecord> {
+function* recordsOf({ owner, type, ttl, rdata }: RRset): Generator<DnsRecord> {
   for (const data of rdata) yield { owner, type, class: CLASS.IN, ttl, rdata: data };
 }
 

@@ -9,12 +9,11 @@
 import { readSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../observe/system-clock.ts";
-import type { Zone } from "../../core/zones/zone.ts";
 import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { Responder } from "../responder.ts";
 import { viewOf, type ViewRule } from "../view-rules.ts";
-import { ZoneTree } from "../zone-tree.ts";
+import { ZoneTree, type GrowingZone } from "../zone-tree.ts";
 import { DatagramBatch } from "./datagram-batch.ts";
 import { loadSockets, type FixedMemory, type SystemSockets } from "./system-sockets.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./worker-messages.ts";
@@ -159,7 +158,9 @@ class UdpThread {
   }
 }
 
-function* treeOf(zones: Generator<undefined, readonly Zone[]>): Generator<undefined, ZoneTree> {
+function* treeOf(
+  zones: Generator<undefined, readonly GrowingZone[]>,
+): Generator<undefined, ZoneTree> {
   return yield* ZoneTree.grow(yield* zones);
 }
 

@@ -5,54 +5,86 @@
  * checked. Read in small steps, since the reader has answers to give in between.
  */
 import type { DnsName } from "../../../protocol/dns/dns-name.ts";
-import { TYPE } from "../../../protocol/dns/dns-type.ts";
-import type { RRset, Zone } from "../../core/zones/zone.ts";
+import { nameKey } from "../../../protocol/dns/dns-name.ts";
+import { ZONE_VIEWS, perView, type PerView } from "../../../protocol/dns/zone-view.ts";
+import type { RRset, ServedName, Zone } from "../../core/zones/zone.ts";
+import type { GrowingZone } from "../zone-tree.ts";
 
-/** How many record sets are read between two rests. */
-const SETS_A_STEP = 128;
+/** How many names are read between two rests. */
+const NAMES_A_STEP = 128;
 
 /** The zones without where their records come from. */
 export function encodeZones(zones: readonly Zone[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   writer.u32(zones.length);
-  for (const { apex, serial, rrsets } of zones) {
+  for (const { apex, serial, names } of zones) {
     writer.u32(serial);
-    writer.u32(rrsets.length);
+    writer.u32(names.size);
     writer.short(apex);
-    for (const { owner, type, ttl, rdata } of rrsets) {
-      writer.short(owner);
+    for (const name of names.values()) encodeName(writer, name);
+  }
+  return writer.take();
+}
+
+function encodeName(writer: Writer, { owner, served, existsIn }: ServedName): void {
+  writer.short(owner);
+  const lists = [...new Set(ZONE_VIEWS.map((view) => served[view]))];
+  writer.byte(lists.length);
+  for (const view of ZONE_VIEWS) {
+    writer.byte(lists.indexOf(served[view]));
+    writer.byte(existsIn[view] ? 1 : 0);
+  }
+  for (const sets of lists) {
+    writer.u32(sets.length);
+    for (const { type, ttl, rdata } of sets) {
       writer.u32(type);
       writer.u32(ttl);
       writer.u32(rdata.length);
       for (const bytes of rdata) writer.long(bytes);
     }
   }
-  return writer.take();
 }
 
 /** What {@link encodeZones} wrote; names and data are views into the bytes. */
-export function* readZones(bytes: Uint8Array): Generator<undefined, readonly Zone[]> {
+export function* readZones(bytes: Uint8Array): Generator<undefined, readonly GrowingZone[]> {
   const reader = new Reader(bytes);
-  const zones: Zone[] = [];
+  const zones: GrowingZone[] = [];
   for (let left = reader.u32(); left > 0; left--) {
     const serial = reader.u32();
     const count = reader.u32();
     const apex = reader.short() as DnsName;
-    const rrsets: RRset[] = [];
-    let soa: RRset | undefined;
+    const names = new Map<string, ServedName>();
     for (let index = 0; index < count; index++) {
-      const owner = reader.short() as DnsName;
-      const [type, ttl] = [reader.u32(), reader.u32()];
-      const rdata = Array.from({ length: reader.u32() }, () => reader.long());
-      const rrset: RRset = { owner, type, ttl, rdata };
-      if (type === TYPE.SOA) soa = rrset;
-      rrsets.push(rrset);
-      if (index % SETS_A_STEP === 0) yield;
+      const name = readName(reader);
+      names.set(nameKey(name.owner), name);
+      if (index % NAMES_A_STEP === 0) yield;
     }
-    if (soa === undefined) throw new Error("a zone without a SOA record");
-    zones.push({ apex, serial, soa, rrsets, lines: [], warnings: [] });
+    zones.push({ apex, serial, names });
   }
   return zones;
+}
+
+function readName(reader: Reader): ServedName {
+  const owner = reader.short() as DnsName;
+  const count = reader.byte();
+  const places: PerView<{ list: number; exists: boolean }> = perView(() => ({
+    list: reader.byte(),
+    exists: reader.byte() === 1,
+  }));
+  const lists = Array.from({ length: count }, () => readSets(reader, owner));
+  return {
+    owner,
+    served: perView((view) => lists[places[view].list] ?? []),
+    existsIn: perView((view) => places[view].exists),
+  };
+}
+
+function readSets(reader: Reader, owner: DnsName): readonly RRset[] {
+  return Array.from({ length: reader.u32() }, () => {
+    const [type, ttl] = [reader.u32(), reader.u32()];
+    const rdata = Array.from({ length: reader.u32() }, () => reader.long());
+    return { owner, type, ttl, rdata };
+  });
 }
 
 class Writer {
@@ -62,6 +94,12 @@ class Writer {
   u32(value: number): void {
     this.#room(4);
     this.#at = this.#bytes.writeUInt32LE(value, this.#at);
+  }
+
+  byte(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at] = value;
+    this.#at += 1;
   }
 
   /** At most 255 bytes. */
@@ -103,6 +141,11 @@ class Reader {
   u32(): number {
     this.#at += 4;
     return this.#bytes.readUInt32LE(this.#at - 4);
+  }
+
+  byte(): number {
+    this.#at += 1;
+    return this.#bytes[this.#at - 1] ?? 0;
   }
 
   short(): Uint8Array {

@@ -51,6 +51,8 @@ const WAIT_MS = 5000;
  */
 const REMEMBER_MS = 600_000;
 const MAX_REMEMBERED = 4096;
+/** What updates see and change. */
+const VIEW = "public";
 
 export class Updater {
   readonly #options: UpdaterOptions;
@@ -110,8 +112,8 @@ export class Updater {
   ): Promise<number | { readonly zone: DnsName; readonly serial: number }> {
     const zone = zoneOfUpdate(message);
     if (typeof zone === "number") return zone;
-    const served = this.#options.tree().zoneOf(pathOf(zone));
-    if (served === undefined || !sameName(served.zone.apex, zone)) return RCODE.NOTAUTH;
+    const served = this.#options.tree().zoneOf(pathOf(zone), VIEW);
+    if (served === undefined || !sameName(served.apex, zone)) return RCODE.NOTAUTH;
     const right = rights.find((each) => sameName(each.zone, zone));
     if (right === undefined || right.update.length === 0) return RCODE.REFUSED;
     const steps = readSteps(message, zone);
@@ -119,7 +121,7 @@ export class Updater {
     const view = this.#options.view();
     const place = placeOfKey(right);
     const written = (owner: DnsName) => recordsOf(view, zone, owner, place);
-    const draft = new ZoneDraft({ zone, place, written, serial: served.zone.serial });
+    const draft = new ZoneDraft({ zone, place, written, serial: served.serial });
     // Before the prerequisites, unlike RFC 2136 section 3.3: they would tell what is in the zone.
     if (!steps.every((step) => isAllowed(right, step, draft))) return this.#refuse(right);
     const prerequisites = readPrerequisites(message, zone);
@@ -155,5 +157,5 @@ function isAllowed(right: ZoneKey, step: UpdateStep, draft: ZoneDraft): boolean 
 
 /** What is served at a name itself; a wildcard above it does not count. */
 function setsAt(served: ServedZone, owner: DnsName): readonly RRset[] {
-  return findNode(served, pathOf(owner))?.rrsets ?? [];
+  return findNode(served, pathOf(owner), VIEW)?.sets[VIEW] ?? [];
 }

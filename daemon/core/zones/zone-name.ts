@@ -1,0 +1,184 @@
+/**
+ * What each view shows at one name: the overlay of the views, people before the inventory, and
+ * contradictions settled.
+ *
+ * A pure function of the records of the name, so nodes with the same state say the same. Records
+ * may contradict one another, because two people may edit at once.
+ */
+import { formatDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
+import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
+import { isSingleType } from "../../../protocol/dns/zone-record.ts";
+import {
+  reaches,
+  specificity,
+  ZONE_VIEWS,
+  type PerView,
+  type ZoneView,
+} from "../../../protocol/dns/zone-view.ts";
+import { toHex, type SiteId } from "../../../protocol/ids.ts";
+import type { RRset, ZoneLine, ZoneName } from "./zone.ts";
+
+export interface NameContext {
+  /** Of this node: its LAN sees the records that are for its site only. */
+  readonly ownSite: SiteId;
+  readonly isApex: boolean;
+  /** Puts into a SOA record what depends on the zone. Default: it stays as it is. */
+  readonly completeSoa?: ((soa: ZoneLine, shown: readonly ZoneLine[]) => ZoneLine) | undefined;
+}
+
+/**
+ * @param written - What people wrote, at least one of these and of `derived`.
+ * @param derived - What follows from the inventory; it gives way to what people wrote.
+ * @param notes - Warnings about single records of the name.
+ */
+export function buildName(
+  owner: DnsName,
+  written: readonly ZoneLine[],
+  derived: readonly ZoneLine[],
+  context: NameContext,
+  notes: readonly string[] = NOTHING,
+): ZoneName {
+  const lines = derived.length === 0 ? written : [...written, ...derived];
+  const shown = eachView<readonly ZoneLine[]>(lines, (view) =>
+    completed(shownIn(view, context.ownSite, written, derived, context), context),
+  );
+  const warnings: string[] = [...notes];
+  const stored = eachView(lines, (view) => setsOf(shown[view], warnings));
+  const existsIn = PRESENCE[presenceOf(stored)] ?? NOWHERE;
+  const kept = withoutSettled(lines, written, derived, context, warnings);
+  return {
+    ...{ owner, lines: kept, stored, served: stored, existsIn },
+    warnings: warnings.length === 0 ? NOTHING : [...new Set(warnings)],
+  };
+}
+
+const NOTHING: readonly never[] = [];
+
+/** A view without records of its own shows what the one below it does: the same object. */
+function eachView<T>(lines: readonly ZoneLine[], make: (view: ZoneView) => T): PerView<T> {
+  const inPublic = make("public");
+  const mesh = lines.some(({ view }) => view === "mesh") ? make("mesh") : inPublic;
+  const lan = lines.some(({ view }) => view === "lan") ? make("lan") : mesh;
+  return { public: inPublic, mesh, lan };
+}
+
+/** One for each combination of views: the same few objects for all names. */
+const PRESENCE: readonly PerView<boolean>[] = Array.from({ length: 8 }, (_, bits) => ({
+  public: (bits & 1) !== 0,
+  mesh: (bits & 2) !== 0,
+  lan: (bits & 4) !== 0,
+}));
+const NOWHERE: PerView<boolean> = { public: false, mesh: false, lan: false };
+
+function presenceOf(stored: PerView<readonly RRset[]>): number {
+  return ZONE_VIEWS.reduce(
+    (bits, view, index) => (stored[view].length > 0 ? bits | (1 << index) : bits),
+    0,
+  );
+}
+
+/** @param site - Whose LAN looks; undefined: one of a site without records of its own. */
+function shownIn(
+  view: ZoneView,
+  site: SiteId | undefined,
+  written: readonly ZoneLine[],
+  derived: readonly ZoneLine[],
+  { isApex }: NameContext,
+): readonly ZoneLine[] {
+  const byHand = overlay(written, view, site);
+  const made = derived.length === 0 ? NOTHING : overlay(derived, view, site);
+  const types = new Set(byHand.map(({ type }) => type));
+  const wins = ({ type }: ZoneLine): boolean =>
+    // At the apex only name servers are derived, and addresses beside them are no contradiction.
+    types.has(type) || (!isApex && ADDRESSING.some((each) => types.has(each)));
+  const all = made.length === 0 ? byHand : [...byHand, ...made.filter((line) => !wins(line))];
+  const alias = all.find(({ type }) => type === TYPE.CNAME);
+  if (alias === undefined || all.every(({ type }) => type === TYPE.CNAME)) return all;
+  // RFC 1034 section 3.6.2: "If a CNAME RR is present at a node, no other data should be present".
+  // The other data stay: they answer more questions than the alias does.
+  return all.filter(({ type }) => type !== TYPE.CNAME);
+}
+
+/** Where somebody wrote one of these, the inventory is silent about the name. */
+const ADDRESSING: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME];
+
+/** For each type the records of the most specific view that has any. */
+function overlay(
+  lines: readonly ZoneLine[],
+  view: ZoneView,
+  ownSite: SiteId | undefined,
+): readonly ZoneLine[] {
+  if (lines.every((line) => line.view === "public")) return lines;
+  const visible = lines.filter(
+    (line) => reaches(line.view, view) && (line.site === undefined || line.site === ownSite),
+  );
+  const best = new Map<number, number>();
+  for (const { type, view: of } of visible) {
+    best.set(type, Math.max(best.get(type) ?? 0, specificity(of)));
+  }
+  const own = new Set(visible.flatMap(({ type, site }) => (site === undefined ? [] : [type])));
+  return visible.filter(
+    ({ type, view: of, site }) =>
+      specificity(of) === best.get(type) &&
+      // Of these a name has one; that of the site is meant for it alone.
+      (!isSingleType(type) || site !== undefined || !own.has(type)),
+  );
+}
+
+function completed(shown: readonly ZoneLine[], { completeSoa }: NameContext): readonly ZoneLine[] {
+  if (completeSoa === undefined) return shown;
+  return shown.map((line) => (line.type === TYPE.SOA ? completeSoa(line, shown) : line));
+}
+
+/** Leaves out what no view shows, anywhere, because of other records; and says so. */
+function withoutSettled(
+  lines: readonly ZoneLine[],
+  written: readonly ZoneLine[],
+  derived: readonly ZoneLine[],
+  context: NameContext,
+  warnings: string[],
+): readonly ZoneLine[] {
+  const settles =
+    derived.length > 0 || (lines.length > 1 && lines.some(({ type }) => type === TYPE.CNAME));
+  const ends = settles || context.completeSoa !== undefined;
+  if (!ends) return lines;
+  const isDerived = new Set(derived);
+  return lines.flatMap((line) => {
+    if (line.type === TYPE.SOA && context.completeSoa !== undefined) {
+      const shown = shownIn(line.view, line.site, written, derived, context);
+      return [context.completeSoa(line, shown)];
+    }
+    if (line.type !== TYPE.CNAME && !isDerived.has(line)) return [line];
+    if (shownIn(line.view, line.site, written, derived, context).includes(line)) return [line];
+    const name = formatDnsName(line.owner);
+    if (!isDerived.has(line)) {
+      warnings.push(`The CNAME of ${name} is left out: the name has other records.`);
+    } else if (!context.isApex) {
+      warnings.push(`${name} was written by hand, so the inventory does not fill it.`);
+    }
+    return [];
+  });
+}
+
+/** Record sets: one TTL each (the least), no record twice, in one order on every node. */
+function setsOf(shown: readonly ZoneLine[], warnings: string[]): readonly RRset[] {
+  const [first] = shown;
+  if (first === undefined) return NOTHING;
+  if (shown.length === 1) return [setOf(shown, first, warnings)];
+  return [...Map.groupBy(shown, ({ type }) => type).values()].flatMap((lines) =>
+    lines[0] === undefined ? [] : [setOf(lines, lines[0], warnings)],
+  );
+}
+
+function setOf(lines: readonly ZoneLine[], first: ZoneLine, warnings: string[]): RRset {
+  const { owner, type } = first;
+  if (lines.length === 1) return { owner, type, ttl: first.ttl, rdata: [first.rdata] };
+  const ttl = Math.min(...lines.map((line) => line.ttl));
+  if (lines.some((line) => line.ttl !== ttl && line.origin.kind === "edit")) {
+    const what = `${formatType(type)} of ${formatDnsName(owner)}`;
+    warnings.push(`${what} has records with different TTLs; the least counts (RFC 2181).`);
+  }
+  const rdata = new Map(lines.map((line) => [toHex(line.rdata), line.rdata]));
+  const sorted = [...rdata].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => bytes);
+  return { owner, type, ttl, rdata: sorted };
+}

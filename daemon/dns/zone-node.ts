@@ -1,0 +1,114 @@
+/**
+ * One name in the tree of a zone: its record sets in each view, and what stands below it.
+ *
+ * Names without records of their own that stand above others (empty non-terminals) are nodes, too,
+ * so that they are told apart from names that do not exist (RFC 8020). Whether a name exists is a
+ * question of the view: one that has records only for the mesh does not exist in public.
+ */
+import { TYPE } from "../../protocol/dns/dns-type.ts";
+import {
+  inAllViews,
+  ZONE_VIEWS,
+  type PerView,
+  type ZoneView,
+} from "../../protocol/dns/zone-view.ts";
+import type { RRset, ServedName } from "../core/zones/zone.ts";
+
+export interface ZoneNode {
+  /** One of each type: few enough to look through. */
+  readonly sets: PerView<readonly RRset[]>;
+  /** The node of a label right below that exists in the view. */
+  child(label: string, view: ZoneView): ZoneNode | undefined;
+  /** NS records below the apex: from here on others answer. */
+  cut(view: ZoneView): RRset | undefined;
+  dname(view: ZoneView): RRset | undefined;
+}
+
+/** One bit for each view. */
+const BIT: PerView<number> = { public: 1, mesh: 2, lan: 4 };
+/** Where those of cuts and DNAMEs stand. */
+const CUT_SHIFT = 3;
+const DNAME_SHIFT = 6;
+
+const NO_SETS: PerView<readonly RRset[]> = inAllViews([]);
+
+/** What stands below a node. Nearly all nodes have nothing. */
+interface Below {
+  readonly children: Map<string, GrowingNode>;
+  /** In each view, how many of them exist. */
+  readonly counts: [number, number, number];
+}
+
+export class GrowingNode implements ZoneNode {
+  sets: PerView<readonly RRset[]> = NO_SETS;
+  /** In which views there are records, NS below the apex, DNAME: three bits each. */
+  #marks = 0;
+  #below: Below | undefined;
+
+  child(label: string, view: ZoneView): GrowingNode | undefined {
+    const child = this.#below?.children.get(label);
+    return child !== undefined && (child.#presence() & BIT[view]) !== 0 ? child : undefined;
+  }
+
+  cut(view: ZoneView): RRset | undefined {
+    if ((this.#marks & (BIT[view] << CUT_SHIFT)) === 0) return undefined;
+    return setOfType(this.sets[view], TYPE.NS);
+  }
+
+  dname(view: ZoneView): RRset | undefined {
+    if ((this.#marks & (BIT[view] << DNAME_SHIFT)) === 0) return undefined;
+    return setOfType(this.sets[view], TYPE.DNAME);
+  }
+
+  /**
+   * Puts a name at its place below this node, which is the apex; one without records is taken away.
+   *
+   * @param path - Keys of the labels below the apex, the topmost first.
+   */
+  place(path: readonly string[], name: ServedName, level = 0): void {
+    const label = path[level];
+    if (label === undefined) return this.#fill(name, level === 0);
+    this.#below ??= { children: new Map(), counts: [0, 0, 0] };
+    const { children, counts } = this.#below;
+    const child = children.get(label) ?? new GrowingNode();
+    const before = child.#presence();
+    child.place(path, name, level + 1);
+    const after = child.#presence();
+    for (const [index, view] of ZONE_VIEWS.entries()) {
+      const step = Number((after & BIT[view]) !== 0) - Number((before & BIT[view]) !== 0);
+      if (step !== 0) counts[index] = (counts[index] ?? 0) + step;
+    }
+    if (after !== 0) children.set(label, child);
+    else children.delete(label);
+    if (children.size === 0) this.#below = undefined;
+  }
+
+  #fill({ served, existsIn }: ServedName, isApex: boolean): void {
+    let marks = 0;
+    for (const view of ZONE_VIEWS) {
+      if (existsIn[view]) marks |= BIT[view];
+      for (const { type } of served[view]) {
+        if (type === TYPE.NS && !isApex) marks |= BIT[view] << CUT_SHIFT;
+        if (type === TYPE.DNAME) marks |= BIT[view] << DNAME_SHIFT;
+      }
+    }
+    this.#marks = marks;
+    this.sets = served;
+  }
+
+  /** The views in which this name, or one below it, has records. */
+  #presence(): number {
+    let views = this.#marks & 7;
+    if (this.#below === undefined) return views;
+    const { counts } = this.#below;
+    if (counts[0] > 0) views |= BIT.public;
+    if (counts[1] > 0) views |= BIT.mesh;
+    if (counts[2] > 0) views |= BIT.lan;
+    return views;
+  }
+}
+
+export function setOfType(sets: readonly RRset[], type: number): RRset | undefined {
+  for (const rrset of sets) if (rrset.type === type) return rrset;
+  return undefined;
+}
