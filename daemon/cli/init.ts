@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from "../../protocol/statements/genesis.ts";
 import { type MeshId, type SiteId } from "../../protocol/ids.ts";
 import type { OperatorPublic, OperatorSecret } from "../../protocol/keys/operator-key.ts";
 import { deriveOwnerKeys, type OwnerKeys } from "../../protocol/keys/owner-keys.ts";
-import { OWN_CLASSES } from "../../protocol/logs/record-class.ts";
+import { OWN_CLASSES, SHARED_CLASSES } from "../../protocol/logs/record-class.ts";
 import { StatementChain } from "../../protocol/statements/statement-chain.ts";
 import {
   meshIdOf,
@@ -154,7 +154,7 @@ function signGenesis(
   );
 }
 
-/** OWNER, DELEGATE, SITE and the right to edit every zone. */
+/** OWNER, DELEGATE, SITE and the right to edit every zone and all policy. */
 function firstStatements(
   meshId: MeshId,
   siteId: SiteId,
@@ -174,6 +174,8 @@ function firstStatements(
       classes: [...OWN_CLASSES],
       release: null,
     }),
-    chain.sign({ kind: "GRANT", site: siteId, class: "zone", selector: null }),
+    ...SHARED_CLASSES.map((granted) =>
+      chain.sign({ kind: "GRANT", site: siteId, class: granted, selector: null }),
+    ),
   ];
 }

@@ -9,7 +9,7 @@ import { openApplication, type Application } from "../../../protocol/messages/ap
 import { parseId, type PeerKey, type SiteId } from "../../../protocol/ids.ts";
 import { joinWords, parseJoinWords } from "../../../protocol/messages/join-words.ts";
 import type { OperatorSecret } from "../../../protocol/keys/operator-key.ts";
-import { OWN_CLASSES } from "../../../protocol/logs/record-class.ts";
+import { OWN_CLASSES, SHARED_CLASSES } from "../../../protocol/logs/record-class.ts";
 import { StatementChain } from "../../../protocol/statements/statement-chain.ts";
 import { isChained, type SignedStatement } from "../../../protocol/statements/statement.ts";
 import {
@@ -40,7 +40,7 @@ export function approveCommand(context: CliContext): Command {
     .argument("<words...>", "the six words that the applicant reads out")
     .option("--operator-key <file>", "your operator key")
     .option("--passphrase-file <file>", "its passphrase, on the first line")
-    .option("--no-zones", "do not let the site edit zones")
+    .option("--no-zones", "do not let the site edit zones, nor mark services of others")
     .option("--decline", "turn the application down instead")
     .action((words: readonly string[], options: ApproveOptions) =>
       approve(context, words.join(" "), options),
@@ -146,6 +146,7 @@ function describe(application: Application, mesh: MembershipAnswer, zones: boole
       ? `Owner      new: ${claim.name}`
       : `Owner      ${known === undefined ? "none" : known.name}`,
     `Zones      ${zones ? "may edit all" : "may edit none"}`,
+    `Services   ${zones ? "may mark all up or down, and set their policies" : "its own only"}`,
   ];
   if (release !== undefined) {
     lines.push(`Replaces   ${old?.name ?? release.old}, which is no member any more then`);
@@ -178,9 +179,11 @@ function signAll(
     }),
   );
   if (zones) {
-    statements.push(
-      chain.sign({ kind: "GRANT", site: request.key, class: "zone", selector: null }),
-    );
+    for (const granted of SHARED_CLASSES) {
+      statements.push(
+        chain.sign({ kind: "GRANT", site: request.key, class: granted, selector: null }),
+      );
+    }
   }
   return statements;
 }
