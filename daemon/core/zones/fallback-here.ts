@@ -1,0 +1,106 @@
+/**
+ * What this node serves under the name of a fallback.
+ *
+ * Read from the state and not from built zones, since these are built with it.
+ */
+import {
+  countLabels,
+  formatRelative,
+  labelKeys,
+  lowerCase,
+  parentName,
+  sameName,
+  type DnsName,
+} from "../../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../../protocol/dns/dns-type.ts";
+import { PleachError } from "../../../protocol/error.ts";
+import { readZoneRecord, zoneKeyPrefix } from "../../../protocol/dns/zone-record.ts";
+import { ZONE_VIEWS, type PerView, type ZoneView } from "../../../protocol/dns/zone-view.ts";
+import type { View } from "../logs/view.ts";
+import type { FallbackRecord } from "./steering.ts";
+import type { ZoneLine } from "./zone.ts";
+import { linesOfService, nodeLines, type InventoryState } from "./zone-inventory.ts";
+
+type Shown = Pick<ZoneLine, "type" | "ttl" | "rdata" | "view" | "site" | "origin">;
+
+const WANTED: ReadonlySet<number> = new Set<number>([TYPE.A, TYPE.AAAA, TYPE.CNAME]);
+
+/** The zone of the mesh that holds the name; undefined: none does, or it delegates the name. */
+export function zoneHere(view: View, name: DnsName): DnsName | undefined {
+  for (let up = 0; up < countLabels(name); up++) {
+    const above = lowerCase(parentName(name, up));
+    if (view.entries("zone", `${zoneKeyPrefix(above)}@/SOA/`).length > 0) {
+      return isLedAway(view, above, name) ? undefined : above;
+    }
+  }
+  return undefined;
+}
+
+function isLedAway(view: View, apex: DnsName, name: DnsName): boolean {
+  const depth = countLabels(name) - countLabels(apex);
+  return Array.from({ length: depth }, (_, up) => parentName(name, up)).some((above) => {
+    const place = `${zoneKeyPrefix(apex)}${formatRelative(lowerCase(above), apex)}/`;
+    const isAlias = !sameName(above, name) && view.entries("zone", `${place}DNAME/`).length > 0;
+    return isAlias || view.entries("zone", `${place}NS/`).length > 0;
+  });
+}
+
+/**
+ * The addresses and aliases of the name in each view; undefined: no zone here holds it.
+ *
+ * @param isUp - Of a service that the fallback is a name of, the sites that are up are preferred.
+ */
+export function fallbackHere(
+  name: DnsName,
+  state: InventoryState,
+  isUp: (line: Shown) => boolean,
+): PerView<readonly FallbackRecord[]> | undefined {
+  const apex = zoneHere(state.view, name);
+  if (apex === undefined) return undefined;
+  const byHand = written(apex, name, state);
+  const lines = byHand.length > 0 ? byHand : derived(apex, name, state);
+  const shown = (view: ZoneView) => preferred(overlaid(lines, view), isUp);
+  return { public: shown("public"), mesh: shown("mesh"), lan: shown("lan") };
+}
+
+function written(apex: DnsName, name: DnsName, { view, ownSite }: InventoryState): Shown[] {
+  const place = `${zoneKeyPrefix(apex)}${formatRelative(lowerCase(name), apex)}/`;
+  return view.entries("zone", place).flatMap(({ key, value }) => {
+    try {
+      const record = readZoneRecord(key, value);
+      const isShown = record.site === undefined || record.site === ownSite;
+      return isShown && WANTED.has(record.type) ? [{ ...record, origin: { kind: "default" } }] : [];
+    } catch (error) {
+      if (!(error instanceof PleachError)) throw error;
+      return [];
+    }
+  });
+}
+
+function derived(apex: DnsName, name: DnsName, state: InventoryState): readonly ZoneLine[] {
+  const [first = "", second] = labelKeys(name);
+  const site = second === "node" ? state.sites.find((each) => each.name === first) : undefined;
+  const lines = [
+    ...linesOfService(apex, state, first),
+    ...(site === undefined ? [] : nodeLines(apex, state.view, site)),
+  ];
+  return lines.filter(({ owner, type }) => WANTED.has(type) && sameName(owner, name));
+}
+
+/** Of each type those of the most specific view that has any. */
+function overlaid(lines: readonly Shown[], view: ZoneView): readonly Shown[] {
+  const seen = ZONE_VIEWS.slice(0, ZONE_VIEWS.indexOf(view) + 1).toReversed();
+  return [...WANTED].flatMap((type) => {
+    const set = lines.filter((line) => line.type === type);
+    const most = seen.find((each) => set.some((line) => line.view === each));
+    return set.filter((line) => line.view === most);
+  });
+}
+
+function preferred(
+  lines: readonly Shown[],
+  isUp: (line: Shown) => boolean,
+): readonly FallbackRecord[] {
+  const up = lines.filter(isUp);
+  return (up.length > 0 ? up : lines).map(({ type, ttl, rdata }) => ({ type, ttl, rdata }));
+}
