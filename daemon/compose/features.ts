@@ -95,7 +95,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     onChange: (listener) =>
       state.subscribe((event) => {
         // Zones are made of these; the records of backups change far more often.
-        const classes = ["zone", "site"] as const;
+        const classes = ["zone", "site", "policy", "note"] as const;
         if (event.kind === "statements" || classes.some((name) => event.classes.has(name))) {
           listener();
         }

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
+import { steeringOf } from "../core/zones/steering-state.ts";
 import { buildZones, type ReadRecords } from "../core/zones/zone-build.ts";
 import type { Logger } from "../observe/log.ts";
 import { serialsOf, type ZoneSource } from "./zone-source.ts";
@@ -58,11 +59,15 @@ export class ZonePublisher {
     this.#cancel?.();
     this.#cancel = undefined;
     const started = this.#clock.monotonicMs();
-    const state = {
+    const inventory = {
       view: this.#source.view(),
       ownSite: this.#source.siteId,
       sites: [...this.#source.authority().sites.values()],
+    };
+    const state = {
+      ...inventory,
       ...serialsOf(this.#source),
+      steering: steeringOf(inventory),
     };
     this.#zones = buildZones(state, this.#memory);
     this.#tree = new ZoneTree(this.#zones);

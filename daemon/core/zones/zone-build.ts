@@ -30,6 +30,7 @@ import {
 } from "../../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
 import type { RRset, Zone, ZoneLine, ZoneName } from "./zone.ts";
+import type { Steering } from "./steering.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
 import { buildName } from "./zone-name.ts";
 import { standingSerial, zoneSerial } from "./zone-serial.ts";
@@ -43,6 +44,8 @@ export interface ZoneState {
   readonly ownSite: SiteId;
   /** The members with their names. */
   readonly sites: readonly NamedSite[];
+  /** Which sites of services are answered; default: all. */
+  readonly steering?: Steering;
   /** See zone-serial.ts. */
   readonly serialOffset: number;
   /** See zone-serial.ts. */
@@ -140,15 +143,14 @@ function finish(draft: Draft, state: ZoneState): Zone | undefined {
   const soa = chosenSoa(written.get(apexKey) ?? [], state.ownSite);
   if (soa === undefined) return undefined;
   const serial = serialOf(soa, state);
-  const derived = Map.groupBy(inventoryLines(apex, state.view, state.sites), ({ owner }) =>
-    nameKey(owner),
-  );
+  const derived = Map.groupBy(inventoryLines(apex, state), ({ owner }) => nameKey(owner));
   const names = new Map<string, ZoneName>();
   for (const key of new Set([...written.keys(), ...derived.keys()])) {
     const lines = [...(written.get(key) ?? []), ...(derived.get(key) ?? [])];
     const isApex = key === apexKey;
     const completeSoa = isApex ? soaWith(serial) : undefined;
-    const context = { ownSite: state.ownSite, isApex, completeSoa };
+    const { ownSite, steering } = state;
+    const context = { ownSite, isApex, completeSoa, steering };
     names.set(
       key,
       buildName(

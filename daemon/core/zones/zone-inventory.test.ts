@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { formatRelative, parseDnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType } from "../../../protocol/dns/dns-type.ts";
 import { formatRdata } from "../../../protocol/dns/rdata.ts";
+import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
 import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { hashId, type SiteId } from "../../../protocol/ids.ts";
 import type { ServiceRecord } from "../../../protocol/logs/record.ts";
@@ -23,7 +24,7 @@ function lines(at: string, services: Readonly<Record<string, Given>>): readonly 
   const view = new RecordView();
   for (const [site, given] of Object.entries(services)) {
     const record = { name: "wiki", addresses: [], ports: [], maintainers: [], ...given };
-    view.put(hashId<SiteId>(site), "site", "service/wiki", record);
+    view.put(hashId<SiteId>(site), "site", "service/wiki", record as JsonValue);
   }
   return inventoryLines(apex, { view, sites: SITES, ownSite: hashId<SiteId>(at) });
 }

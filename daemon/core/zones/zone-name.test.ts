@@ -6,6 +6,7 @@ import { formatRdata, parseRdata } from "../../../protocol/dns/rdata.ts";
 import { ZONE_VIEWS, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { idOf, sha256, type SiteId } from "../../../protocol/ids.ts";
 import type { ZoneLine, ZoneName } from "./zone.ts";
+import { unsteered } from "./steering.ts";
 import { buildName } from "./zone-name.ts";
 
 const [HERE, THERE] = ["quimper", "brest"].map((name) => idOf<SiteId>(sha256(name))) as [
@@ -15,13 +16,19 @@ const [HERE, THERE] = ["quimper", "brest"].map((name) => idOf<SiteId>(sha256(nam
 const owner = parseDnsName("www.mesh.example.");
 
 /** `TYPE data`, with the view before it and a site behind it. */
-function line(view: ZoneView, text: string, site?: SiteId, service?: string): ZoneLine {
+function line(
+  view: ZoneView,
+  text: string,
+  site?: SiteId,
+  service?: string,
+  at: SiteId = HERE,
+): ZoneLine {
   const [type = "", ...data] = text.split(" ");
   const code = parseType(type);
   const origin =
     service === undefined
       ? ({ kind: "edit", key: "", author: HERE, lamport: 1 } as const)
-      : ({ kind: "service", service, site: HERE } as const);
+      : ({ kind: "service", service, site: at } as const);
   const made = {
     owner,
     type: code,
@@ -111,5 +118,44 @@ describe("what a name shows", () => {
     const mesh = build([line("mesh", "AAAA fd00::1")], derived);
     deepEqual(shown(mesh), ["A 192.0.2.1", "AAAA fd00::1", "AAAA fd00::1"]);
     equal(mesh.lines.length, 2);
+  });
+});
+
+describe("steering", () => {
+  const derived = [
+    line("public", "A 192.0.2.1", undefined, "wiki", THERE),
+    line("public", "A 192.0.2.2", undefined, "wiki", HERE),
+  ];
+  const steered = (down: readonly SiteId[]): ZoneName =>
+    buildName(owner, [], derived, {
+      ownSite: HERE,
+      isApex: false,
+      steering: {
+        ...unsteered(HERE),
+        isUp: (_, site) => !down.includes(site),
+        whenDown: () => ({ kind: "none" }),
+      },
+    });
+  const addresses = ({ served }: ZoneName) =>
+    ZONE_VIEWS.map((view) =>
+      served[view].flatMap(({ type, rdata }) => rdata.map((bytes) => formatRdata(type, bytes))),
+    );
+
+  it("changes what is served, and leaves what is stored and that the name exists", () => {
+    const all = steered([]);
+    for (const down of [[HERE], [THERE], [HERE, THERE]]) {
+      const name = steered(down);
+      deepEqual(name.stored, all.stored);
+      deepEqual(name.existsIn, all.existsIn);
+      equal(addresses(name)[0]?.length, 2 - down.length);
+    }
+  });
+
+  it("puts the own site first in its LAN, whatever its address", () => {
+    deepEqual(addresses(steered([])), [
+      ["192.0.2.1", "192.0.2.2"],
+      ["192.0.2.1", "192.0.2.2"],
+      ["192.0.2.2", "192.0.2.1"],
+    ]);
   });
 });

@@ -9,6 +9,7 @@ import { formatDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
 import { isSingleType } from "../../../protocol/dns/zone-record.ts";
 import {
+  perView,
   reaches,
   specificity,
   ZONE_VIEWS,
@@ -16,12 +17,15 @@ import {
   type ZoneView,
 } from "../../../protocol/dns/zone-view.ts";
 import { toHex, type SiteId } from "../../../protocol/ids.ts";
+import { steer, type Steering } from "./steering.ts";
 import type { RRset, ZoneLine, ZoneName } from "./zone.ts";
 
 export interface NameContext {
   /** Of this node: its LAN sees the records that are for its site only. */
   readonly ownSite: SiteId;
   readonly isApex: boolean;
+  /** Which sites of services are answered; default: all. */
+  readonly steering?: Steering | undefined;
   /** Puts into a SOA record what depends on the zone. Default: it stays as it is. */
   readonly completeSoa?: ((soa: ZoneLine, shown: readonly ZoneLine[]) => ZoneLine) | undefined;
 }
@@ -44,10 +48,11 @@ export function buildName(
   );
   const warnings: string[] = [...notes];
   const stored = eachView(lines, (view) => setsOf(shown[view], warnings));
+  const served = steeredSets(shown, stored, context.steering);
   const existsIn = PRESENCE[presenceOf(stored)] ?? NOWHERE;
   const kept = withoutSettled(lines, written, derived, context, warnings);
   return {
-    ...{ owner, lines: kept, stored, served: stored, existsIn },
+    ...{ owner, lines: kept, stored, served, existsIn },
     warnings: warnings.length === 0 ? NOTHING : [...new Set(warnings)],
   };
 }
@@ -160,17 +165,53 @@ function withoutSettled(
   });
 }
 
-/** Record sets: one TTL each (the least), no record twice, in one order on every node. */
-function setsOf(shown: readonly ZoneLine[], warnings: string[]): readonly RRset[] {
+/** What is answered: `stored` itself where steering has nothing to say. */
+function steeredSets(
+  shown: PerView<readonly ZoneLine[]>,
+  stored: PerView<readonly RRset[]>,
+  steering: Steering | undefined,
+): PerView<readonly RRset[]> {
+  const isService = ({ origin }: ZoneLine): boolean => origin.kind === "service";
+  if (steering === undefined || !ZONE_VIEWS.some((view) => shown[view].some(isService))) {
+    return stored;
+  }
+  return perView((view) => {
+    const steered = steer(shown[view], view, steering);
+    // Stored sets are sorted by bytes, so the own site may not be first in them.
+    const isSorted = steered === shown[view] && view !== "lan";
+    return isSorted ? stored[view] : setsOf(steered, [], inOrder);
+  });
+}
+
+type Arrange = (rdata: ReadonlyMap<string, Uint8Array>) => readonly Uint8Array[];
+
+/** By their bytes: in one order on every node. */
+const sorted: Arrange = (rdata) =>
+  [...rdata].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => bytes);
+
+/** As steering has put them. */
+const inOrder: Arrange = (rdata) => [...rdata.values()];
+
+/** Record sets: one TTL each (the least), no record twice. */
+function setsOf(
+  shown: readonly ZoneLine[],
+  warnings: string[],
+  arrange: Arrange = sorted,
+): readonly RRset[] {
   const [first] = shown;
   if (first === undefined) return NOTHING;
-  if (shown.length === 1) return [setOf(shown, first, warnings)];
+  if (shown.length === 1) return [setOf(shown, first, warnings, arrange)];
   return [...Map.groupBy(shown, ({ type }) => type).values()].flatMap((lines) =>
-    lines[0] === undefined ? [] : [setOf(lines, lines[0], warnings)],
+    lines[0] === undefined ? [] : [setOf(lines, lines[0], warnings, arrange)],
   );
 }
 
-function setOf(lines: readonly ZoneLine[], first: ZoneLine, warnings: string[]): RRset {
+function setOf(
+  lines: readonly ZoneLine[],
+  first: ZoneLine,
+  warnings: string[],
+  arrange: Arrange,
+): RRset {
   const { owner, type } = first;
   if (lines.length === 1) return { owner, type, ttl: first.ttl, rdata: [first.rdata] };
   const ttl = Math.min(...lines.map((line) => line.ttl));
@@ -179,6 +220,5 @@ function setOf(lines: readonly ZoneLine[], first: ZoneLine, warnings: string[]):
     warnings.push(`${what} has records with different TTLs; the least counts (RFC 2181).`);
   }
   const rdata = new Map(lines.map((line) => [toHex(line.rdata), line.rdata]));
-  const sorted = [...rdata].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => bytes);
-  return { owner, type, ttl, rdata: sorted };
+  return { owner, type, ttl, rdata: arrange(rdata) };
 }
