@@ -11,12 +11,12 @@ import {
   makeZoneRecord,
   parseZoneType,
   readZoneRecord,
-  soaKey,
   zoneRecordJson,
   zoneRecordKey,
   zoneText,
   type ZoneRecord,
 } from "../../protocol/dns/zone-record.ts";
+import type { ViewPlace } from "../../protocol/dns/zone-view.ts";
 import { sameJson, type JsonValue } from "../../protocol/encoding/json-value.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import type { View } from "../core/logs/view.ts";
@@ -30,6 +30,7 @@ import {
 } from "./change-journal.ts";
 import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
+import { soasOf } from "./stored-records.ts";
 import type { Serials } from "./zone-source.ts";
 
 /** Changes of one write to the state. Each write makes the view anew, so few large ones cost less. */
@@ -60,6 +61,8 @@ export interface RecordText {
 }
 
 export interface BulkRequest {
+  /** Whose records all of these are. Default: the public's. */
+  readonly place?: ViewPlace | undefined;
   /** The change that this batch goes on with. */
   readonly change?: string | undefined;
   readonly puts: readonly (RecordText & { readonly ttl: number })[];
@@ -91,7 +94,7 @@ export class ZoneBulk {
   }
 
   /** @throws DnsValueError, DnsError (E-DNS-ZONE); nothing of the batch is written then. */
-  async apply({ change, puts, removes, last }: BulkRequest): Promise<BulkResult> {
+  async apply({ place, change, puts, removes, last }: BulkRequest): Promise<BulkResult> {
     const zones = new Map<string, DnsName>();
     const zoneOf = (text: string): DnsName => {
       const zone = zones.get(text) ?? fitZone(text);
@@ -99,10 +102,12 @@ export class ZoneBulk {
       return zone;
     };
     const made = puts.map(({ zone, name, type, ttl, data }) =>
-      makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), ttl, data),
+      makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), ttl, data, place),
     );
     const gone = removes.map(({ zone, name, type, data }) =>
-      zoneRecordKey(makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), 0, data)),
+      zoneRecordKey(
+        makeZoneRecord(zoneOf(zone), parseDnsName(name), parseZoneType(type), 0, data, place),
+      ),
     );
     const { journal } = this.#options;
     const of = change === undefined ? journal.begin(null) : journal.head(change);
@@ -140,7 +145,7 @@ export class ZoneBulk {
     const removed: string[] = [];
     for (const { key, before } of back) {
       if (before === undefined) removed.push(key);
-      else if (key.endsWith("/@/SOA/only")) soas.push(readZoneRecord(key, before));
+      else if (isSoaKey(key)) soas.push(readZoneRecord(key, before));
       else puts.push({ class: "zone", key, value: before });
     }
     const texts = [...new Set(lines.map(({ key }) => key.split("/", 1)[0] ?? ""))];
@@ -164,8 +169,13 @@ export class ZoneBulk {
   ): void {
     const keys = new Set(back.filter(({ before }) => before === undefined).map(({ key }) => key));
     for (const key of keys) {
-      if (!key.endsWith("/@/SOA/only")) continue;
-      const prefix = `${key.split("/", 1)[0]}/`;
+      const [text = ""] = key.split("/", 1);
+      if (!isSoaKey(key)) continue;
+      const left = soasOf(this.#options.view(), parseDnsName(text)).filter(
+        (each) => !keys.has(each.key),
+      );
+      if (left.length > 0) continue;
+      const prefix = `${text}/`;
       const later = this.#options
         .view()
         .entries("zone", prefix)
@@ -220,24 +230,25 @@ export class ZoneBulk {
 
   /**
    * A SOA with the serial that it may have, and whether that is its own; undefined when the state
-   * has it already.
+   * has it already. The serial of a zone is that of the SOA that most see, so one of another view
+   * goes on with its base.
    *
    * @param fromFile - Else it stood in the state before, with a base that is counted from.
    */
   #placed(soa: ZoneRecord, fromFile: boolean): PlacedSoa | undefined {
-    const entry = this.#options.view().get("zone", soaKey(soa.zone));
-    if (entry === undefined) return { soa, stands: fromFile };
-    const there = readZoneRecord(entry.key, entry.value);
+    const there = soasOf(this.#options.view(), soa.zone)[0]?.record;
+    if (there === undefined) return { soa, stands: fromFile };
     const text = zoneText(soa.zone);
     const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;
     if (isLaterSerial(serialIn(soa), (serial + SERIAL_STEP) % 2 ** 32))
       return { soa, stands: true };
-    const { zone, owner, type, ttl, view } = soa;
+    const { stands: _, ...plain } = soa;
     const kept = {
-      ...{ zone, owner, type, ttl, view, rdata: withSerial(soa.rdata, serialIn(there)) },
+      ...{ ...plain, rdata: withSerial(soa.rdata, serialIn(there)) },
       ...(there.stands === undefined ? {} : { stands: there.stands }),
     };
-    if (isSettled(this.#options.view(), entry.key, toChange(kept).value)) return undefined;
+    if (isSettled(this.#options.view(), zoneRecordKey(kept), toChange(kept).value))
+      return undefined;
     return { soa: kept, stands: false };
   }
 
@@ -260,6 +271,11 @@ export class ZoneBulk {
       step = (count - counted + COUNTS) % COUNTS;
     }
   }
+}
+
+/** Of any view. */
+function isSoaKey(key: string): boolean {
+  return /\/@\/SOA\/only[^/]*$/.test(key);
 }
 
 function fitZone(text: string): DnsName {

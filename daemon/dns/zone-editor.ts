@@ -16,18 +16,26 @@ import {
   isSingleType,
   makeZoneRecord,
   parseZoneType,
-  soaKey,
   zoneKeyPrefix,
   zoneRecordJson,
   zoneRecordKey,
   zoneText,
   type ZoneRecord,
 } from "../../protocol/dns/zone-record.ts";
+import { PUBLIC_PLACE, type ViewPlace } from "../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../core/logs/view.ts";
 import type { ZoneWriter } from "./change-journal.ts";
 import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
-import { recordsOf, refuseConflict, type StoredRecord } from "./stored-records.ts";
+import {
+  placeOptions,
+  recordsOf,
+  refuseConflict,
+  soasOf,
+  standingAt,
+  type StoredRecord,
+} from "./stored-records.ts";
+import { isSeenAt, narrowness } from "../core/zones/seen-at.ts";
 import type { Zone } from "../core/zones/zone.ts";
 
 export interface EditorOptions {
@@ -50,6 +58,8 @@ export interface RecordEdit {
   readonly data: readonly string[];
   /** Seconds; without it, that of the records that are there, or 300. */
   readonly ttl?: number | undefined;
+  /** Whose records are edited. Default: the public's. */
+  readonly place?: ViewPlace | undefined;
 }
 
 export interface EditResult {
@@ -73,24 +83,39 @@ export class ZoneEditor {
   }
 
   /**
+   * A zone that only some see may be shown to more, and goes on with its serial.
+   *
    * @param baseSerial - For a zone that another server has served: its last serial.
-   * @throws DnsError (E-DNS-ZONE) when the mesh has the zone, DnsValueError for a bad name.
+   * @param place - Who sees the zone, together with all more specific views.
+   * @throws DnsError (E-DNS-ZONE) when the view has the zone, DnsValueError for a bad name.
    */
   async addZone(
     name: string,
     mailbox: string | undefined,
-    baseSerial: number,
+    baseSerial = 0,
+    place: ViewPlace = PUBLIC_PLACE,
   ): Promise<EditResult> {
     const zone = parseDnsName(name);
     refuseUnfitZone(zone);
-    if (this.#options.view().get("zone", soaKey(zone)) !== undefined) {
+    const soas = soasOf(this.#options.view(), zone);
+    if (soas.some(({ record }) => isSeenAt(record, place))) {
       throw new DnsError("E-DNS-ZONE", `The zone ${zoneText(zone)} is there already.`, {
         hint: `See it:  pleach dns list ${zoneText(zone)}`,
       });
     }
     const contact = mailboxName(mailbox ?? `hostmaster@${zoneText(zone)}`);
-    const soa = `. ${contact} ${baseSerial} ${SOA_TIMERS}`;
-    return this.#apply(zone, [makeZoneRecord(zone, zone, TYPE.SOA, 3600, soa)], []);
+    const first = soas[0]?.record;
+    if (first !== undefined && baseSerial !== 0) {
+      const message = `The zone ${zoneText(zone)} has a serial already,${inWords(first)}.`;
+      throw new DnsError("E-DNS-ZONE", message, {
+        hint: "It goes on with that: leave --serial out.",
+      });
+    }
+    const serial = first === undefined ? baseSerial : serialIn(first.rdata);
+    const soa = `. ${contact} ${serial} ${SOA_TIMERS}`;
+    const record = makeZoneRecord(zone, zone, TYPE.SOA, 3600, soa, place);
+    const stands = first?.stands;
+    return this.#apply(zone, [stands === undefined ? record : { ...record, stands }], []);
   }
 
   /** Takes a zone off the mesh, with every record in it. */
@@ -109,14 +134,16 @@ export class ZoneEditor {
    *   there is nothing to remove, E-DNS-CONFLICT when the name cannot have both.
    */
   async edit(request: RecordEdit): Promise<EditResult> {
+    const { place = PUBLIC_PLACE } = request;
     const owner = parseDnsName(request.name);
-    const zone = this.#zoneOf(owner, request.name);
-    const here = recordsOf(this.#options.view(), zone, owner);
-    if (request.action === "remove") return this.#remove(zone, owner, request, here);
+    const zone = this.#zoneOf(owner, request.name, place);
+    const all = recordsOf(this.#options.view(), zone, owner);
+    const here = standingAt(all, place);
+    if (request.action === "remove") return this.#remove(zone, owner, request, here, all);
     const type = parseZoneType(request.type ?? "");
     const same = here.filter(({ record }) => record.type === type);
     const ttl = request.ttl ?? same[0]?.record.ttl ?? DEFAULT_TTL_SECONDS;
-    const made = request.data.map((data) => makeZoneRecord(zone, owner, type, ttl, data));
+    const made = request.data.map((data) => makeZoneRecord(zone, owner, type, ttl, data, place));
     if (made.length === 0) throw new DnsError("E-DNS-RECORD", "No data are given.", { exit: 2 });
     if (new Set(made.map(zoneRecordKey)).size < made.length) {
       const reason = isSingleType(type) ? "has one record only" : "is given twice";
@@ -125,7 +152,7 @@ export class ZoneEditor {
         `${formatType(type)} of ${formatDnsName(owner)} ${reason}.`,
       );
     }
-    refuseConflict(request.action, owner, type, here);
+    refuseConflict(request.action, owner, type, place, all);
     const keys = new Set(made.map(zoneRecordKey));
     const removed =
       request.action === "set" ? same.map(({ key }) => key).filter((key) => !keys.has(key)) : [];
@@ -151,18 +178,25 @@ export class ZoneEditor {
     owner: DnsName,
     request: RecordEdit,
     here: readonly StoredRecord[],
+    all: readonly StoredRecord[],
   ): Promise<EditResult> {
+    const { place = PUBLIC_PLACE } = request;
     const type = request.type === undefined ? undefined : parseZoneType(request.type);
     const wanted =
       type === undefined
         ? undefined
-        : request.data.map((data) => zoneRecordKey(makeZoneRecord(zone, owner, type, 0, data)));
+        : request.data.map((data) =>
+            zoneRecordKey(makeZoneRecord(zone, owner, type, 0, data, place)),
+          );
     const matching = here.filter(
       ({ key, record }) =>
         (type === undefined ? record.type !== TYPE.SOA : record.type === type) &&
         (wanted === undefined || wanted.length === 0 || wanted.includes(key)),
     );
-    if (type === TYPE.SOA) {
+    const isOnlySoa = !all.some(
+      ({ record }) => record.type === TYPE.SOA && narrowness(record) < narrowness(place),
+    );
+    if (type === TYPE.SOA && isOnlySoa) {
       throw new DnsError("E-DNS-CONFLICT", "A zone cannot be without its SOA record.", {
         hint: `To take the zone off the mesh:  pleach dns remove-zone ${zoneText(zone)}`,
       });
@@ -171,8 +205,16 @@ export class ZoneEditor {
     if (matching.length === 0 || missing >= 0) {
       const what = `${type === undefined ? "" : `${formatType(type)} `}record`;
       const data = missing >= 0 ? ` ${request.data[missing]}` : "";
-      throw new DnsError("E-DNS-RECORD", `${formatDnsName(owner)} has no ${what}${data}.`, {
-        hint: `See what is there:  pleach dns list ${zoneText(zone)}. Names of services and sites go with the service or site.`,
+      const where = place.view === "public" && all.length === here.length ? "" : inWords(place);
+      const elsewhere = all.find(
+        ({ record }) =>
+          record.type === (type ?? record.type) && !here.some((e) => e.record === record),
+      );
+      throw new DnsError("E-DNS-RECORD", `${formatDnsName(owner)} has no ${what}${data}${where}.`, {
+        hint:
+          elsewhere === undefined
+            ? `See what is there:  pleach dns list ${zoneText(zone)}. Names of services and sites go with the service or site.`
+            : `It has one${inWords(elsewhere.record)}; give${placeOptions(elsewhere.record) || " no --view"}.`,
       });
     }
     return this.#apply(
@@ -211,14 +253,22 @@ export class ZoneEditor {
     };
   }
 
-  /** The deepest zone above the name, in the state as it is now: it may not be served yet. */
-  #zoneOf(owner: DnsName, text: string): DnsName {
+  /** The deepest zone above the name that is seen there, in the state as it is now: it may not be served yet. */
+  #zoneOf(owner: DnsName, text: string, place: ViewPlace): DnsName {
     const view = this.#options.view();
+    let narrower: ZoneRecord | undefined;
     for (let up = 0; up <= countLabels(owner); up++) {
       const apex = lowerCase(parentName(owner, up));
-      if (view.get("zone", soaKey(apex)) !== undefined) return apex;
+      const soas = soasOf(view, apex);
+      if (soas.some(({ record }) => isSeenAt(record, place))) return apex;
+      narrower ??= soas[0]?.record;
     }
-    throw this.#noZone(text);
+    if (narrower === undefined) throw this.#noZone(text);
+    const zone = zoneText(narrower.zone);
+    const message = `The zone ${zone} is there${inWords(narrower)} only, not${inWords(place)}.`;
+    throw new DnsError("E-DNS-ZONE", message, {
+      hint: `Give${placeOptions(narrower)}, or show the zone to more:  pleach dns add-zone ${zone}${placeOptions(place)}`,
+    });
   }
 
   #noZone(text: string): DnsError {
@@ -236,6 +286,14 @@ function isSame(entry: ViewEntry | undefined, value: object): boolean {
     entry.conflicts.length === 0 &&
     JSON.stringify(entry.value) === JSON.stringify(value)
   );
+}
+
+function inWords({ view, site }: ViewPlace): string {
+  return site === undefined ? ` in the view ${view}` : ` in the view ${view} of one site`;
+}
+
+function serialIn(rdata: Uint8Array): number {
+  return Buffer.from(rdata).readUInt32BE(rdata.length - 20);
 }
 
 /** `web.master@example.net` as a name: the first label may hold a dot (RFC 1035 section 8). */

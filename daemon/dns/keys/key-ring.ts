@@ -11,7 +11,7 @@ import type { Logger } from "../../observe/log.ts";
 import { nameKey, parseDnsName, sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import type { TsigAlgorithm } from "../../../protocol/dns/tsig.ts";
 import type { TsigKey } from "../../../protocol/dns/tsig-mac.ts";
-import { soaKey, zoneText } from "../../../protocol/dns/zone-record.ts";
+import { zoneText } from "../../../protocol/dns/zone-record.ts";
 import {
   MAX_SECRET_BYTES,
   MIN_SECRET_BYTES,
@@ -31,6 +31,7 @@ import { toHex, type SiteId, type VersionId } from "../../../protocol/ids.ts";
 import type { BoxKeyPair } from "../../../protocol/keys/site-box.ts";
 import { DnsError } from "../error.ts";
 import type { ZoneWriter } from "../change-journal.ts";
+import { soasOf } from "../stored-records.ts";
 import { placeNamed } from "../view-place.ts";
 import type { ZoneSource } from "../zone-source.ts";
 
@@ -300,7 +301,7 @@ export class KeyRing {
     const view = this.#options.source.view();
     const zones =
       names.length === 0 ? this.#options.zones() : names.map((name) => parseDnsName(name));
-    const unknown = zones.find((zone) => view.get("zone", soaKey(zone)) === undefined);
+    const unknown = zones.find((zone) => soasOf(view, zone).length === 0);
     if (unknown !== undefined || zones.length === 0) {
       const what = unknown === undefined ? "any zone" : `a zone "${zoneText(unknown)}"`;
       throw new DnsError("E-DNS-ZONE", `This mesh has not ${what}.`, {

@@ -17,9 +17,10 @@ import type { DecodedMessage } from "../../../protocol/dns/decode-message.ts";
 import { sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { zoneText, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
 import { placeOfKey } from "../../../protocol/dns/zone-key.ts";
+import { PUBLIC_PLACE, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
-import { recordsOf } from "../stored-records.ts";
+import { recordsOf, standingAt } from "../stored-records.ts";
 import { findNode, pathOf, type ServedZone, type ZoneTree } from "../zone-tree.ts";
 import { checkPrerequisites } from "./prerequisites.ts";
 import { readPrerequisites, readSteps, zoneOfUpdate, type UpdateStep } from "./update-message.ts";
@@ -51,8 +52,6 @@ const WAIT_MS = 5000;
  */
 const REMEMBER_MS = 600_000;
 const MAX_REMEMBERED = 4096;
-/** What updates see and change. */
-const VIEW = "public";
 
 export class Updater {
   readonly #options: UpdaterOptions;
@@ -112,21 +111,22 @@ export class Updater {
   ): Promise<number | { readonly zone: DnsName; readonly serial: number }> {
     const zone = zoneOfUpdate(message);
     if (typeof zone === "number") return zone;
-    const served = this.#options.tree().zoneOf(pathOf(zone), VIEW);
-    if (served === undefined || !sameName(served.apex, zone)) return RCODE.NOTAUTH;
     const right = rights.find((each) => sameName(each.zone, zone));
+    const shown = right === undefined ? PUBLIC_PLACE.view : placeOfKey(right).view;
+    const served = this.#options.tree().zoneOf(pathOf(zone), shown);
+    if (served === undefined || !sameName(served.apex, zone)) return RCODE.NOTAUTH;
     if (right === undefined || right.update.length === 0) return RCODE.REFUSED;
     const steps = readSteps(message, zone);
     if (typeof steps === "number") return steps;
     const view = this.#options.view();
     const place = placeOfKey(right);
-    const written = (owner: DnsName) => recordsOf(view, zone, owner, place);
+    const written = (owner: DnsName) => standingAt(recordsOf(view, zone, owner), place);
     const draft = new ZoneDraft({ zone, place, written, serial: served.serial });
     // Before the prerequisites, unlike RFC 2136 section 3.3: they would tell what is in the zone.
     if (!steps.every((step) => isAllowed(right, step, draft))) return this.#refuse(right);
     const prerequisites = readPrerequisites(message, zone);
     if (typeof prerequisites === "number") return prerequisites;
-    const failed = checkPrerequisites(prerequisites, (owner) => setsAt(served, owner));
+    const failed = checkPrerequisites(prerequisites, (owner) => setsAt(served, owner, shown));
     if (failed !== RCODE.NOERROR) return failed;
     for (const step of steps) draft.take(step);
     const { puts, removed } = draft.changes();
@@ -156,6 +156,6 @@ function isAllowed(right: ZoneKey, step: UpdateStep, draft: ZoneDraft): boolean 
 }
 
 /** What is served at a name itself; a wildcard above it does not count. */
-function setsAt(served: ServedZone, owner: DnsName): readonly RRset[] {
-  return findNode(served, pathOf(owner), VIEW)?.sets[VIEW] ?? [];
+function setsAt(served: ServedZone, owner: DnsName, view: ZoneView): readonly RRset[] {
+  return findNode(served, pathOf(owner), view)?.sets[view] ?? [];
 }
