@@ -91,11 +91,7 @@ export function zoneKeyPrefix(zone: DnsName): string {
   return `${zoneText(zone)}/`;
 }
 
-/** The key of the record by which a zone exists in a view and the more specific ones. */
-export function soaKey(zone: DnsName, place: ViewPlace = PUBLIC_PLACE): string {
-  return `${zoneKeyPrefix(zone)}@/SOA/${onlyId(place)}`;
-}
-
+/** The id of a record of which a name has one at a place. */
 function onlyId(place: ViewPlace): string {
   return place.view === "public" ? "only" : `only-${placeText(place)}`;
 }
