@@ -1,5 +1,6 @@
 /** What DNS does beside answering questions: keys, transfers, notifications and updates. */
-import { parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { parseDnsName, sameName } from "../../protocol/dns/dns-name.ts";
+import { placeOfKey } from "../../protocol/dns/zone-key.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/keys/signature.ts";
 import type { Config } from "../config/config.ts";
@@ -61,7 +62,8 @@ export function dnsRequests(setup: RequestSetup): DnsRequests {
   const apex = catalogName === undefined ? undefined : parseDnsName(catalogName);
   const catalog = apex && {
     apex,
-    zone: () => catalogZone(apex, served(), serialsOf(source).serialOffset),
+    zone: (mayFetch: (zone: Zone) => boolean) =>
+      catalogZone(apex, served().filter(mayFetch), serialsOf(source).serialOffset),
   };
   const updater = new Updater({
     view: () => source.view(),
@@ -92,7 +94,13 @@ export function dnsRequests(setup: RequestSetup): DnsRequests {
   });
   const notifier = new Notifier({
     secondaries,
-    zones: () => (catalog === undefined ? served() : [...served(), catalog.zone()]),
+    zones: () => (catalog === undefined ? served() : [...served(), catalog.zone(() => true)]),
+    keyView: (name, zone) =>
+      keys
+        .find(name)
+        .flatMap(({ rights }) => rights)
+        .filter((right) => sameName(right.zone, zone))
+        .map((right) => placeOfKey(right).view)[0],
     keyOf: (name) =>
       keys.find(name).find(({ rights }) => rights.some(({ transfer }) => transfer))?.tsig,
     clock,

@@ -6,11 +6,12 @@ import { siteIdOf } from "../../test-mesh/dns/static-source.ts";
 import { CLASS, OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
 import { decodeMessage, type DecodedMessage } from "../../protocol/dns/decode-message.ts";
 import { encodeMessage } from "../../protocol/dns/encode-message.ts";
-import { parseDnsName } from "../../protocol/dns/dns-name.ts";
+import { formatDnsName, parseDnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import type { DnsMessage, DnsRecord } from "../../protocol/dns/message.ts";
-import { parseRdata } from "../../protocol/dns/rdata.ts";
+import { formatRdata, parseRdata } from "../../protocol/dns/rdata.ts";
 import { TsigSigner, type TsigKey } from "../../protocol/dns/tsig-mac.ts";
+import type { ViewPlace } from "../../protocol/dns/zone-view.ts";
 import type { Asker } from "./serve.ts";
 
 const ZONE = parseDnsName("mesh.example");
@@ -23,9 +24,17 @@ let served: ServedZones;
 let id = 0;
 
 before(async () => {
-  served = await serveZones();
+  const secondary = { port: 53, key: undefined, zones: undefined };
+  served = await serveZones({
+    catalog: "catalog.example",
+    secondaries: [
+      { ...secondary, address: "198.51.100.1", view: "public" },
+      { ...secondary, address: "198.51.100.2", view: "mesh" },
+    ],
+  });
   await served.editor.addZone("mesh.example", undefined, 0);
   await served.editor.addZone("other.example", undefined, 0);
+  await served.editor.addZone("inner.example", undefined, 0, { view: "mesh" });
   const places = {
     all: {},
     mesh: { view: "mesh" },
@@ -34,7 +43,12 @@ before(async () => {
   };
   for (const name of KEYS) {
     await served.requests.keys.add({
-      ...{ name, zones: ["mesh.example"], algorithm: "hmac-sha256", transfer: true },
+      ...{
+        name,
+        zones: ["mesh.example", "inner.example"],
+        algorithm: "hmac-sha256",
+        transfer: true,
+      },
       ...{ secret: Buffer.from(SECRET).toString("base64"), ...places[name] },
       update: [{ names: "**.mesh.example", types: [] }],
     });
@@ -62,14 +76,17 @@ function signedBy(name: KeyName, parts: Partial<DnsMessage>): Uint8Array {
 }
 
 /** The messages that answer, and in which views plain questions were answered. */
-async function ask(packet: Uint8Array): Promise<{ answers: DecodedMessage[]; views: string[] }> {
+async function ask(
+  packet: Uint8Array,
+  asker = TCP,
+): Promise<{ answers: DecodedMessage[]; views: string[] }> {
   const views: string[] = [];
   const answers: DecodedMessage[] = [];
   const respond = (plain: Uint8Array, view: string): Uint8Array => {
     views.push(view);
     return Uint8Array.from(plain);
   };
-  for await (const bytes of served.requests.transactions.serve(packet, TCP, respond)) {
+  for await (const bytes of served.requests.transactions.serve(packet, asker, respond)) {
     const decoded = decodeMessage(bytes);
     ok(!("fault" in decoded));
     answers.push(decoded);
@@ -124,4 +141,59 @@ test("an update changes the records of its key's view, and no others", async () 
   deepEqual(written("host"), ["192.0.2.0 public", "192.0.2.1 mesh", "192.0.2.3 lan here"]);
   equal(await update("all", [record("host.mesh.example", CLASS.ANY, "", 0)]), RCODE.NOERROR);
   deepEqual(written("host"), ["192.0.2.1 mesh", "192.0.2.3 lan here"]);
+});
+
+/** Addresses and aliases that a transfer carries, sorted; undefined when it is refused. */
+async function fetched(packet: Uint8Array, asker = TCP): Promise<string[] | undefined> {
+  const { answers } = await ask(packet, asker);
+  if (answers[0]?.rcode !== RCODE.NOERROR) return undefined;
+  return answers
+    .flatMap((answer) => answer.answers)
+    .filter(({ type }) => type === TYPE.A || type === TYPE.PTR)
+    .map(({ type, owner, rdata }) => `${formatDnsName(owner)} ${formatRdata(type, rdata)}`)
+    .toSorted();
+}
+
+const transferOf = (name: string): Partial<DnsMessage> => ({
+  questions: [{ name: parseDnsName(name), type: TYPE.AXFR, class: CLASS.IN }],
+});
+
+test("a transfer carries what the view of the key, or of the secondary, shows", async () => {
+  const add = (name: string, data: string, place?: ViewPlace) =>
+    served.editor.edit({ action: "set", name, type: "A", data: [data], place });
+  await add("a.mesh.example", "192.0.2.1");
+  await add("b.mesh.example", "192.0.2.2");
+  await add("b.mesh.example", "10.0.0.2", { view: "mesh" });
+  await add("c.mesh.example", "10.0.0.3", { view: "lan", site: siteIdOf("quimper") });
+  await add("c.mesh.example", "10.0.0.4", { view: "lan", site: siteIdOf("brest") });
+  await add("d.inner.example", "10.0.0.5", { view: "mesh" });
+  const own = (lines: string[] | undefined) => lines?.filter((line) => /^[abc]\./.test(line));
+  const inPublic = ["a.mesh.example. 192.0.2.1", "b.mesh.example. 192.0.2.2"];
+  const inMesh = ["a.mesh.example. 192.0.2.1", "b.mesh.example. 10.0.0.2"];
+  const inLan = [...inMesh, "c.mesh.example. 10.0.0.3"];
+  const expected = { all: inPublic, mesh: inMesh, lan: inLan, here: inLan };
+  for (const name of KEYS) {
+    deepEqual(own(await fetched(signedBy(name, transferOf("mesh.example")))), expected[name]);
+  }
+  // What its address would see does not count: that is said where the secondary is.
+  for (const view of ["public", "mesh", "lan"] as const) {
+    const from = (address: string): Asker => ({ ...TCP, view, address });
+    const plain = bytesOf(transferOf("mesh.example"));
+    deepEqual(own(await fetched(plain, from("198.51.100.1"))), inPublic);
+    deepEqual(own(await fetched(plain, from("198.51.100.2"))), inMesh);
+    equal(await fetched(plain, from("198.51.100.3")), undefined);
+  }
+});
+
+test("a zone that a view has not is refused there, and not in the catalog", async () => {
+  equal(await fetched(signedBy("all", transferOf("inner.example"))), undefined);
+  const inner = await fetched(signedBy("mesh", transferOf("inner.example")));
+  equal(inner?.[0], "d.inner.example. 10.0.0.5");
+  const members = async (packet: Uint8Array, asker = TCP) =>
+    (await fetched(packet, asker))?.map((line) => line.split(" ")[1]).toSorted();
+  const catalog = transferOf("catalog.example");
+  deepEqual(await members(signedBy("all", catalog)), ["mesh.example."]);
+  deepEqual(await members(signedBy("mesh", catalog)), ["inner.example.", "mesh.example."]);
+  const secondary: Asker = { ...TCP, address: "198.51.100.1" };
+  deepEqual(await members(bytesOf(catalog), secondary), ["mesh.example.", "other.example."]);
 });

@@ -92,6 +92,7 @@ test("tells each serial once, again until it is heard, with longer and longer wa
     secondaries: [{ address: "127.0.0.1", port, key: undefined, view: "public", zones: undefined }],
     zones: () => [zoneOf(serial)],
     keyOf: () => undefined,
+    keyView: () => undefined,
     ...{ clock: fastClock(waitsMs, () => heard.length >= 2), log: silentLogger },
   });
   t.after(() => notifier.stop());
@@ -131,6 +132,7 @@ test("signs by the key, and believes only an answer that is signed", async (t) =
     ],
     zones: () => [zoneOf(7)],
     keyOf: () => KEY,
+    keyView: () => "public",
     ...{ clock: fastClock([], () => true), log: silentLogger },
   });
   t.after(() => notifier.stop());

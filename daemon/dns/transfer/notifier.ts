@@ -8,7 +8,7 @@
  * Source: RFC 1996.
  */
 import type { Clock } from "../../core/clock.ts";
-import type { Zone } from "../../core/zones/zone.ts";
+import type { RRset, Zone } from "../../core/zones/zone.ts";
 import type { Logger } from "../../observe/log.ts";
 import { CLASS, OPCODE } from "../../../protocol/dns/dns-code.ts";
 import { parseDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
@@ -17,6 +17,7 @@ import { encodeMessage } from "../../../protocol/dns/encode-message.ts";
 import { findTsig } from "../../../protocol/dns/tsig.ts";
 import { TsigSigner, verifyTsigAnswer, type TsigKey } from "../../../protocol/dns/tsig-mac.ts";
 import { zoneText } from "../../../protocol/dns/zone-record.ts";
+import { PUBLIC_PLACE, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { askUdp } from "../ask.ts";
 import type { Secondary } from "./secondary.ts";
 
@@ -26,6 +27,8 @@ export interface NotifierOptions {
   readonly zones: () => readonly Zone[];
   /** The key of a name that may fetch the zone; undefined while it is not there. */
   readonly keyOf: (name: DnsName) => TsigKey | undefined;
+  /** What the key of a name sees of a zone; undefined while it has no right there. */
+  readonly keyView: (name: DnsName, apex: DnsName) => ZoneView | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,11 +62,17 @@ export class Notifier {
     if (this.#isStopped) return;
     for (const zone of this.#options.zones()) {
       for (const secondary of this.#options.secondaries) {
-        if (secondary.zones === undefined || secondary.zones.includes(zoneText(zone.apex))) {
-          this.#tell(zone, secondary);
-        }
+        const { zones } = secondary;
+        if (zones !== undefined && !zones.includes(zoneText(zone.apex))) continue;
+        if (this.#soaFor(secondary, zone) !== undefined) this.#tell(zone, secondary);
       }
     }
+  }
+
+  /** As the secondary sees it; undefined when the zone is not in its view. */
+  #soaFor({ key, view }: Secondary, { apex, soa }: Zone): RRset | undefined {
+    const seen = key === undefined ? view : this.#options.keyView(parseDnsName(key), apex);
+    return soa[seen ?? PUBLIC_PLACE.view];
   }
 
   stop(): void {
@@ -102,12 +111,13 @@ export class Notifier {
   }
 
   /** Whether the secondary has answered, whatever it said: it has heard it. */
-  async #notify(zone: Zone, { address, port, key: name }: Secondary): Promise<boolean> {
+  async #notify(zone: Zone, secondary: Secondary): Promise<boolean> {
+    const { address, port, key: name } = secondary;
     const { clock, keyOf } = this.#options;
     const key = name === undefined ? undefined : keyOf(parseDnsName(name));
     // Unsigned it would not be believed, or by the wrong one.
     if (name !== undefined && key === undefined) return false;
-    const soa = zone.soa.public;
+    const soa = this.#soaFor(secondary, zone);
     const message = encodeMessage({
       ...{ id: Buffer.from(clock.random(2)).readUInt16BE(), opcode: OPCODE.NOTIFY, rcode: 0 },
       ...{ response: false, authoritative: true, truncated: false, recursionDesired: false },

@@ -15,6 +15,8 @@ import { isWithin, sameName, type DnsName } from "../../../protocol/dns/dns-name
 import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import { zoneText } from "../../../protocol/dns/zone-record.ts";
 import { asksEdns, bareAnswer } from "../bare-answer.ts";
+import { placeOfKey } from "../../../protocol/dns/zone-key.ts";
+import { PUBLIC_PLACE, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { Asker } from "../serve.ts";
 import type { Secondary } from "./secondary.ts";
 import { catalogAnswer } from "./catalog.ts";
@@ -23,9 +25,15 @@ import { soaMessage, zoneStream } from "./zone-stream.ts";
 export interface TransferOptions {
   readonly zones: () => readonly Zone[];
   /** The list of zones for secondaries, when this node gives one. */
-  readonly catalog: { readonly apex: DnsName; readonly zone: () => Zone } | undefined;
+  readonly catalog: Catalog | undefined;
   readonly secondaries: readonly Secondary[];
   readonly log: Logger;
+}
+
+export interface Catalog {
+  readonly apex: DnsName;
+  /** The list of those zones that somebody may fetch. */
+  readonly zone: (mayFetch: (zone: Zone) => boolean) => Zone;
 }
 
 /** Each holds a version of a zone and a connection; secondaries come again. */
@@ -36,6 +44,8 @@ const MAX_TRANSFERS_PER_ADDRESS = 4;
 export interface Asked {
   /** Undefined: it may not be given, or is not there, which is told to nobody. */
   readonly zone: Zone | undefined;
+  /** Which of its views is given: that of the key, or of the secondary. */
+  readonly view: ZoneView;
   readonly type: number;
   readonly name: DnsName;
   /** What an IXFR client has. */
@@ -70,32 +80,46 @@ export class Transfers {
     // RFC 5936 section 4.2: AXFR over UDP is not defined; the responder says FORMERR.
     if (type === TYPE.AXFR && asker.carrier === "udp") return undefined;
     if (type !== TYPE.AXFR && type !== TYPE.IXFR && !isCatalog) return undefined;
+    const given = (zone: Zone): ZoneView | undefined => this.#givenOf(zone, asker, rights);
+    const mayFetch = (zone: Zone): boolean => given(zone) !== undefined;
+    const zones = this.#options.zones();
     const zone = isCatalog
-      ? catalog.zone()
-      : this.#options.zones().find(({ apex }) => sameName(apex, name));
-    const given = zone !== undefined && this.#mayFetch(zone, isCatalog, asker, rights);
+      ? this.#mayFetchSome(asker, rights)
+        ? catalog.zone(mayFetch)
+        : undefined
+      : zones.find((each) => sameName(each.apex, name) && mayFetch(each));
+    const view = (zone && !isCatalog && given(zone)) || PUBLIC_PLACE.view;
     const soa = message.authorities.find((record) => record.type === TYPE.SOA);
     const serial =
       soa === undefined || soa.rdata.length < 22
         ? undefined
         : Buffer.from(soa.rdata).readUInt32BE(soa.rdata.length - 20);
-    return { zone: given ? zone : undefined, type, name, serial };
+    return { zone, view, type, name, serial };
   }
 
-  #mayFetch(
-    { apex }: Zone,
-    isCatalog: boolean,
+  /** The view of a zone that somebody may fetch; undefined when it may not, or has no such zone. */
+  #givenOf(
+    { apex, soa }: Zone,
     { address }: Asker,
     rights: readonly ZoneKey[] | undefined,
-  ): boolean {
-    if (rights !== undefined) {
-      return rights.some(({ transfer, zone }) => transfer && (isCatalog || sameName(zone, apex)));
-    }
-    return this.#options.secondaries.some(
-      (each) =>
-        each.key === undefined &&
-        each.address === address &&
-        (isCatalog || each.zones === undefined || each.zones.includes(zoneText(apex))),
+  ): ZoneView | undefined {
+    const right = rights?.find(({ transfer, zone }) => transfer && sameName(zone, apex));
+    const secondary = this.#secondariesAt(address).find(
+      ({ zones }) => zones === undefined || zones.includes(zoneText(apex)),
+    );
+    const view = rights === undefined ? secondary?.view : right && placeOfKey(right).view;
+    return view !== undefined && soa[view] !== undefined ? view : undefined;
+  }
+
+  #mayFetchSome({ address }: Asker, rights: readonly ZoneKey[] | undefined): boolean {
+    if (rights !== undefined) return rights.some(({ transfer }) => transfer);
+    return this.#secondariesAt(address).length > 0;
+  }
+
+  /** Who is known by an address alone. */
+  #secondariesAt(address: string): readonly Secondary[] {
+    return this.#options.secondaries.filter(
+      (each) => each.key === undefined && each.address === address,
     );
   }
 
@@ -107,8 +131,8 @@ export class Transfers {
   *serve(
     packet: Uint8Array,
     outline: MessageOutline,
-    { address, carrier, view }: Asker,
-    { zone, type, name, serial }: Asked,
+    { address, carrier }: Asker,
+    { zone, view, type, name, serial }: Asked,
     reserveBytes: number,
   ): Generator<Uint8Array> {
     const { log } = this.#options;

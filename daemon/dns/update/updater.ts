@@ -91,6 +91,8 @@ export class Updater {
       this.#last = applied.catch(() => undefined);
       const done = await applied;
       if (typeof done === "number") return done;
+      // What the public does not see is asked of no other server.
+      if (!done.isPublic) return RCODE.NOERROR;
       const missing = await whenServed(done.zone, done.serial, WAIT_MS);
       if (missing > 0) {
         const facts = { zone: zoneText(done.zone), serial: done.serial, missing };
@@ -108,7 +110,9 @@ export class Updater {
   async #apply(
     message: DecodedMessage,
     rights: readonly ZoneKey[],
-  ): Promise<number | { readonly zone: DnsName; readonly serial: number }> {
+  ): Promise<
+    number | { readonly zone: DnsName; readonly serial: number; readonly isPublic: boolean }
+  > {
     const zone = zoneOfUpdate(message);
     if (typeof zone === "number") return zone;
     const right = rights.find((each) => sameName(each.zone, zone));
@@ -139,7 +143,7 @@ export class Updater {
     });
     const facts = { key: tsig, zone: zoneText(zone), written: puts.length };
     this.#options.log.info("a zone was updated", { ...facts, removed: removed.length, serial });
-    return { zone, serial };
+    return { zone, serial, isPublic: served.negativeSoa.public !== undefined };
   }
 
   #refuse({ name, zone }: ZoneKey): number {
