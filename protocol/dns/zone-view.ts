@@ -36,13 +36,3 @@ export function inAllViews<T>(value: T): PerView<T> {
 export function perView<T>(make: (view: ZoneView) => T): PerView<T> {
   return { public: make("public"), mesh: make("mesh"), lan: make("lan") };
 }
-
-/** Whether records of one view can be seen in another: in their own and in the more specific ones. */
-export function reaches(of: ZoneView, view: ZoneView): boolean {
-  return specificity(of) <= specificity(view);
-}
-
-/** Higher for a more specific view. */
-export function specificity(view: ZoneView): number {
-  return view === "public" ? 0 : view === "mesh" ? 1 : 2;
-}

@@ -22,13 +22,9 @@ import { PleachError } from "../../../protocol/error.ts";
 import type { SiteId, VersionId } from "../../../protocol/ids.ts";
 import { isZoneMeta } from "../../../protocol/dns/zone-key.ts";
 import { readZoneRecord, zoneText } from "../../../protocol/dns/zone-record.ts";
-import {
-  perView,
-  specificity,
-  ZONE_VIEWS,
-  type ZoneView,
-} from "../../../protocol/dns/zone-view.ts";
+import { perView, ZONE_VIEWS, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../logs/view.ts";
+import { narrowness } from "./seen-at.ts";
 import type { RRset, Zone, ZoneLine, ZoneName } from "./zone.ts";
 import type { Steering } from "./steering.ts";
 import { inventoryLines, type NamedSite } from "./zone-inventory.ts";
@@ -184,9 +180,7 @@ function chosenSoa(lines: readonly ZoneLine[], ownSite: SiteId): ZoneLine | unde
   const soas = lines.filter(
     ({ type, site }) => type === TYPE.SOA && (site === undefined || site === ownSite),
   );
-  const weight = ({ view, site }: ZoneLine): number =>
-    specificity(view) * 2 + (site === undefined ? 1 : 0);
-  return soas.toSorted((a, b) => weight(a) - weight(b))[0];
+  return soas.toSorted((a, b) => narrowness(a) - narrowness(b))[0];
 }
 
 function serialOf({ rdata, stands, origin }: ZoneLine, state: ZoneState): number {

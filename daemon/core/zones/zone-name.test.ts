@@ -89,6 +89,10 @@ describe("what a name shows", () => {
     deepEqual(shown(name), ["", "", "A 192.168.1.1"]);
     equal(name.lines.length, 2);
     deepEqual(build([line("lan", "A 192.168.1.2", THERE)]).existsIn.lan, false);
+    const narrower = build([line("lan", "A 10.8.0.5"), line("lan", "A 192.168.1.5", HERE)]);
+    deepEqual(shown(narrower), ["", "", "A 192.168.1.5"]);
+    const elsewhere = build([line("lan", "A 10.8.0.5"), line("lan", "A 192.168.1.5", THERE)]);
+    deepEqual(shown(elsewhere), ["", "", "A 10.8.0.5"]);
     const alias = build([line("lan", "CNAME a."), line("lan", "CNAME b.", HERE)]);
     deepEqual(shown(alias), ["", "", "CNAME b."]);
     equal(alias.lines.length, 2);

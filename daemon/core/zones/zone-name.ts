@@ -7,17 +7,15 @@
  */
 import { formatDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
-import { isSingleType } from "../../../protocol/dns/zone-record.ts";
 import {
   perView,
-  reaches,
-  specificity,
   ZONE_VIEWS,
   type PerView,
   type ZoneView,
 } from "../../../protocol/dns/zone-view.ts";
 import { toHex, type SiteId } from "../../../protocol/ids.ts";
 import { steer, type Steering } from "./steering.ts";
+import { isSeenAt, narrowness } from "./seen-at.ts";
 import type { RRset, ZoneLine, ZoneName } from "./zone.ts";
 
 export interface NameContext {
@@ -107,27 +105,20 @@ function shownIn(
 /** Where somebody wrote one of these, the inventory is silent about the name. */
 const ADDRESSING: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME];
 
-/** For each type the records of the most specific view that has any. */
+/** For each type the records of the narrowest place that has any: a site's own before its view's. */
 function overlay(
   lines: readonly ZoneLine[],
   view: ZoneView,
   ownSite: SiteId | undefined,
 ): readonly ZoneLine[] {
   if (lines.every((line) => line.view === "public")) return lines;
-  const visible = lines.filter(
-    (line) => reaches(line.view, view) && (line.site === undefined || line.site === ownSite),
-  );
+  const place = ownSite === undefined ? { view } : { view, site: ownSite };
+  const visible = lines.filter((line) => isSeenAt(line, place));
   const best = new Map<number, number>();
-  for (const { type, view: of } of visible) {
-    best.set(type, Math.max(best.get(type) ?? 0, specificity(of)));
+  for (const line of visible) {
+    best.set(line.type, Math.max(best.get(line.type) ?? 0, narrowness(line)));
   }
-  const own = new Set(visible.flatMap(({ type, site }) => (site === undefined ? [] : [type])));
-  return visible.filter(
-    ({ type, view: of, site }) =>
-      specificity(of) === best.get(type) &&
-      // Of these a name has one; that of the site is meant for it alone.
-      (!isSingleType(type) || site !== undefined || !own.has(type)),
-  );
+  return visible.filter((line) => narrowness(line) === best.get(line.type));
 }
 
 function completed(shown: readonly ZoneLine[], { completeSoa }: NameContext): readonly ZoneLine[] {
