@@ -6,6 +6,13 @@ import type { ServiceInfo } from "../control/shapes-inventory.ts";
 import { help, type CliContext } from "./shell/context.ts";
 import { CommandError, UsageError } from "./shell/exit.ts";
 import { table } from "./shell/output.ts";
+import {
+  markCommand,
+  policyCommand,
+  reportCommand,
+  stateLines,
+  stateWord,
+} from "./service-words.ts";
 
 interface AddOptions {
   readonly address: readonly string[];
@@ -20,13 +27,17 @@ interface AddOptions {
 export function serviceCommand(context: CliContext): Command {
   const service = help(new Command("service"), "Services: what runs for people, and where.", [
     ["pleach service add wiki --address 192.0.2.14 --port https:443", "declare one"],
-    ["pleach service list", "those of all sites"],
+    ["pleach service list", "those of all sites, and where each is up"],
+    ["pleach service mark wiki down --site brest", "lead nobody there for now"],
   ]);
   return service
     .addCommand(addCommand(context))
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
-    .addCommand(removeCommand(context));
+    .addCommand(removeCommand(context))
+    .addCommand(markCommand(context))
+    .addCommand(policyCommand(context))
+    .addCommand(reportCommand(context));
 }
 
 function addCommand(context: CliContext): Command {
@@ -68,7 +79,7 @@ function listCommand(context: CliContext): Command {
     context.out.result({ services }, () =>
       services.length === 0
         ? "No services. Declare one:  pleach service add NAME --address IP"
-        : table([["SERVICE", "SITE", "ADDRESSES", "CONFIRMED"], ...services.map(row)]),
+        : table([["SERVICE", "SITE", "STATE", "ADDRESSES", "CONFIRMED"], ...services.map(row)]),
     );
   });
   return help(list, "Lists the services of all sites.", [["pleach service list", "all of them"]]);
@@ -104,7 +115,7 @@ function row(service: ServiceInfo): string[] {
     ...mesh.map((address) => `${address} (mesh)`),
     ...lan.map((address) => `${address} (lan)`),
   ];
-  return [name, site, where.join(" ") || "-", confirmation(confirmedBy)];
+  return [name, site, stateWord(service), where.join(" ") || "-", confirmation(confirmedBy)];
 }
 
 function confirmation(confirmedBy: readonly string[] | null): string {
@@ -126,6 +137,7 @@ function details(service: ServiceInfo): string {
     ],
     ["maintainers", maintainers.join(", ") || "none"],
     ["zones", zones === null ? "all" : zones.join(", ")],
+    ...stateLines(service),
     ["declared by", declared === "command" ? "a command" : "the configuration of its site"],
   ];
   if (confirmedBy !== null) {

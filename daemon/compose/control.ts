@@ -11,6 +11,7 @@ import { inventoryRoutes } from "../control/inventory-routes.ts";
 import { membershipRoutes } from "../control/membership-routes.ts";
 import { runRoutes } from "../control/run-routes.ts";
 import { ControlServer } from "../control/server.ts";
+import { serviceRoutes } from "../control/service-routes.ts";
 import { statusRoutes } from "../control/status-routes.ts";
 import { backupPort } from "../ports/backup.ts";
 import { conflictPort } from "../ports/conflicts.ts";
@@ -29,7 +30,7 @@ export async function startControl(
 ): Promise<void> {
   const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
   const { mesh, membership, presence, sameState } = network;
-  const { inventory, runs, dns, dnsControl, dnsKeys, backups } = features;
+  const { inventory, marks, verdicts, runs, dns, dnsControl, dnsKeys, backups } = features;
   const version = PLEACH_VERSION;
   const seen = () => presence.seen();
   const about = aboutRoutes({
@@ -80,6 +81,11 @@ export async function startControl(
         }),
       ),
       inventoryRoutes(inventoryPort({ state, inventory, links, seen, sameState, version })),
+      serviceRoutes({
+        mark: (service, request) => marks.mark({ service, ...request }),
+        setPolicy: (service, policy) => marks.setPolicy(service, policy),
+        report: (service, { state: seen, text }) => verdicts.report(service, seen, text),
+      }),
       dnsRoutes(dnsControl),
       dnsKeyRoutes(dnsKeys),
       conflictRoutes(conflictPort(state, foundation.write)),

@@ -20,11 +20,14 @@ import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
 import { Inventory } from "../inventory/inventory.ts";
 import { Runs } from "../inventory/runs.ts";
+import { ServiceMarks } from "../inventory/service-marks.ts";
+import { Verdicts } from "../inventory/verdicts.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import { backupState } from "../ports/backup.ts";
 import { cookieSecretsOf } from "../ports/cookie-secrets.ts";
 import { lendingOf } from "../ports/lending.ts";
 import { ownRecords } from "../ports/inventory.ts";
+import { serviceRecords } from "../ports/service-records.ts";
 import { dnsRequests } from "./dns-requests.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
@@ -32,6 +35,8 @@ import { serveProofs } from "./proofs.ts";
 
 export interface Features {
   readonly inventory: Inventory;
+  readonly marks: ServiceMarks;
+  readonly verdicts: Verdicts;
   readonly runs: Runs;
   readonly dns: DnsServer;
   readonly dnsControl: DnsControl;
@@ -54,7 +59,18 @@ export async function startFeatures(
   const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
   const inventory = startInventory(foundation, network);
   const { dns, dnsControl, keys } = await startDns(foundation, network);
-  return { inventory, runs, dns, dnsControl, dnsKeys: keys, backups };
+  const words = startWords(foundation, dns);
+  return { inventory, ...words, runs, dns, dnsControl, dnsKeys: keys, backups };
+}
+
+function startWords({ state, write, clock, log, stops }: Foundation, dns: DnsServer) {
+  const records = serviceRecords(state, write, () => dns.reload());
+  const verdicts = new Verdicts(records, clock, log.part("inventory"));
+  const onState = state.subscribe((event) => {
+    if (event.kind === "view" && event.classes.has("site")) void verdicts.tidy();
+  });
+  stops.push(() => verdicts.stop(), onState);
+  return { marks: new ServiceMarks(records), verdicts };
 }
 
 function startInventory(foundation: Foundation, { mesh }: Network): Inventory {

@@ -1,5 +1,6 @@
 /** What the routes of services, peers and facts take and give. */
 import { z } from "zod";
+import { serviceWordsShape } from "./shapes-services.ts";
 
 const addresses = z.array(z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address")).max(16);
 
@@ -31,6 +32,7 @@ export const serviceResult = z.object({ result: z.enum(["added", "changed", "unc
 export const doneShape = z.object({ done: z.literal(true) });
 
 export const serviceShape = z.object({
+  ...serviceWordsShape.shape,
   site: z.string(),
   siteId: z.string(),
   name: z.string(),

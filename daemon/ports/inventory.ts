@@ -10,6 +10,7 @@ import type { Inventory, OwnRecords } from "../inventory/inventory.ts";
 import type { LinkDetail } from "../mesh/mesh-options.ts";
 import type { Seen } from "../state/presence.ts";
 import type { State } from "../state/state.ts";
+import { wordsAbout } from "./service-records.ts";
 
 export interface InventorySources {
   readonly state: State;
@@ -85,6 +86,7 @@ function services(state: State): readonly ServiceInfo[] {
         zones,
         declared: declared === "configuration" ? ("configuration" as const) : ("command" as const),
         confirmedBy: confirmedBy(state, entry),
+        ...wordsAbout(state.view(), state.authority(), name, site.siteId),
       };
     })
     .toSorted((a, b) => (a.name + a.site < b.name + b.site ? -1 : 1));

@@ -12,6 +12,7 @@ import {
   type StatusFacts,
 } from "../core/status/status.ts";
 import type { KeptFacts } from "../core/status/status-kept.ts";
+import { serviceFacts } from "../core/status/status-services.ts";
 import { lockFacts } from "../core/status/status-locks.ts";
 import { proofFacts } from "./status-proofs.ts";
 import { memberFacts, stateFacts } from "./status-members.ts";
@@ -84,7 +85,6 @@ async function statusFacts(
 ): Promise<StatusFacts> {
   const { state, config, zones, disk, waitingRequests } = sources;
   const authority = state.authority();
-  const services = state.view().entries("site", "service/");
   const own = state.view().entries("site");
   const locks = lockFacts(state.view(), authority);
   const told = new Set<string>(locks.flatMap(({ sets }) => sets));
@@ -96,7 +96,7 @@ async function statusFacts(
       listening: config().dns.listen.length > 0,
       serials: new Map(zones().map(({ name, serial }) => [name, serial])),
     },
-    services: { count: services.length, sites: new Set(services.map((each) => each.author)).size },
+    services: serviceFacts(state.view(), [...authority.sites.values()]),
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
     proofs: proofFacts(state.view(), authority, state.siteId, sources.nowMs()),
     lines: sources.lines(),

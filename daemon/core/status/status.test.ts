@@ -19,7 +19,7 @@ const well: StatusFacts = {
   mesh: "bzh",
   peers: [brest],
   dns: { listening: true, serials },
-  services: { count: 1, sites: 1 },
+  services: { count: 1, sites: 1, judged: 0, down: [], nowhere: [] },
   sets: [mail],
   proofs: { findings: [], repairs: [], ownLosses: 0 },
   lines: [],

@@ -9,6 +9,7 @@ import { keptArea, type KeptFacts } from "./status-kept.ts";
 import { lineArea, type LineFacts } from "./status-lines.ts";
 import { lockArea, type LockFacts } from "./status-locks.ts";
 import { proofArea, type ProofFacts } from "./status-proofs.ts";
+import { serviceArea, type ServiceFacts } from "./status-services.ts";
 import { plural, type Area, type AreaState, type Finding, type Todo } from "./status-finding.ts";
 
 export type Verdict = Exclude<AreaState, "NONE">;
@@ -57,7 +58,7 @@ export interface StatusFacts {
     readonly listening: boolean;
     readonly serials: ReadonlyMap<string, number>;
   };
-  readonly services: { readonly count: number; readonly sites: number };
+  readonly services: ServiceFacts;
   readonly sets: readonly SetStatus[];
   readonly kept: readonly KeptFacts[];
   readonly proofs: ProofFacts;
@@ -103,7 +104,8 @@ export function statusReport(facts: StatusFacts): StatusReport {
   const findings = [
     meshArea(facts),
     ...(members === undefined ? [] : [membersArea(members), stateArea(state)]),
-    ...[serviceArea, dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
+    serviceArea(facts.services),
+    ...[dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
     keptArea(facts.kept),
     proofArea(facts.proofs),
     ...lockArea(facts.locks),
@@ -167,13 +169,6 @@ function meshArea({ mesh, peers, provisional }: StatusFacts): Finding {
       ? [{ text: `This node hears nobody (${away.join(", ")}).`, command: "pleach peers" }]
       : [],
   };
-}
-
-function serviceArea({ services }: StatusFacts): Finding {
-  const { count, sites } = services;
-  const text =
-    count === 0 ? "none declared" : `${count} declared at ${plural(sites, "site")}, not checked`;
-  return { area: { name: "Services", state: "NONE", text }, todo: [] };
 }
 
 function dnsArea({ dns, peers }: StatusFacts): Finding {

@@ -112,9 +112,14 @@ function whenDownOf(service: string, state: InventoryState, isUp: Steering["isUp
 /**
  * Whether the fallbacks of a service, followed from one to the next, come back to itself. Commands
  * refuse that, but two people may do it at once.
+ *
+ * @param words - Default: as the state has them.
  */
-export function leadsBack(view: View, service: string): boolean {
-  const words = serviceWords(view);
+export function leadsBack(
+  view: View,
+  service: string,
+  words: Pick<ServiceWords, "policy"> = serviceWords(view),
+): boolean {
   const followed = new Set<string>();
   let at: string | undefined = service;
   while (at !== undefined && !followed.has(at)) {
