@@ -18,6 +18,7 @@ import { conflictPort } from "../ports/conflicts.ts";
 import { decisionPort } from "../ports/decisions.ts";
 import { inventoryPort } from "../ports/inventory.ts";
 import { gatherStatus } from "../ports/status.ts";
+import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { Features } from "./features.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
@@ -52,7 +53,7 @@ export async function startControl(
         seen,
         linked: () => mesh.links(),
         sameState,
-        zones: () => dns.zones(),
+        zones: () => dns.served().map(({ apex, serial }) => ({ name: zoneText(apex), serial })),
         sets: () => backups.store.sets(),
         kept: () => backups.store.keeper.report(),
         runs: () => runs.runs(),

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { ServiceRecord } from "../../protocol/logs/record.ts";
 import { RECOVER_PROTOCOL } from "../../protocol/messages/recover-message.ts";
+import { zoneText } from "../../protocol/dns/zone-record.ts";
 import { toHex } from "../../protocol/ids.ts";
 import type { SigningKey } from "../../protocol/keys/signature.ts";
 import { siteBox } from "../../protocol/keys/site-box.ts";
@@ -140,7 +141,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     cookieSecrets: cookieSecretsOf(state, clock),
   });
   const publish = (): void => {
-    const serials = dns.zones().map(({ name, serial }) => [name, serial] as const);
+    const serials = dns.served().map(({ apex, serial }) => [zoneText(apex), serial] as const);
     presence.publish({ zoneSerials: Object.fromEntries(serials) });
   };
   publish();

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
+import { wholeZone, type ZoneDelta } from "../core/zones/zone-delta.ts";
 import type { Logger } from "../observe/log.ts";
 import { formatAddress } from "./client.ts";
 import { matchSockets } from "./inherited-sockets.ts";
@@ -71,6 +72,7 @@ export class DnsServer {
   readonly #limit: { readonly answersPerSecond: number; readonly seed: number };
   #views: readonly ViewRule[];
   #workers: UdpWorkers | undefined;
+  #isStarted = false;
   /** Ends when the last version of the zones is served by every thread. */
   #served: Promise<void> = Promise.resolve();
 
@@ -92,18 +94,19 @@ export class DnsServer {
       limit: new RateLimit({ perSecond: ANSWERS_PER_SECOND, seed }),
       clock,
     });
-    this.#publisher = new ZonePublisher(source, clock, this.#log, (tree, zones) => {
-      void this.#serveZones(tree, zones);
+    this.#publisher = new ZonePublisher(source, clock, this.#log, (tree, deltas) => {
+      void this.#serveChange(tree, deltas);
     });
   }
 
-  /** Resolves when every thread answers from the zones. */
-  async #serveZones(tree: ZoneTree, zones: readonly Zone[]): Promise<void> {
+  /** Resolves when every thread answers with a change. */
+  async #serveChange(tree: ZoneTree, deltas: readonly ZoneDelta[]): Promise<void> {
     const identity = this.#identity();
     this.#responder.serve(tree);
     this.#responder.identify(identity);
     this.#workers?.identify(identity);
-    this.#served = this.#workers?.serve(zones) ?? Promise.resolve();
+    // Before the start threads have no zones that could change.
+    if (this.#isStarted) this.#served = this.#workers?.serve(deltas) ?? Promise.resolve();
     await this.#served;
     for (const listener of this.#listeners) listener();
   }
@@ -150,7 +153,8 @@ export class DnsServer {
       const { address, port } = bound;
       this.#listening.push(view === undefined ? { address, port } : { address, port, view });
     }
-    await this.#serveZones(this.#publisher.tree, this.#publisher.zones);
+    this.#isStarted = true;
+    await this.#serveChange(this.#publisher.tree, this.#publisher.zones.map(wholeZone));
   }
 
   /** A packet must never end the daemon, whatever fault of ours it has found. */

@@ -22,6 +22,7 @@ import type { SiteId } from "../../protocol/ids.ts";
 import type { View } from "../core/logs/view.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import { countOf, isLaterSerial } from "../core/zones/zone-serial.ts";
+import type { SerialState } from "../core/zones/zone-soa.ts";
 import {
   digestOf,
   type ChangeHead,
@@ -31,7 +32,6 @@ import {
 import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
 import { soasOf } from "./stored-records.ts";
-import type { Serials } from "./zone-source.ts";
 
 /** Changes of one write to the state. Each write makes the view anew, so few large ones cost less. */
 const BATCH = 8000;
@@ -48,7 +48,7 @@ export interface BulkOptions {
   readonly served: () => readonly Zone[];
   /** Serves what was written. */
   readonly reload: () => Promise<void> | void;
-  readonly serials: () => Serials;
+  readonly serials: () => SerialState;
   readonly siteId: SiteId;
 }
 

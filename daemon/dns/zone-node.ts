@@ -32,6 +32,9 @@ const DNAME_SHIFT = 6;
 
 const NO_SETS: PerView<readonly RRset[]> = inAllViews([]);
 
+/** How many nodes are copied between two rests of {@link GrowingNode.copy}. */
+const NODES_A_STEP = 256;
+
 /** What stands below a node. Nearly all nodes have nothing. */
 interface Below {
   readonly children: Map<string, GrowingNode>;
@@ -70,17 +73,46 @@ export class GrowingNode implements ZoneNode {
     if (label === undefined) return this.#fill(name, level === 0);
     this.#below ??= { children: new Map(), counts: [0, 0, 0] };
     const { children, counts } = this.#below;
-    const child = children.get(label) ?? new GrowingNode();
-    const before = child.#presence();
+    const known = children.get(label);
+    const before = known === undefined ? 0 : known.#presence();
+    const child = known === undefined ? new GrowingNode() : known.#changeable();
     child.place(path, name, level + 1);
     const after = child.#presence();
-    for (const [index, view] of ZONE_VIEWS.entries()) {
-      const step = Number((after & BIT[view]) !== 0) - Number((before & BIT[view]) !== 0);
-      if (step !== 0) counts[index] = (counts[index] ?? 0) + step;
+    for (let index = 0, bits = before ^ after; bits !== 0; index++, bits >>= 1) {
+      if ((bits & 1) === 0) continue;
+      counts[index] = (counts[index] ?? 0) + ((after & (1 << index)) !== 0 ? 1 : -1);
     }
     if (after !== 0) children.set(label, child);
     else children.delete(label);
     if (children.size === 0) this.#below = undefined;
+  }
+
+  /**
+   * A node that can be changed without changing this one. In steps, since there may be many below.
+   * Nodes with nothing below them stand in both: they are never changed, see {@link place}.
+   */
+  *copy(): Generator<undefined, GrowingNode> {
+    const copy = this.#alone();
+    if (this.#below === undefined) return copy;
+    const children = new Map<string, GrowingNode>();
+    const [inPublic, inMesh, inLan] = this.#below.counts;
+    for (const [label, child] of this.#below.children) {
+      children.set(label, child.#below === undefined ? child : yield* child.copy());
+      if (children.size % NODES_A_STEP === 0) yield;
+    }
+    copy.#below = { children, counts: [inPublic, inMesh, inLan] };
+    return copy;
+  }
+
+  #changeable(): GrowingNode {
+    return this.#below === undefined ? this.#alone() : this;
+  }
+
+  #alone(): GrowingNode {
+    const node = new GrowingNode();
+    node.sets = this.sets;
+    node.#marks = this.#marks;
+    return node;
   }
 
   #fill({ served, existsIn }: ServedName, isApex: boolean): void {

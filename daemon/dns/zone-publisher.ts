@@ -4,10 +4,12 @@
  * The first change is published at once, further ones are gathered for a while that grows with
  * the work: a flood of changes costs a small share of the time, a single change no delay.
  */
+import { nameKey } from "../../protocol/dns/dns-name.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import { steeringOf } from "../core/zones/steering-state.ts";
-import { buildZones, type ReadRecords } from "../core/zones/zone-build.ts";
+import { ZoneBuilder, type ZoneState } from "../core/zones/zone-build.ts";
+import type { ZoneDelta } from "../core/zones/zone-delta.ts";
 import type { Logger } from "../observe/log.ts";
 import { serialsOf, type ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
@@ -17,7 +19,8 @@ const REST_FACTOR = 20;
 const MIN_GATHER_MS = 100;
 const MAX_GATHER_MS = 2000;
 
-type Publish = (tree: ZoneTree, zones: readonly Zone[]) => void;
+/** What is in the tree already: the changes that have brought it there. */
+type Publish = (tree: ZoneTree, deltas: readonly ZoneDelta[]) => void;
 
 export class ZonePublisher {
   readonly #source: ZoneSource;
@@ -25,13 +28,13 @@ export class ZonePublisher {
   readonly #log: Logger;
   readonly #publish: Publish;
   readonly #unsubscribe: () => void;
+  readonly #tree = new ZoneTree();
+  #builder = new ZoneBuilder();
   #zones: readonly Zone[] = [];
-  #tree = new ZoneTree([]);
-  readonly #memory: ReadRecords = new Map();
   #nextMs = 0;
   #cancel: (() => void) | undefined;
 
-  /** @param publish - Called with each new version, the first one before this returns. */
+  /** @param publish - Called with each change, the first one before this returns. */
   constructor(source: ZoneSource, clock: Clock, log: Logger, publish: Publish) {
     this.#source = source;
     this.#clock = clock;
@@ -69,12 +72,26 @@ export class ZonePublisher {
       ...serialsOf(this.#source),
       steering: steeringOf(inventory),
     };
-    this.#zones = buildZones(state, this.#memory);
-    this.#tree = new ZoneTree(this.#zones);
-    this.#publish(this.#tree, this.#zones);
+    const deltas = this.#build(state);
+    this.#tree.apply(deltas);
+    this.#publish(this.#tree, deltas);
     const tookMs = this.#clock.monotonicMs() - started;
     const restMs = Math.min(Math.max(tookMs * REST_FACTOR, MIN_GATHER_MS), MAX_GATHER_MS);
     this.#nextMs = this.#clock.monotonicMs() + restMs;
+  }
+
+  #build(state: ZoneState): readonly ZoneDelta[] {
+    const before = this.#zones;
+    const builder = this.#builder;
+    // One that has thrown is not asked again: the next builds everything anew.
+    this.#builder = new ZoneBuilder();
+    const deltas = builder.update(state);
+    this.#builder = builder;
+    this.#zones = builder.zones;
+    const told = new Set(deltas.map(({ apex }) => nameKey(apex)));
+    const left = new Set(this.#zones.map(({ apex }) => nameKey(apex)));
+    const lost = before.filter(({ apex }) => !left.has(nameKey(apex)) && !told.has(nameKey(apex)));
+    return [...deltas, ...lost.map(({ apex }) => ({ kind: "gone", apex }) as const)];
   }
 
   #changed(): void {

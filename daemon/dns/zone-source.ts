@@ -1,6 +1,7 @@
 /** What the DNS part reads of the state; filled in main.ts. */
 import type { Authority } from "../core/authority/authority.ts";
 import type { View } from "../core/logs/view.ts";
+import type { SerialState } from "../core/zones/zone-soa.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import {
   othersHash,
@@ -21,13 +22,7 @@ export interface ZoneSource {
   onChange(listener: () => void): () => void;
 }
 
-/** What the serials of all zones are made of. */
-export interface Serials {
-  readonly serialOffset: number;
-  readonly othersHash: (author: SiteId) => number;
-}
-
-export function serialsOf(source: Pick<ZoneSource, "logHeads" | "statements">): Serials {
+export function serialsOf(source: Pick<ZoneSource, "logHeads" | "statements">): SerialState {
   const [logs, statements] = [source.logHeads(), source.statements()];
   return {
     serialOffset: serialOffset(logs, statements),

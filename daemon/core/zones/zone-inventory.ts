@@ -60,6 +60,17 @@ export function inventoryLines(apex: DnsName, state: InventoryState): readonly Z
   ];
 }
 
+/** All that {@link inventoryLines} reads of the state: while it is the same, so are the lines. */
+export function inventoryText({ view, sites, ownSite }: InventoryState): string {
+  const records = view
+    .entries("site")
+    .flatMap(({ key, author, versionId }) =>
+      key === "node" || key.startsWith("service/") ? `${key} ${author} ${versionId}` : [],
+    );
+  const names = sites.map(({ siteId, name }) => `${siteId} ${name}`);
+  return [ownSite, ...records, "", ...names].join("\n");
+}
+
 /** The lines of one service: `SERVICE.ZONE` and all names that go with it. */
 export function linesOfService(
   apex: DnsName,

@@ -31,20 +31,18 @@ export interface NameContext {
 /**
  * @param written - What people wrote, at least one of these and of `derived`.
  * @param derived - What follows from the inventory; it gives way to what people wrote.
- * @param notes - Warnings about single records of the name.
  */
 export function buildName(
   owner: DnsName,
   written: readonly ZoneLine[],
   derived: readonly ZoneLine[],
   context: NameContext,
-  notes: readonly string[] = NOTHING,
 ): ZoneName {
   const lines = derived.length === 0 ? written : [...written, ...derived];
   const shown = eachView<readonly ZoneLine[]>(lines, (view) =>
     completed(shownIn(view, context.ownSite, written, derived, context), context),
   );
-  const warnings: string[] = [...notes];
+  const warnings = written.flatMap(contestWarning);
   const stored = eachView(lines, (view) => setsOf(shown[view], warnings));
   const served = steeredSets(shown, stored, context.steering);
   const existsIn = PRESENCE[presenceOf(stored)] ?? NOWHERE;
@@ -56,6 +54,12 @@ export function buildName(
 }
 
 const NOTHING: readonly never[] = [];
+
+function contestWarning({ owner, type, origin }: ZoneLine): string[] {
+  if (origin.kind !== "edit" || origin.contested !== true) return [];
+  const what = `${formatType(type)} of ${formatDnsName(owner)}`;
+  return [`${what} was changed at two sites at once; the newer change counts.`];
+}
 
 /** A view without records of its own shows what the one below it does: the same object. */
 function eachView<T>(lines: readonly ZoneLine[], make: (view: ZoneView) => T): PerView<T> {

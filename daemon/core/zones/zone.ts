@@ -27,6 +27,8 @@ export type RecordOrigin =
       readonly key: string;
       readonly author: SiteId;
       readonly lamport: number;
+      /** Somebody changed it at another site at the same time. */
+      readonly contested?: true;
       /** Name of the TSIG key whose update it was. */
       readonly tsig?: string;
     }

@@ -13,11 +13,11 @@ import type { ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { Responder } from "../responder.ts";
 import { viewOf, type ViewRule } from "../view-rules.ts";
-import { ZoneTree, type GrowingZone } from "../zone-tree.ts";
+import { ZoneTree } from "../zone-tree.ts";
 import { DatagramBatch } from "./datagram-batch.ts";
 import { loadSockets, type FixedMemory, type SystemSockets } from "./system-sockets.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./worker-messages.ts";
-import { readZones } from "./zone-snapshot.ts";
+import { readDeltas } from "./zone-snapshot.ts";
 
 /** The longest that packets wait for the building of zones. */
 const STEP_MS = 0.2;
@@ -38,9 +38,9 @@ class UdpThread {
   readonly #wakeFile: number;
   readonly #wait: FixedMemory;
   readonly #poll: ReturnType<SystemSockets["batchCalls"]>["poll"];
-  #growing:
-    | { readonly version: number; readonly steps: Generator<undefined, ZoneTree> }
-    | undefined;
+  readonly #tree = new ZoneTree();
+  /** Changes of zones that are not made yet, in their order; the first is under way. */
+  readonly #changes: { readonly version: number; readonly steps: Iterator<undefined, void> }[] = [];
   #stopped = false;
   /** Until the first zones are there, questions wait in the sockets. */
   #serves = false;
@@ -61,7 +61,7 @@ class UdpThread {
     }
     const { answersPerSecond: perSecond, seed } = start;
     this.#responder = new Responder({
-      zones: new ZoneTree([]),
+      zones: this.#tree,
       ...{ siteName: "", cookieSecrets: [], guarded: [] },
       limit: new RateLimit({ perSecond, seed }),
       clock: systemClock,
@@ -77,7 +77,7 @@ class UdpThread {
         for (const [index, fd] of this.#fds.entries()) received += this.#answer(index, fd);
       }
       if (Atomics.exchange(this.#bell, 0, 0) !== 0) this.#takeMessages();
-      else if (this.#growing !== undefined) this.#grow();
+      else if (this.#changes.length > 0) this.#change();
       else if (received === 0) this.#sleep();
     }
     this.#sockets.close(this.#wakeFile);
@@ -133,8 +133,8 @@ class UdpThread {
       else if (message.kind === "identity") this.#responder.identify(message.identity);
       else if (message.kind === "views") this.#views = message.views;
       else if (message.kind === "zones") {
-        // A version that was not finished is left off.
-        this.#growing = { version: message.version, steps: treeOf(readZones(message.bytes)) };
+        const steps = changed(this.#tree, message.bytes);
+        this.#changes.push({ version: message.version, steps });
       } else {
         const fd = this.#fds[message.to.socket];
         if (fd !== undefined) this.#sockets.sendTo(fd, message.bytes, message.to.place);
@@ -142,26 +142,23 @@ class UdpThread {
     }
   }
 
-  #grow(): void {
-    const growing = this.#growing;
-    if (growing === undefined) return;
+  #change(): void {
     const endMs = performance.now() + STEP_MS;
     while (performance.now() < endMs) {
-      const step = growing.steps.next();
-      if (step.done !== true) continue;
-      this.#responder.serve(step.value);
-      this.#growing = undefined;
+      const [first] = this.#changes;
+      if (first === undefined) return;
+      if (first.steps.next().done !== true) continue;
+      this.#changes.shift();
+      // Kept answers are of before.
+      this.#responder.serve(this.#tree);
       this.#serves = true;
-      tell({ kind: "serving", version: growing.version });
-      return;
+      tell({ kind: "serving", version: first.version });
     }
   }
 }
 
-function* treeOf(
-  zones: Generator<undefined, readonly GrowingZone[]>,
-): Generator<undefined, ZoneTree> {
-  return yield* ZoneTree.grow(yield* zones);
+function* changed(tree: ZoneTree, bytes: Uint8Array): Generator<undefined, void> {
+  yield* tree.change(yield* readDeltas(bytes));
 }
 
 function tell(message: FromWorker): void {

@@ -6,13 +6,11 @@ import { decode, encode } from "dns-packet";
 import { zoneOfLines } from "../../../test-mesh/dns/zone-lines.ts";
 import { silentLogger } from "../../observe/log.ts";
 import { parseDnsName } from "../../../protocol/dns/dns-name.ts";
-import { TYPE } from "../../../protocol/dns/dns-type.ts";
-import { answerQuestion } from "../answer.ts";
+import { wholeZone } from "../../core/zones/zone-delta.ts";
 import type { Client } from "../client.ts";
 import type { Serve } from "../serve.ts";
-import { ZoneTree } from "../zone-tree.ts";
 import { UdpWorkers, type UdpWorkersOptions } from "./udp-workers.ts";
-import { encodeZones, readZones } from "./zone-snapshot.ts";
+import { encodeDeltas, readDeltas } from "./zone-snapshot.ts";
 
 const zone = (address: string) =>
   zoneOfLines(`
@@ -70,37 +68,21 @@ const question = (id: number, name = "www.example") =>
 const addressesIn = (answer: Buffer | undefined) =>
   decode(answer ?? Buffer.alloc(12)).answers?.map((each) => (each.type === "A" ? each.data : ""));
 
-describe("zones as bytes", () => {
+describe("changes as bytes", () => {
   it("come back as they were, but for where records come from", () => {
     const zones = [zone("192.0.2.1"), zoneOfLines("b. 1 IN SOA . . 1 2 3 4 5\n")];
-    const steps = readZones(encodeZones(zones));
+    const gone = { kind: "gone", apex: parseDnsName("gone.example.") } as const;
+    const deltas = [...zones.map(wholeZone), gone];
+    const steps = readDeltas(encodeDeltas(deltas));
     let step = steps.next();
     while (step.done !== true) step = steps.next();
-    for (const [index, read] of step.value.entries()) {
-      const { apex, serial, names } = zones[index] ?? zone("");
-      const shown = [...names].map(([key, { owner, served, existsIn }]) => ({
-        ...{ key, owner, served, existsIn },
-      }));
-      const found = [...read.names].map(([key, name]) => ({ key, ...name }));
-      equal(JSON.stringify([read.apex, read.serial, found]), JSON.stringify([apex, serial, shown]));
-    }
-  });
-
-  it("grow in steps, and answer like a tree that grew at once", () => {
-    const names = Array.from({ length: 300 }, (_, index) => `h${index}.example.`);
-    const lines = names.map((name) => `${name} 300 IN A 192.0.2.1`);
-    const zones = [zoneOfLines(["example. 300 IN SOA . . 1 2 3 4 5", ...lines].join("\n"))];
-    const steps = ZoneTree.grow(zones);
-    let rests = 0;
-    let step = steps.next();
-    for (; step.done !== true; rests++) step = steps.next();
-    ok(rests > 1);
-    const atOnce = new ZoneTree(zones);
-    for (const name of [...names, "none.example."].map((text) => parseDnsName(text))) {
-      const grown = answerQuestion(step.value, name, TYPE.A, "public");
-      const made = answerQuestion(atOnce, name, TYPE.A, "public");
-      deepEqual([grown.rcode, grown.answer], [made.rcode, made.answer]);
-    }
+    const shown = deltas.map((delta) => {
+      if (delta.kind === "gone") return delta;
+      const { kind, apex, serial, whole, names } = delta;
+      const bare = names.map(({ owner, served, existsIn }) => ({ owner, served, existsIn }));
+      return { kind, apex, serial, whole, names: bare };
+    });
+    equal(JSON.stringify(step.value), JSON.stringify(shown));
   });
 });
 
@@ -110,7 +92,7 @@ describe("threads that answer UDP", () => {
     const workers = await start({ listen, threads: 2 });
     try {
       for (const address of ["192.0.2.1", "192.0.2.2"]) {
-        await workers.serve([zone(address)]);
+        await workers.serve([wholeZone(zone(address))]);
         for (const [index, { address: own }] of listen.entries()) {
           const packets = Array.from({ length: 200 }, (_, id) => question(id));
           const answers = await ask(packets, workers.ports[index] ?? 0, own);
@@ -133,7 +115,7 @@ describe("threads that answer UDP", () => {
       await new Promise<unknown>((sent) => {
         socket.send(question(5), workers.ports[0] ?? 0, "127.0.0.1", sent);
       });
-      await workers.serve([zone("192.0.2.7")]);
+      await workers.serve([wholeZone(zone("192.0.2.7"))]);
       const [answer] = (await answered) as [Buffer];
       deepEqual(addressesIn(answer), ["192.0.2.7", "192.0.2.200"]);
     } finally {

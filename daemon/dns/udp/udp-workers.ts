@@ -5,16 +5,16 @@
  */
 import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import type { Zone } from "../../core/zones/zone.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { ListenPlace } from "../inherited-sockets.ts";
 import { listenError } from "../listen.ts";
 import type { Identity } from "../responder.ts";
 import type { Serve } from "../serve.ts";
 import type { ViewRule } from "../view-rules.ts";
+import type { ServedDelta } from "../zone-tree.ts";
 import { loadSockets } from "./system-sockets.ts";
 import type { FromWorker, ReturnAddress, ToWorker, WorkerStart } from "./worker-messages.ts";
-import { encodeZones } from "./zone-snapshot.ts";
+import { encodeDeltas } from "./zone-snapshot.ts";
 
 /** Requests that are being worked on; more are dropped, and come again. */
 const MAX_REQUESTS = 64;
@@ -76,10 +76,10 @@ export class UdpWorkers {
     for (const thread of this.#threads) thread.send({ kind: "views", views });
   }
 
-  /** Resolves when all threads answer from these zones, or from newer ones. */
-  async serve(zones: readonly Zone[]): Promise<void> {
+  /** Resolves when all threads answer with these changes of the zones made. */
+  async serve(deltas: readonly ServedDelta[]): Promise<void> {
     const version = ++this.#version;
-    const bytes = encodeZones(zones);
+    const bytes = encodeDeltas(deltas);
     await Promise.all(this.#threads.map((thread) => thread.serve(version, bytes)));
   }
 

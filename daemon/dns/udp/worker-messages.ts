@@ -23,7 +23,7 @@ export interface ReturnAddress {
 }
 
 export type ToWorker =
-  /** Zones as bytes (zone-snapshot.ts); the answer is "serving" with the same version. */
+  /** Changes of zones as bytes (zone-snapshot.ts); the answer is "serving" with the same version. */
   | { readonly kind: "zones"; readonly version: number; readonly bytes: Uint8Array }
   | { readonly kind: "identity"; readonly identity: Identity }
   | { readonly kind: "views"; readonly views: readonly ViewRule[] }

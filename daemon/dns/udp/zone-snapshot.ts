@@ -1,27 +1,33 @@
 /**
- * Zones as bytes, to hand them to another thread without a copy of each object.
+ * Changes of zones as bytes, to hand them to another thread without a copy of each object.
  *
  * Only between threads of one process: numbers in the machine's own order of this file, nothing is
  * checked. Read in small steps, since the reader has answers to give in between.
  */
 import type { DnsName } from "../../../protocol/dns/dns-name.ts";
-import { nameKey } from "../../../protocol/dns/dns-name.ts";
 import { ZONE_VIEWS, perView, type PerView } from "../../../protocol/dns/zone-view.ts";
-import type { RRset, ServedName, Zone } from "../../core/zones/zone.ts";
-import type { GrowingZone } from "../zone-tree.ts";
+import type { RRset, ServedName } from "../../core/zones/zone.ts";
+import type { ServedDelta } from "../zone-tree.ts";
 
 /** How many names are read between two rests. */
 const NAMES_A_STEP = 128;
 
-/** The zones without where their records come from. */
-export function encodeZones(zones: readonly Zone[]): Uint8Array<ArrayBuffer> {
+const [GONE, CHANGED, WHOLE] = [0, 1, 2] as const;
+
+/** What changes, without where records come from. */
+export function encodeDeltas(deltas: readonly ServedDelta[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
-  writer.u32(zones.length);
-  for (const { apex, serial, names } of zones) {
-    writer.u32(serial);
-    writer.u32(names.size);
-    writer.short(apex);
-    for (const name of names.values()) encodeName(writer, name);
+  writer.u32(deltas.length);
+  for (const delta of deltas) {
+    writer.short(delta.apex);
+    if (delta.kind === "gone") {
+      writer.byte(GONE);
+      continue;
+    }
+    writer.byte(delta.whole ? WHOLE : CHANGED);
+    writer.u32(delta.serial);
+    writer.u32(delta.names.length);
+    for (const name of delta.names) encodeName(writer, name);
   }
   return writer.take();
 }
@@ -45,23 +51,27 @@ function encodeName(writer: Writer, { owner, served, existsIn }: ServedName): vo
   }
 }
 
-/** What {@link encodeZones} wrote; names and data are views into the bytes. */
-export function* readZones(bytes: Uint8Array): Generator<undefined, readonly GrowingZone[]> {
+/** What {@link encodeDeltas} wrote; names and data are views into the bytes. */
+export function* readDeltas(bytes: Uint8Array): Generator<undefined, readonly ServedDelta[]> {
   const reader = new Reader(bytes);
-  const zones: GrowingZone[] = [];
+  const deltas: ServedDelta[] = [];
   for (let left = reader.u32(); left > 0; left--) {
+    const apex = reader.short() as DnsName;
+    const kind = reader.byte();
+    if (kind === GONE) {
+      deltas.push({ kind: "gone", apex });
+      continue;
+    }
     const serial = reader.u32();
     const count = reader.u32();
-    const apex = reader.short() as DnsName;
-    const names = new Map<string, ServedName>();
-    for (let index = 0; index < count; index++) {
-      const name = readName(reader);
-      names.set(nameKey(name.owner), name);
-      if (index % NAMES_A_STEP === 0) yield;
+    const names: ServedName[] = [];
+    while (names.length < count) {
+      names.push(readName(reader));
+      if (names.length % NAMES_A_STEP === 0) yield;
     }
-    zones.push({ apex, serial, names });
+    deltas.push({ kind: "changed", apex, serial, whole: kind === WHOLE, names });
   }
-  return zones;
+  return deltas;
 }
 
 function readName(reader: Reader): ServedName {
