@@ -74,7 +74,7 @@ function worstPackets(): readonly { readonly what: string; readonly packet: Uint
 function costOf(packet: Uint8Array): number {
   const responder = new Responder({
     zones: new ZoneTree([]),
-    ...{ siteName: "", cookieSecrets: [], guarded: [] },
+    ...{ siteName: "", cookieSecrets: [], guarded: [], forwards: false },
     clock: { wallMs: () => 0, monotonicMs: () => 0 },
   });
   const client = {

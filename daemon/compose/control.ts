@@ -4,6 +4,7 @@ import { aboutRoutes } from "../control/about-routes.ts";
 import { backupRoutes } from "../control/backup-routes.ts";
 import { conflictRoutes } from "../control/conflict-routes.ts";
 import { decisionRoutes } from "../control/decision-routes.ts";
+import { dnsForwardRoutes } from "../control/dns-forward-routes.ts";
 import { dnsKeyRoutes } from "../control/dns-key-routes.ts";
 import { dnsRoutes } from "../control/dns-routes.ts";
 import { eventRoutes } from "../control/event-routes.ts";
@@ -31,7 +32,8 @@ export async function startControl(
 ): Promise<void> {
   const { config, state, siteId, disk, clock, log, events, stops, upMs } = foundation;
   const { mesh, membership, presence, sameState } = network;
-  const { inventory, marks, verdicts, runs, dns, dnsControl, dnsKeys, backups } = features;
+  const { inventory, marks, verdicts, runs, dns, dnsControl, dnsKeys, forwarder, backups } =
+    features;
   const version = PLEACH_VERSION;
   const seen = () => presence.seen();
   const about = aboutRoutes({
@@ -54,6 +56,7 @@ export async function startControl(
         linked: () => mesh.links(),
         sameState,
         zones: () => dns.served().map(({ apex, serial }) => ({ name: zoneText(apex), serial })),
+        forward: () => forwarder?.status(),
         sets: () => backups.store.sets(),
         kept: () => backups.store.keeper.report(),
         runs: () => runs.runs(),
@@ -89,6 +92,7 @@ export async function startControl(
       }),
       dnsRoutes(dnsControl),
       dnsKeyRoutes(dnsKeys),
+      dnsForwardRoutes(() => forwarder?.status()),
       conflictRoutes(conflictPort(state, foundation.write)),
       backupRoutes(backupPort(backups.store), backups.recoveries),
       runRoutes({ runs: () => runs.runs(), note: (name, run) => runs.note(name, run) }),

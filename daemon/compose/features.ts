@@ -14,6 +14,7 @@ import { runShape } from "../control/shapes-run.ts";
 import { ChangeJournal } from "../dns/change-journal.ts";
 import { DnsControl } from "../dns/dns-control.ts";
 import { DnsServer } from "../dns/dns-server.ts";
+import type { Forwarder } from "../dns/forward/forwarder.ts";
 import type { KeyRing } from "../dns/keys/key-ring.ts";
 import { passedFiles } from "../dns/inherited-sockets.ts";
 import type { ZoneSource } from "../dns/zone-source.ts";
@@ -30,6 +31,7 @@ import { lendingOf } from "../ports/lending.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import { serviceRecords } from "../ports/service-records.ts";
 import { dnsRequests } from "./dns-requests.ts";
+import { forwarderOf } from "./forwarder.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Network } from "./network.ts";
 import { serveProofs } from "./proofs.ts";
@@ -42,6 +44,8 @@ export interface Features {
   readonly dns: DnsServer;
   readonly dnsControl: DnsControl;
   readonly dnsKeys: KeyRing;
+  /** Undefined: names of others are not asked for. */
+  readonly forwarder: Forwarder | undefined;
   readonly backups: Backups;
 }
 
@@ -59,9 +63,9 @@ export async function startFeatures(
   const { store, log } = foundation;
   const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
   const inventory = startInventory(foundation, network);
-  const { dns, dnsControl, keys } = await startDns(foundation, network);
+  const { dns, dnsControl, keys, forwarder } = await startDns(foundation, network);
   const words = startWords(foundation, dns);
-  return { inventory, ...words, runs, dns, dnsControl, dnsKeys: keys, backups };
+  return { inventory, ...words, runs, dns, dnsControl, dnsKeys: keys, forwarder, backups };
 }
 
 function startWords({ state, write, clock, log, stops }: Foundation, dns: DnsServer) {
@@ -128,8 +132,11 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     clock,
     log: log.part("dns"),
   });
+  const { forward } = config().dns;
+  const forwarder = forward && forwarderOf(forward, clock, log.part("dns"));
   const dns = await DnsServer.start({
     transactions: requests.transactions,
+    forwarder,
     listen: config().dns.listen,
     views: config().dns.views,
     threads: config().dns.threads,
@@ -155,7 +162,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
   });
   requests.start(dns, dnsControl);
   stops.push(() => requests.stop());
-  return { dns, dnsControl, keys: requests.keys };
+  return { dns, dnsControl, keys: requests.keys, forwarder };
 }
 
 /** Sets its handlers in the turn in which it is called. */

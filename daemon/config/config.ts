@@ -6,6 +6,7 @@ import type { IpPrefix } from "../../protocol/ip-prefix.ts";
 import { ConfigError } from "./error.ts";
 import type { SocketAddress } from "./quantities.ts";
 import type { FileContent } from "./schema.ts";
+import type { UpstreamConfig } from "./upstream.ts";
 
 export interface BackupConfig {
   /** A DNS label; also the name of its key file. */
@@ -125,6 +126,25 @@ export interface SecondaryConfig extends SocketAddress {
   readonly zones: readonly string[] | undefined;
 }
 
+/** Whom names of others are asked of, for clients of the LAN. */
+export interface ForwardConfig {
+  /** One or more. */
+  readonly upstreams: readonly UpstreamConfig[];
+  /** Names that other servers than these are asked for. */
+  readonly zones: readonly {
+    readonly name: string;
+    readonly upstreams: readonly UpstreamConfig[];
+  }[];
+  /** At and below these, private addresses of others are believed. */
+  readonly allowPrivate: readonly string[];
+  /** Default: 32 MiB. */
+  readonly cacheBytes: number;
+  /** How long answers that have expired are told while no server answers. Default: 1 day. */
+  readonly staleMs: number;
+  /** File with certificates that upstreams are checked by; undefined: those of the program. */
+  readonly authorities: string | undefined;
+}
+
 export interface Config {
   /** The file that was read first. */
   readonly file: string;
@@ -149,6 +169,8 @@ export interface Config {
     readonly listen: readonly DnsListenConfig[];
     /** Whose clients see more than the public, or less than a larger network. Default: none. */
     readonly views: readonly ViewConfig[];
+    /** Undefined: nobody is asked. */
+    readonly forward: ForwardConfig | undefined;
     /** Threads that answer UDP; 0: the main one, which other work may keep waiting. Default: 1. */
     readonly threads: number;
     /** Name of the catalog zone for secondaries (RFC 9432). Default: none. */
@@ -231,19 +253,62 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
 }
 
 function dnsOf(given: readonly NonNullable<FileContent["dns"]>[]): Config["dns"] {
-  const { listen, views, threads, catalog, secondary } = Object.assign({}, ...given) as NonNullable<
-    FileContent["dns"]
-  >;
+  const { listen, views, forward, threads, catalog, secondary } = Object.assign(
+    {},
+    ...given,
+  ) as NonNullable<FileContent["dns"]>;
+  const places = (listen ?? []).map((each) =>
+    "view" in each ? { ...each.address, view: each.view } : each,
+  );
+  const rules = ZONE_VIEWS.flatMap((view) =>
+    (views?.[view] ?? []).map((prefix) => ({ prefix, view })),
+  );
   return {
-    listen: (listen ?? []).map((each) =>
-      "view" in each ? { ...each.address, view: each.view } : each,
-    ),
-    views: ZONE_VIEWS.flatMap((view) => (views?.[view] ?? []).map((prefix) => ({ prefix, view }))),
+    listen: places,
+    views: rules,
+    forward: forward && forwardOf(forward, places, rules),
     threads: threads ?? 1,
     catalog,
     secondaries: (secondary ?? []).map(({ address, key, view = "public", zones }) => ({
       ...{ ...address, key, view, zones },
     })),
+  };
+}
+
+const CACHE_BYTES = 32 * 1024 * 1024;
+
+/** @throws ConfigError when nobody would be served, or a server would ask itself. */
+function forwardOf(
+  given: NonNullable<NonNullable<FileContent["dns"]>["forward"]>,
+  listen: readonly DnsListenConfig[],
+  views: readonly ViewConfig[],
+): ForwardConfig {
+  const { upstreams, zone = [], allow_private: allowPrivate = [] } = given;
+  if (![...listen, ...views].some(({ view }) => view === "lan")) {
+    const hint = 'Say who the LAN is:  [dns.views]  lan = ["192.168.1.0/24"]';
+    const message =
+      "dns.forward serves the view lan only, and no network or address has that view.";
+    throw new ConfigError("E-CONFIG-VALUE", message, { hint, exit: 2 });
+  }
+  const seen = new Set<string>();
+  for (const { name } of zone) {
+    if (seen.has(name)) {
+      const message = `dns.forward.zone "${name}" is set twice.`;
+      throw new ConfigError("E-CONFIG-TWICE", message, { hint: "Remove one of them.", exit: 2 });
+    }
+    seen.add(name);
+  }
+  for (const { address, port } of [...upstreams, ...zone.flatMap((each) => each.upstreams)]) {
+    if (!listen.some((own) => own.address === address && own.port === port)) continue;
+    const message = `dns.forward has the upstream ${address}, where this server itself listens.`;
+    const hint = "Name the server of your provider, your router, or one over TLS.";
+    throw new ConfigError("E-CONFIG-VALUE", message, { hint, exit: 2 });
+  }
+  return {
+    ...{ upstreams, zones: zone, allowPrivate },
+    cacheBytes: given.cache ?? CACHE_BYTES,
+    staleMs: given.stale ?? DAY_MS,
+    authorities: given.authorities,
   };
 }
 

@@ -13,6 +13,7 @@ import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "../../protocol/ip-
 import { COUNTRY_COUNT, isCountry } from "../../protocol/country.ts";
 import { MAX_COPIES } from "../../protocol/backup/list.ts";
 import { MAX_NAMED_HOLDERS, MAX_NAMED_OWNERS } from "../../protocol/logs/record.ts";
+import { parseUpstream, type UpstreamConfig } from "./upstream.ts";
 import {
   parseDuration,
   parseHours,
@@ -66,6 +67,20 @@ const dnsViews = z
       }
     }
   });
+/** A server that questions are passed on to. */
+const upstream = z.string().transform((text, context): UpstreamConfig => {
+  const parsed = parseUpstream(text);
+  if (!("reason" in parsed)) return parsed;
+  const message = `must be such as "tls://9.9.9.9#dns.quad9.net" or "192.168.1.1"; in "${text}", ${parsed.reason}`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+const upstreams = z.array(upstream).min(1, "must name one server or more").max(8);
+/** Each has connections and a state of its own. */
+const MAX_FORWARD_ZONES = 64;
+/** RFC 8767 section 4: for stale answers "between one and three days". */
+const MAX_STALE_MS = 3 * 86_400_000;
+const [MIN_CACHE_BYTES, MAX_CACHE_BYTES] = [1024 * 1024, 1024 ** 3];
 const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
 const domain = z
   .string()
@@ -163,6 +178,27 @@ const uplink = z
     message: "has outside, the rate at other hours, and no hours",
   });
 
+const forwardZone = z.strictObject({
+  name: domain.refine(
+    (name) => name !== "local" && !name.endsWith(".local"),
+    "must not be local, whose names are asked for by multicast only (RFC 6762)",
+  ),
+  upstreams,
+});
+const forward = z.strictObject({
+  upstreams,
+  zone: z.array(forwardZone).max(MAX_FORWARD_ZONES).optional(),
+  allow_private: z.array(domain).max(256).optional(),
+  cache: size
+    .refine(
+      (bytes) => bytes >= MIN_CACHE_BYTES && bytes <= MAX_CACHE_BYTES,
+      "must be 1 MiB to 1 GiB",
+    )
+    .optional(),
+  stale: duration.refine((ms) => ms <= MAX_STALE_MS, "must be 3 days or less").optional(),
+  authorities: path.optional(),
+});
+
 /** Each is told of every change of every zone. */
 const MAX_SECONDARIES = 32;
 const secondary = z.strictObject({
@@ -188,6 +224,7 @@ export const fileShape = z.strictObject({
     .strictObject({
       listen: z.array(dnsListen).max(16).optional(),
       views: dnsViews.optional(),
+      forward: forward.optional(),
       threads: z.int().min(0).max(16).optional(),
       catalog: domain.optional(),
       secondary: z.array(secondary).max(MAX_SECONDARIES).optional(),

@@ -24,4 +24,6 @@ export interface Answer {
   readonly zone: ServedZone | undefined;
   /** The asked name does not stand in a zone as it is: a wildcard, a DNAME or a cut answers. */
   readonly synthesized: boolean;
+  /** The name that others have to be asked for: outside of all zones here, or at or below a cut. */
+  readonly unresolved: DnsName | undefined;
 }

@@ -37,6 +37,7 @@ interface Draft {
   authoritative: boolean;
   rcode: number;
   synthesized: boolean;
+  unresolved: DnsName | undefined;
 }
 
 export function answerQuestion(
@@ -55,6 +56,7 @@ export function answerQuestion(
     authoritative: true,
     rcode: RCODE.NOERROR,
     synthesized: false,
+    unresolved: undefined,
   };
   if (zone === undefined) {
     draft.rcode = RCODE.REFUSED;
@@ -68,6 +70,7 @@ export function answerQuestion(
     additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority], view),
     zone,
     synthesized: draft.synthesized,
+    unresolved: draft.unresolved,
   };
 }
 
@@ -88,7 +91,10 @@ function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): voi
   for (let name = asked; ;) {
     const path = pathOf(name);
     const served = responsible(tree, path, type, draft.view);
-    if (served === undefined) return;
+    if (served === undefined) {
+      draft.unresolved = name;
+      return;
+    }
     const next = step(draft, served, name, path, type);
     if (next === undefined) return;
     // The first name is looked at only when there is a second one: most answers have no alias.
@@ -126,6 +132,7 @@ function step(
     case "referral":
       // The AA bit is about the first name (RFC 1035 section 4.1.1).
       if (draft.answer.length === 0) draft.authoritative = false;
+      draft.unresolved = name;
       draft.authority.push({ owner: finding.ns.owner, rrset: finding.ns });
       draft.targets.push({ rrset: finding.ns, served, referral: true });
       return undefined;

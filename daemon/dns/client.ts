@@ -11,6 +11,8 @@ export interface Client {
   readonly port: number;
   /** What it gets to see. */
   readonly view: ZoneView;
+  /** False: a key shows it what the LAN sees, and it is no client of the LAN. */
+  readonly recursion?: boolean;
 }
 
 /** Askers come again; their addresses are parsed once. Bounds what a flood of new ones keeps. */

@@ -8,7 +8,9 @@ import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import { wholeZone, type ZoneDelta } from "../core/zones/zone-delta.ts";
 import type { Logger } from "../observe/log.ts";
-import { formatAddress } from "./client.ts";
+import { answerQuestion } from "./answer.ts";
+import { formatAddress, type Client } from "./client.ts";
+import type { Forwarder } from "./forward/forwarder.ts";
 import { matchSockets } from "./inherited-sockets.ts";
 import type { Listen } from "./listen.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -20,6 +22,7 @@ import { UdpWorkers } from "./udp/udp-workers.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
+import type { DnsName } from "../../protocol/dns/dns-name.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
 import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { viewOf, type ViewRule } from "./view-rules.ts";
@@ -45,6 +48,8 @@ export interface DnsServerOptions {
   readonly cookieSecrets: () => readonly Uint8Array[];
   /** Default: every request is refused. */
   readonly transactions?: Transactions | undefined;
+  /** Answers clients of the view `lan` about names of others. Default: nobody does. */
+  readonly forwarder?: Forwarder | undefined;
 }
 
 /**
@@ -68,6 +73,7 @@ export class DnsServer {
   readonly #listeners = new Set<() => void>();
   readonly #responder: Responder;
   readonly #transactions: Transactions | undefined;
+  readonly #forwarder: Forwarder | undefined;
   readonly #identity: () => Identity;
   readonly #limit: { readonly answersPerSecond: number; readonly seed: number };
   #views: readonly ViewRule[];
@@ -80,11 +86,13 @@ export class DnsServer {
     const { source, clock, log, siteName, cookieSecrets, transactions } = options;
     this.#log = log.part("dns");
     this.#transactions = transactions;
+    this.#forwarder = options.forwarder;
     this.#views = options.views ?? [];
     this.#identity = () => ({
       siteName: siteName(),
       cookieSecrets: cookieSecrets(),
       guarded: transactions?.guarded() ?? [],
+      forwards: options.forwarder !== undefined,
     });
     const seed = Buffer.from(clock.random(4)).readInt32LE();
     this.#limit = { answersPerSecond: ANSWERS_PER_SECOND, seed };
@@ -167,6 +175,7 @@ export class DnsServer {
     };
     const responder = this.#responder;
     const transactions = this.#transactions;
+    const forward = (packet: Uint8Array, client: Client) => this.#forward(packet, client);
     return {
       respond: (packet, client) => {
         try {
@@ -178,11 +187,16 @@ export class DnsServer {
       },
       async *request(packet, client) {
         try {
+          const found = await forward(packet, client);
+          if (found !== undefined) return yield found;
           if (transactions === undefined) return yield responder.refuse(packet).slice();
           const { carrier, view } = client;
           const asker = { address: formatAddress(client.address), carrier, view };
           yield* transactions.serve(packet, asker, (plain, shown) => {
-            const answer = responder.respond(plain, { ...client, view: shown });
+            // A key shows zones; names of others are for who is on the LAN.
+            const seen = { ...client, view: shown, recursion: view === "lan" };
+            const answer = responder.respond(plain, seen);
+            if (answer === "request") return forward(plain, seen);
             return typeof answer === "string" ? undefined : answer.slice();
           });
         } catch (error) {
@@ -190,6 +204,21 @@ export class DnsServer {
         }
       },
     };
+  }
+
+  /** The answer to a question about names of others; undefined when it is none, or not for here. */
+  async #forward(packet: Uint8Array, client: Client): Promise<Uint8Array | undefined> {
+    const wanted = this.#responder.forwardable(packet, client);
+    if (wanted === undefined || this.#forwarder === undefined) return undefined;
+    const { question, dnssecOk, checkingDisabled } = wanted;
+    const { name, type } = question;
+    const found = await this.#forwarder.answer(
+      { name: name.slice() as DnsName, type, dnssecOk, checkingDisabled },
+      client.address,
+      (own, ofType) => answerQuestion(this.#publisher.tree, own, ofType, client.view),
+    );
+    const answer = this.#responder.complete(packet, client, found);
+    return typeof answer === "string" ? undefined : answer.slice();
   }
 
   /** Who sees what, from now on; open TCP connections keep what they see. */
@@ -246,6 +275,7 @@ export class DnsServer {
 
   async stop(): Promise<void> {
     this.#publisher.stop();
+    this.#forwarder?.close();
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
 }

@@ -15,4 +15,6 @@ export class DnsError extends PleachError<
   | "E-DNS-VIEW"
   /** A TSIG key that is not there, or cannot be as it is asked for. */
   | "E-DNS-KEY"
+  /** What servers that questions are passed on to are checked by cannot be read. */
+  | "E-DNS-UPSTREAM"
 > {}

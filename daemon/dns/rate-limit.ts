@@ -43,15 +43,19 @@ export class RateLimit {
     this.#left.fill(perSecond);
   }
 
-  /** Takes one answer for an asker over UDP without a cookie. */
-  take(address: Uint8Array, nowMs: number): Allowance {
+  /**
+   * Takes one answer for an asker over UDP without a cookie.
+   *
+   * @param cost - What it counts for, above 0 and at most 1.
+   */
+  take(address: Uint8Array, nowMs: number, cost = 1): Allowance {
     if (isLoopback(address)) return "answer";
     const bucket = this.#bucketOf(address);
     const gained = Math.max(0, nowMs - (this.#lastMs[bucket] ?? 0)) * this.#perMs;
     const left = Math.min(this.#burst, (this.#left[bucket] ?? 0) + gained);
     this.#lastMs[bucket] = nowMs;
     if (left >= 1) {
-      this.#left[bucket] = left - 1;
+      this.#left[bucket] = left - cost;
       return "answer";
     }
     this.#left[bucket] = left;

@@ -71,7 +71,7 @@ export class Requests implements Transactions {
   async *serve(
     packet: Uint8Array,
     asker: Asker,
-    respond: (packet: Uint8Array, view: ZoneView) => Uint8Array | undefined,
+    respond: Parameters<Transactions["serve"]>[2],
   ): AsyncGenerator<Uint8Array> {
     const read = outlineMessage(packet);
     const outline = "fault" in read || read.trailingBytes > 0 ? undefined : read;
@@ -90,7 +90,7 @@ export class Requests implements Transactions {
     const rights = signature.kind === "signed" ? signature.key.rights : undefined;
     const asked = this.#transfers.asked(plain, asker, rights);
     if (asked === undefined) {
-      const answer = respond(plain, seenBy(rights, plain) ?? asker.view);
+      const answer = await respond(plain, seenBy(rights, plain) ?? asker.view);
       if (answer !== undefined) yield signed(answer, signature, outline, asker, packet);
       return;
     }

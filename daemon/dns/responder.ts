@@ -44,7 +44,15 @@ const KEEPALIVE_100_MS = 100;
 const FLAG_RESPONSE = 0x80;
 const FLAG_AUTHORITATIVE = 0x04;
 const FLAG_TRUNCATED = 0x02;
+const FLAG_RECURSION_DESIRED = 0x01;
+const FLAG_RECURSION_AVAILABLE = 0x80;
+const FLAG_AUTHENTIC = 0x20;
 const FLAG_CHECKING_DISABLED = 0x10;
+/**
+ * What a question of the LAN counts against the limit of its network: a household behind one router
+ * asks far more for names of others than anybody asks for ours.
+ */
+const LAN_COST = 0.1;
 
 export interface Identity {
   /** What NSID tells: which node answered. At most 255 bytes are used; empty: nothing is told. */
@@ -53,6 +61,8 @@ export interface Identity {
   readonly cookieSecrets: readonly Uint8Array[];
   /** Apexes of zones that others answer for: names at and below them are "request". */
   readonly guarded: readonly DnsName[];
+  /** Clients of the view `lan` are answered about names of others, too: these are "request". */
+  readonly forwards: boolean;
 }
 
 export interface ResponderOptions extends Identity {
@@ -72,6 +82,22 @@ interface Bare {
   readonly truncated?: boolean;
 }
 
+/** A question for names of others. */
+export interface Wanted {
+  readonly question: Question;
+  /** DO and CD. */
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
+
+/** What was found out for a {@link Wanted}. */
+export interface Found {
+  readonly answer: Answer;
+  readonly authenticated: boolean;
+  /** RFC 8914. */
+  readonly error: number | undefined;
+}
+
 export class Responder {
   #tree: ZoneTree;
   #prepared = new PreparedAnswers();
@@ -79,6 +105,9 @@ export class Responder {
   #siteName: Uint8Array = NOTHING;
   #secrets: readonly Uint8Array[] = [];
   #guarded: readonly DnsName[] = [];
+  #forwards = false;
+  /** The answer that is made goes to somebody who may ask for names of others. */
+  #recurses = false;
   readonly #limit: RateLimit | undefined;
   readonly #clock: ResponderOptions["clock"];
   readonly #buffer = new Uint8Array(MAX_MESSAGE_BYTES);
@@ -92,10 +121,11 @@ export class Responder {
     this.identify(identity);
   }
 
-  identify({ siteName, cookieSecrets, guarded }: Identity): void {
+  identify({ siteName, cookieSecrets, guarded, forwards }: Identity): void {
     this.#siteName = Uint8Array.from(Buffer.from(siteName).subarray(0, 255));
     this.#secrets = cookieSecrets;
     this.#guarded = guarded;
+    this.#forwards = forwards;
   }
 
   /** Answers from these zones from now on. */
@@ -115,10 +145,13 @@ export class Responder {
     const query = readQuery(packet);
     if (query.kind === "silence" || query.kind === "request") return query.kind;
     const { edns } = query;
+    this.#recurses = this.#mayRecurse(client);
     const isKnown = this.#startOptions(edns, client);
     const question = query.kind === "question" ? query.question : query.echo;
     if (!isKnown) {
-      const allowance = this.#limit?.take(client.address, this.#clock.monotonicMs()) ?? "answer";
+      const cost = this.#recurses ? LAN_COST : 1;
+      const nowMs = this.#clock.monotonicMs();
+      const allowance = this.#limit?.take(client.address, nowMs, cost) ?? "answer";
       if (allowance === "none") return "silence";
       if (allowance === "short") return this.#leadElsewhere(packet, question, edns);
     }
@@ -128,6 +161,47 @@ export class Responder {
     return this.#answer(packet, query.question, edns, client);
   }
 
+  /** Undefined: the packet is no question whose answer somebody else has to find. */
+  forwardable(packet: Uint8Array, client: Client): Wanted | undefined {
+    const query = readQuery(packet);
+    if (query.kind !== "question" || !this.#mayRecurse(client) || !desiresRecursion(packet)) {
+      return undefined;
+    }
+    const { question, edns } = query;
+    if (refusalOf(question, client) !== undefined) return undefined;
+    if (this.#guarded.some((apex) => isWithin(question.name, apex))) return undefined;
+    const checkingDisabled = ((packet[3] ?? 0) & FLAG_CHECKING_DISABLED) !== 0;
+    return { question, dnssecOk: edns?.dnssecOk === true, checkingDisabled };
+  }
+
+  /** The answer to a question that was {@link forwardable}; a view that the next call overwrites. */
+  complete(packet: Uint8Array, client: Client, made: Found): Response {
+    const query = readQuery(packet);
+    if (query.kind !== "question") return "silence";
+    const { question, edns } = query;
+    this.#recurses = this.#mayRecurse(client);
+    this.#startOptions(edns, client);
+    if (edns !== undefined && made.error !== undefined) {
+      this.#options.addNumber(OPTION.ERROR, made.error);
+    }
+    const bytes = this.#write(
+      packet,
+      question,
+      edns,
+      made.answer,
+      this.#room(edns, client),
+      client,
+    );
+    // RFC 6840 section 5.8: for whoever has shown that he knows it.
+    const knows = edns?.dnssecOk === true || ((packet[3] ?? 0) & FLAG_AUTHENTIC) !== 0;
+    if (made.authenticated && knows) bytes[3] = (bytes[3] ?? 0) | FLAG_AUTHENTIC;
+    return bytes;
+  }
+
+  #mayRecurse({ view, recursion }: Client): boolean {
+    return this.#forwards && view === "lan" && recursion !== false;
+  }
+
   /** The answer to a "request" that nobody takes. */
   refuse(packet: Uint8Array): Uint8Array {
     const query = readQuery(packet);
@@ -135,6 +209,7 @@ export class Responder {
       query.kind === "request" || query.kind === "question"
         ? query
         : { question: undefined, edns: undefined };
+    this.#recurses = false;
     this.#options.clear();
     if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.PROHIBITED);
     return this.#bare(packet, { rcode: RCODE.REFUSED, question, edns });
@@ -152,12 +227,13 @@ export class Responder {
       if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_SUPPORTED);
       return this.#bare(packet, { rcode: refusal, question, edns });
     }
-    const limit = client.carrier === "tcp" ? MAX_MESSAGE_BYTES : udpLimit(edns);
-    const bodyLimit = limit - (edns === undefined ? 0 : OPT_BYTES + this.#options.size);
+    const bodyLimit = this.#room(edns, client);
     const kept = this.#prepared.find(packet, question, client.view);
     if (kept !== undefined && kept.length <= bodyLimit)
       return this.#again(packet, kept, question, edns);
     const answer = answerQuestion(this.#tree, question.name, question.type, client.view);
+    const isForOthers = answer.zone === undefined || answer.unresolved !== undefined;
+    if (isForOthers && this.#recurses && desiresRecursion(packet)) return "request";
     if (answer.zone === undefined) {
       if (this.#guarded.some((apex) => isWithin(question.name, apex))) return "request";
       if (edns !== undefined) {
@@ -169,6 +245,12 @@ export class Responder {
       this.#deny(packet, question, edns, answer, bodyLimit, client) ??
       this.#write(packet, question, edns, answer, bodyLimit, client)
     );
+  }
+
+  /** What the answer may take without its OPT record, whose options are known. */
+  #room(edns: Edns | undefined, { carrier }: Client): number {
+    const limit = carrier === "tcp" ? MAX_MESSAGE_BYTES : udpLimit(edns);
+    return limit - (edns === undefined ? 0 : OPT_BYTES + this.#options.size);
   }
 
   /** A negative answer of ready bytes; undefined for all others, and for one that has no room. */
@@ -250,6 +332,8 @@ export class Responder {
   ): Uint8Array {
     this.#writer.reset(MAX_MESSAGE_BYTES, kept);
     adapt(this.#buffer, packet, question);
+    const low = (this.#buffer[3] ?? 0) & ~FLAG_RECURSION_AVAILABLE;
+    this.#buffer[3] = low | (this.#recurses ? FLAG_RECURSION_AVAILABLE : 0);
     return this.#close(edns, RCODE.NOERROR);
   }
 
@@ -271,7 +355,9 @@ export class Responder {
       this.#writer.rollback(start);
       this.#finish(answer.rcode, answer.authoritative, true, [0, 0, 0]);
     } else this.#finish(answer.rcode, answer.authoritative, false, counts);
-    if (filled === "whole") {
+    // What others have to complete is asked for again by those who may have it completed.
+    const isHalf = this.#forwards && client.view === "lan" && answer.unresolved !== undefined;
+    if (filled === "whole" && !isHalf) {
       this.#prepared.keep(
         this.#buffer.subarray(0, this.#writer.size),
         question,
@@ -325,7 +411,8 @@ export class Responder {
     if (authoritative) flags |= FLAG_AUTHORITATIVE;
     if (truncated) flags |= FLAG_TRUNCATED;
     head[2] = flags;
-    head[3] = ((head[3] ?? 0) & FLAG_CHECKING_DISABLED) | (rcode & 15);
+    const available = this.#recurses ? FLAG_RECURSION_AVAILABLE : 0;
+    head[3] = available | ((head[3] ?? 0) & FLAG_CHECKING_DISABLED) | (rcode & 15);
     for (const [index, count] of counts.entries()) {
       head[6 + index * 2] = count >> 8;
       head[7 + index * 2] = count & 255;
@@ -345,6 +432,10 @@ export class Responder {
 }
 
 const NOTHING = new Uint8Array();
+
+function desiresRecursion(packet: Uint8Array): boolean {
+  return ((packet[2] ?? 0) & FLAG_RECURSION_DESIRED) !== 0;
+}
 
 /** Questions that no zone answers: a code; "request": a transfer; undefined: zones answer. */
 function refusalOf(

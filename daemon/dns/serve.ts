@@ -30,7 +30,10 @@ export interface Transactions {
   serve(
     packet: Uint8Array,
     asker: Asker,
-    respond: (packet: Uint8Array, view: ZoneView) => Uint8Array | undefined,
+    respond: (
+      packet: Uint8Array,
+      view: ZoneView,
+    ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
   ): AsyncIterable<Uint8Array>;
   /** Apexes of zones that the public does not see; questions for their names come to `serve`. */
   guarded(): readonly DnsName[];

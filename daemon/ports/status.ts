@@ -4,6 +4,8 @@ import type { KeptSet } from "../backup/keep/keeper.ts";
 import type { Config } from "../config/config.ts";
 import type { RunReport } from "../control/shapes-run.ts";
 import type { Status } from "../control/shapes-status.ts";
+import type { ForwardFacts } from "../core/status/status-forward.ts";
+import type { ForwardStatus } from "../dns/forward/forwarder.ts";
 import type { LineFacts } from "../core/status/status-lines.ts";
 import {
   statusReport,
@@ -41,6 +43,8 @@ export interface StatusSources {
   readonly linked: () => readonly SiteId[];
   readonly sameState: (peer: SiteId) => boolean | undefined;
   readonly zones: () => readonly { readonly name: string; readonly serial: number }[];
+  /** Undefined where names of others are not asked for. */
+  readonly forward: () => ForwardStatus | undefined;
   readonly sets: () => Promise<readonly StoredSet[]>;
   readonly kept: () => readonly KeptSet[];
   readonly runs: () => ReadonlyMap<string, RunReport>;
@@ -99,6 +103,7 @@ async function statusFacts(
     services: serviceFacts(state.view(), [...authority.sites.values()]),
     sets: mesh === undefined ? [] : setStatus(sources, await sources.sets()),
     proofs: proofFacts(state.view(), authority, state.siteId, sources.nowMs()),
+    forward: forwardFacts(sources),
     lines: sources.lines(),
     locks,
     disk: disk(),
@@ -110,6 +115,19 @@ async function statusFacts(
     members: mesh === undefined ? undefined : memberFacts(state),
     state: stateFacts(state),
   };
+}
+
+function forwardFacts({ forward, nowMs }: StatusSources): ForwardFacts | undefined {
+  const status = forward();
+  return (
+    status && {
+      ...status,
+      upstreams: status.upstreams.map((each) => ({
+        ...each,
+        lostMs: each.sinceMs === null ? null : Math.max(0, nowMs() - each.sinceMs),
+      })),
+    }
+  );
 }
 
 function peers({ state, seen, linked, sameState }: StatusSources): PeerStatus[] {

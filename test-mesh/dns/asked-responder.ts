@@ -26,6 +26,7 @@ export function responderOf(
     siteName: "quimper",
     cookieSecrets: [],
     guarded: [],
+    forwards: false,
     clock: { wallMs: () => 0, monotonicMs: () => 0 },
     ...options,
   });

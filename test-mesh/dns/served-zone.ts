@@ -25,7 +25,15 @@ export async function serveZones(dns: Partial<Config["dns"]> = {}): Promise<Serv
   const siteKey = signingKey(new Uint8Array(32).fill(5));
   const listen = [{ address: "127.0.0.1", port: 0 }];
   const requests = dnsRequests({
-    dns: { listen, views: [], threads: 0, catalog: undefined, secondaries: [], ...dns },
+    dns: {
+      listen,
+      views: [],
+      forward: undefined,
+      threads: 0,
+      catalog: undefined,
+      secondaries: [],
+      ...dns,
+    },
     ...{ siteId, siteKey, source, writer: source, awake: () => [] },
     ...{ clock: systemClock, log: silentLogger },
   });

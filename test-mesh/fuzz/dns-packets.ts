@@ -85,7 +85,7 @@ export class DnsFuzz {
     this.#random = random;
     this.#corpus = Array.from({ length: 2000 }, () => anyPacket(random));
     const identity = {
-      ...{ siteName: "quimper", guarded: [] },
+      ...{ siteName: "quimper", guarded: [], forwards: false },
       cookieSecrets: [new Uint8Array(16).fill(3)],
       zones: new ZoneTree(ZONES.map(zoneOfLines)),
     };

@@ -15,6 +15,7 @@ import { diffCommand, importCommand } from "./dns-import.ts";
 import { integrateCommand } from "./dns-integrate.ts";
 import { keysCommand } from "./dns-keys.ts";
 import { originText } from "./dns-text.ts";
+import { upstreamsCommand } from "./dns-upstreams.ts";
 import { changesCommand, undoCommand } from "./dns-undo.ts";
 import { help, type CliContext } from "../shell/context.ts";
 import { CommandError, UsageError } from "../shell/exit.ts";
@@ -48,7 +49,8 @@ export function dnsCommand(context: CliContext): Command {
     .addCommand(undoCommand(context))
     .addCommand(explainCommand(context))
     .addCommand(keysCommand(context))
-    .addCommand(integrateCommand(context));
+    .addCommand(integrateCommand(context))
+    .addCommand(upstreamsCommand(context));
 }
 
 const SET: readonly (readonly [string, string])[] = [

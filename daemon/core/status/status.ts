@@ -6,6 +6,7 @@
  */
 import { membersArea, stateArea, type MemberFacts, type StateFacts } from "./status-members.ts";
 import { keptArea, type KeptFacts } from "./status-kept.ts";
+import { forwardArea, type ForwardFacts } from "./status-forward.ts";
 import { lineArea, type LineFacts } from "./status-lines.ts";
 import { lockArea, type LockFacts } from "./status-locks.ts";
 import { proofArea, type ProofFacts } from "./status-proofs.ts";
@@ -58,6 +59,8 @@ export interface StatusFacts {
     readonly listening: boolean;
     readonly serials: ReadonlyMap<string, number>;
   };
+  /** Undefined where names of others are not asked for. */
+  readonly forward?: ForwardFacts | undefined;
   readonly services: ServiceFacts;
   readonly sets: readonly SetStatus[];
   readonly kept: readonly KeptFacts[];
@@ -106,6 +109,7 @@ export function statusReport(facts: StatusFacts): StatusReport {
     ...(members === undefined ? [] : [membersArea(members), stateArea(state)]),
     serviceArea(facts.services),
     ...[dnsArea, backupArea, copyArea].map((assess) => assess(facts)),
+    ...forwardArea(facts.forward),
     keptArea(facts.kept),
     proofArea(facts.proofs),
     ...lockArea(facts.locks),

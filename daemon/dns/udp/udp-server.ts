@@ -12,8 +12,8 @@ import type { Serve } from "../serve.ts";
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 /** Room for bursts while the event loop is busy; the kernel may grant less. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
-/** Requests that are being worked on; more are dropped, and come again. */
-const MAX_REQUESTS = 64;
+/** Requests that are being worked on; more are dropped, and come again. Most wait for upstreams. */
+const MAX_REQUESTS = 1024;
 
 export class UdpServer {
   readonly #socket: Socket;

@@ -62,7 +62,7 @@ class UdpThread {
     const { answersPerSecond: perSecond, seed } = start;
     this.#responder = new Responder({
       zones: this.#tree,
-      ...{ siteName: "", cookieSecrets: [], guarded: [] },
+      ...{ siteName: "", cookieSecrets: [], guarded: [], forwards: false },
       limit: new RateLimit({ perSecond, seed }),
       clock: systemClock,
     });

@@ -16,8 +16,8 @@ import { loadSockets } from "./system-sockets.ts";
 import type { FromWorker, ReturnAddress, ToWorker, WorkerStart } from "./worker-messages.ts";
 import { encodeDeltas } from "./zone-snapshot.ts";
 
-/** Requests that are being worked on; more are dropped, and come again. */
-const MAX_REQUESTS = 64;
+/** Requests that are being worked on; more are dropped, and come again. Most wait for upstreams. */
+const MAX_REQUESTS = 1024;
 
 export interface UdpWorkersOptions {
   readonly listen: readonly ListenPlace[];
