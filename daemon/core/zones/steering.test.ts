@@ -118,10 +118,15 @@ describe("when no site is up", () => {
   it("leads to the same ports of the fallback", () => {
     const owner = parseDnsName("_https._tcp.wiki.mesh.example.");
     const lines = ["quimper", "brest"].map((name, at) =>
-      line([QUIMPER, BREST][at] ?? VANNES, "SRV", `0 0 443 wiki.${name}.mesh.example.`, owner),
+      line(
+        [QUIMPER, BREST][at] ?? VANNES,
+        "SRV",
+        `${at * 10} 0 443 wiki.${name}.mesh.example.`,
+        owner,
+      ),
     );
     deepEqual(texts(steer(lines, "lan", without([QUIMPER]))), [
-      "SRV 0 0 443 wiki.brest.mesh.example.",
+      "SRV 10 0 443 wiki.brest.mesh.example.",
     ]);
     deepEqual(texts(steer(lines, "lan", without(ALL, fallback(ELSEWHERE)))), [
       "SRV 0 0 443 sorry.example.net.",

@@ -117,10 +117,11 @@ function whenDown(
 
 /** The same ports at another name: an alias would have to be one of the name with its ports. */
 function towards(lines: readonly ZoneLine[], name: DnsName): readonly ZoneLine[] {
-  // RFC 2782: priority, weight and port stand before the target, two bytes each.
+  // RFC 2782: priority, weight and port stand before the target, two bytes each. Which site was
+  // nearer does not matter any more.
   const moved = lines.map((line) => {
     const rdata = new Uint8Array(6 + name.length);
-    rdata.set(line.rdata.subarray(0, 6));
+    rdata.set(line.rdata.subarray(2, 6), 2);
     rdata.set(name, 6);
     return { ...line, rdata };
   });
