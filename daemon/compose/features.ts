@@ -28,6 +28,7 @@ import { Mesh } from "../mesh/mesh.ts";
 import { backupState } from "../ports/backup.ts";
 import { cookieSecretsOf } from "../ports/cookie-secrets.ts";
 import { lendingOf } from "../ports/lending.ts";
+import { writtenAtMs } from "../ports/written-at.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import { serviceRecords } from "../ports/service-records.ts";
 import { dnsRequests } from "./dns-requests.ts";
@@ -159,6 +160,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     journal: await ChangeJournal.open(store, { write }, () => state.view(), clock),
     siteId: state.siteId,
     confirmedBy: (entry) => state.confirmedBy(entry),
+    writtenAtMs: (entry) => writtenAtMs(state, entry),
   });
   requests.start(dns, dnsControl);
   stops.push(() => requests.stop());

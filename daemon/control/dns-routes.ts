@@ -20,20 +20,27 @@ import {
   type ZoneList,
 } from "./shapes-dns.ts";
 
+type Place = Pick<EditRequest, "view" | "site">;
+
 /** Filled in `main.ts`. */
 export interface DnsPort {
   zones(): ZoneList;
   addZone(request: AddZoneRequest): Promise<EditOutcome>;
   removeZone(name: string): Promise<EditOutcome>;
-  records(zone: string): RecordList;
+  /** @param view - Undefined: the records of all. */
+  records(zone: string, view: string | undefined): RecordList;
   edit(request: EditRequest): Promise<EditOutcome>;
-  exportZone(zone: string): ZoneFile;
+  exportZone(zone: string, view: string | undefined): ZoneFile;
   change(request: ChangeRequest): Promise<ChangeOutcome>;
   undo(change: string): Promise<ChangeOutcome>;
   changes(): ChangeList;
   /** @param from - The number of lines to leave out. */
-  lines(zone: string, from: number, count: number): LineList;
-  explain(name: string, type: string): ExplanationInfo;
+  lines(zone: string, place: Place, from: number, count: number): LineList;
+  explain(
+    name: string,
+    type: string,
+    asker: { readonly view?: string | undefined; readonly from?: string | undefined },
+  ): Promise<ExplanationInfo>;
 }
 
 /** A batch of records, most of them short. */
@@ -49,10 +56,10 @@ export function dnsRoutes(port: DnsPort): Hono {
       context.json(await port.removeZone(context.req.param("zone"))),
     )
     .get("/dns/zones/:zone/records", (context) =>
-      context.json(port.records(context.req.param("zone"))),
+      context.json(port.records(context.req.param("zone"), context.req.query("view"))),
     )
     .get("/dns/zones/:zone/file", (context) =>
-      context.json(port.exportZone(context.req.param("zone"))),
+      context.json(port.exportZone(context.req.param("zone"), context.req.query("view"))),
     )
     .post("/dns/records", async (context) =>
       context.json(await port.edit(await readJson(context, editRequest))),
@@ -69,11 +76,13 @@ export function dnsRoutes(port: DnsPort): Hono {
       if (!Number.isSafeInteger(from) || from < 0) {
         throw new RequestError("E-REQUEST", "from is not a number.", { exit: 2 });
       }
-      return context.json(port.lines(context.req.param("zone"), from, MAX_LINES));
+      const place = { view: context.req.query("view"), site: context.req.query("site") };
+      return context.json(port.lines(context.req.param("zone"), place, from, MAX_LINES));
     })
-    .get("/dns/explain", (context) => {
+    .get("/dns/explain", async (context) => {
       const name = context.req.query("name");
       if (name === undefined) throw new RequestError("E-REQUEST", "name is missing.", { exit: 2 });
-      return context.json(port.explain(name, context.req.query("type") ?? "A"));
+      const asker = { view: context.req.query("view"), from: context.req.query("from") };
+      return context.json(await port.explain(name, context.req.query("type") ?? "A", asker));
     });
 }

@@ -19,6 +19,7 @@ export const addZoneRequest = z.strictObject({
   mailbox: z.string().min(3).max(254).optional(),
   /** The last serial of a server that the zone is taken over from. */
   serial: z.int().min(0).max(4_294_967_295).optional(),
+  ...namedPlace,
 });
 export type AddZoneRequest = z.infer<typeof addZoneRequest>;
 
@@ -31,6 +32,7 @@ export const editRequest = z.strictObject({
   /** One text a record, as in a zone file. */
   data: z.array(z.string().max(65_535)).max(256),
   ttl: z.int().optional(),
+  ...namedPlace,
 });
 export type EditRequest = z.infer<typeof editRequest>;
 
@@ -42,6 +44,8 @@ export const editResult = z.object({
   removed: z.number(),
   /** For `dns undo`; null when everything was so already. */
   change: z.string().nullable(),
+  /** What a view shows of the name now, where that may surprise. */
+  notes: z.array(z.string()),
 });
 export type EditOutcome = z.infer<typeof editResult>;
 
@@ -51,6 +55,8 @@ export const zonesShape = z.object({
       name: z.string(),
       serial: z.number(),
       records: z.number(),
+      /** Those that have the zone. */
+      views: z.array(z.string()),
       warnings: z.array(z.string()),
     }),
   ),
@@ -65,6 +71,8 @@ const record = z.object({
   ttl: z.number(),
   data: z.string(),
   view: z.string(),
+  /** Whose LAN alone is shown it; null for all that see the view. */
+  viewSite: z.string().nullable(),
   origin: z.enum(["edit", "service", "node", "default"]),
   site: z.string().nullable(),
   service: z.string().nullable(),
@@ -93,7 +101,23 @@ export const explanationShape = z.object({
   rcode: z.string(),
   authoritative: z.boolean(),
   why: z.array(z.string()),
-  records: z.array(record.extend({ section: z.string() })),
+  records: z.array(
+    record.extend({
+      section: z.string(),
+      /** By its author's own clock. */
+      writtenAtMs: z.number().nullable(),
+    }),
+  ),
+  /** What other views would answer. */
+  others: z.array(
+    z.object({
+      view: z.string(),
+      rcode: z.string(),
+      answer: z.array(z.string()),
+      /** As the view that is explained does. */
+      same: z.boolean(),
+    }),
+  ),
   /** Where this node answers DNS. */
   listening: z.array(z.object({ address: z.string(), port: z.number() })),
 });
@@ -118,6 +142,7 @@ export const changeRequest = z.strictObject({
   puts: z.array(recordText.extend({ ttl: z.int().min(0) })).max(MAX_BATCH_RECORDS),
   removes: z.array(recordText).max(MAX_BATCH_RECORDS),
   last: z.boolean(),
+  ...namedPlace,
 });
 export type ChangeRequest = z.infer<typeof changeRequest>;
 
@@ -162,6 +187,8 @@ export const linesShape = z.object({
       data: z.string(),
       /** By a person, not derived from the inventory. */
       written: z.boolean(),
+      /** Of the place that was asked about; shown there from a less specific one; or above it. */
+      at: z.enum(["here", "below", "above"]),
     }),
   ),
 });

@@ -24,7 +24,7 @@ import type { ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
 import type { DnsName } from "../../protocol/dns/dns-name.ts";
 import { zoneText } from "../../protocol/dns/zone-record.ts";
-import type { ZoneView } from "../../protocol/dns/zone-view.ts";
+import { ZONE_VIEWS, type ZoneView } from "../../protocol/dns/zone-view.ts";
 import { viewOf, type ViewRule } from "./view-rules.ts";
 
 export interface DnsServerOptions {
@@ -62,6 +62,8 @@ export interface ZoneSummary {
   readonly name: string;
   readonly serial: number;
   readonly records: number;
+  /** Those that have the zone. */
+  readonly views: readonly ZoneView[];
   readonly warnings: readonly string[];
 }
 
@@ -227,9 +229,9 @@ export class DnsServer {
     this.#workers?.setViews(views);
   }
 
-  /** What a client at this address sees who asks at `listen`, or at an address without a view. */
-  viewOf(address: Uint8Array, listen?: ZoneView): ZoneView {
-    return viewOf(this.#views, listen, address);
+  /** Networks whose clients see more than the public. */
+  get views(): readonly ViewRule[] {
+    return this.#views;
   }
 
   /** Where it listens, with the ports that were chosen. */
@@ -242,6 +244,7 @@ export class DnsServer {
       name: zoneText(zone.apex),
       serial: zone.serial,
       records: zone.lineCount,
+      views: ZONE_VIEWS.filter((view) => zone.soa[view] !== undefined),
       warnings: zone.warnings,
     }));
   }

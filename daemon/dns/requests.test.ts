@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { linesOf } from "../core/zones/zone.ts";
 import { serveZones, type ServedZones } from "../../test-mesh/dns/served-zone.ts";
+import { siteIdOf } from "../../test-mesh/dns/static-source.ts";
 import { CLASS, OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
 import { decodeMessage, type DecodedMessage } from "../../protocol/dns/decode-message.ts";
 import { parseDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
@@ -206,7 +207,11 @@ describe("who may do what", () => {
     equal(served.server.zones()[0]?.serial, serial);
     const one = add("_acme-challenge.mesh.example", TYPE.TXT, '"a"');
     equal(await codeOf(signedBy(ACME, one).packet), RCODE.NOERROR);
-    const port = { siteName: () => "quimper", confirmedBy: () => undefined };
+    const port = {
+      ownSite: siteIdOf("quimper"),
+      siteName: () => "quimper",
+      confirmedBy: () => undefined,
+    };
     const listed = served.server.served().flatMap((zone) => listZone(zone, port));
     const [found] = listed.filter(({ name }) => name === "_acme-challenge");
     deepEqual([found?.origin, found?.site, found?.tsig], ["edit", "quimper", "acme"]);

@@ -18,7 +18,6 @@ export interface ViewRule {
 /**
  * Allocates nothing: it is asked for every packet.
  *
- * @param rules - In any order, no prefix twice.
  * @param listen - View of the address that was asked.
  * @param address - Of the client, 4 or 16 bytes.
  */
@@ -27,13 +26,15 @@ export function viewOf(
   listen: ZoneView | undefined,
   address: Uint8Array,
 ): ZoneView {
-  if (listen !== undefined) return listen;
-  let view: ZoneView = "public";
-  let longest = -1;
+  return listen ?? ruleFor(rules, address)?.view ?? "public";
+}
+
+/** The rule of the longest network that the address is in. No prefix stands in two rules. */
+export function ruleFor(rules: readonly ViewRule[], address: Uint8Array): ViewRule | undefined {
+  let best: ViewRule | undefined;
   for (const rule of rules) {
-    if (rule.prefix.bits <= longest || !isInPrefix(rule.prefix, address)) continue;
-    longest = rule.prefix.bits;
-    view = rule.view;
+    if (best !== undefined && rule.prefix.bits <= best.prefix.bits) continue;
+    if (isInPrefix(rule.prefix, address)) best = rule;
   }
-  return view;
+  return best;
 }

@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { StaticSource } from "../../test-mesh/dns/static-source.ts";
+import { siteIdOf, StaticSource } from "../../test-mesh/dns/static-source.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import { buildZones } from "../core/zones/zone-build.ts";
 import { ZoneEditor, type RecordEdit } from "./zone-editor.ts";
@@ -21,7 +21,7 @@ function served(): readonly Zone[] {
 }
 
 function listed(): string[] {
-  const port = { siteName: () => "quimper", confirmedBy: () => [] };
+  const port = { ownSite: siteIdOf("quimper"), siteName: () => "quimper", confirmedBy: () => [] };
   return served()
     .flatMap((zone) => listZone(zone, port))
     .filter(({ type }) => type !== "SOA")

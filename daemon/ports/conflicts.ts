@@ -1,5 +1,4 @@
 /** Records of which several versions stand, for people, and how they are settled. */
-import { readEnvelope } from "../../protocol/logs/envelope.ts";
 import { PleachError } from "../../protocol/error.ts";
 import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import { isSharedClass, RECORD_CLASSES } from "../../protocol/logs/record-class.ts";
@@ -7,6 +6,7 @@ import type { ConflictPort } from "../control/conflict-routes.ts";
 import type { ConflictInfo } from "../control/shapes-conflicts.ts";
 import type { ConflictedRecord, StandingVersion } from "../core/logs/view.ts";
 import type { State } from "../state/state.ts";
+import { writtenAtMs } from "./written-at.ts";
 
 /** A version that cannot be kept. */
 class ConflictError extends PleachError<
@@ -83,13 +83,4 @@ function changeFor(
     "No such version stands in conflict with another one.",
     { hint: "It may be settled by now. Look:  pleach conflicts" },
   );
-}
-
-/** What the header of its entry says; a snapshot carries the time of the snapshot. */
-async function writtenAtMs(state: State, { log, seq }: StandingVersion): Promise<number | null> {
-  for await (const bytes of state.replica.envelopesFrom(log, seq - 1)) {
-    const { header } = readEnvelope(bytes);
-    return header.seq === seq ? header.wallMs : null;
-  }
-  return null;
 }

@@ -1,10 +1,10 @@
 /** Where the logs of a site end, and what lies behind given ends, for decisions that cut them. */
-import { readEnvelope } from "../../protocol/logs/envelope.ts";
-import type { LogId, SiteId } from "../../protocol/ids.ts";
+import type { SiteId } from "../../protocol/ids.ts";
 import type { LogHead } from "../../protocol/logs/log-head.ts";
 import type { ClassName } from "../../protocol/logs/record-class.ts";
 import type { CutEffect, EffectRequest, EndsRequest } from "../control/shapes-decisions.ts";
 import type { State } from "../state/state.ts";
+import { writtenAtMs } from "./written-at.ts";
 
 /** Enough for a person to see what is hit. */
 const MAX_RECORDS = 1000;
@@ -35,7 +35,7 @@ export async function cutEffect(
     kept += Math.min(end, seq);
     if (end >= seq) continue;
     cut += seq - end;
-    const atMs = await writtenAtMs(state, log, end + 1);
+    const atMs = await writtenAtMs(state, { log, seq: end + 1 });
     if (atMs !== null && atMs < (firstCutAtMs ?? Infinity)) firstCutAtMs = atMs;
   }
   const records = await state.previewCut({
@@ -50,13 +50,4 @@ function logsOf(state: State, site: SiteId, classes: readonly string[] | null) {
   return state
     .logHeads()
     .filter((fact) => fact.author === site && (classes?.includes(fact.class) ?? true));
-}
-
-/** By the site's own clock; null when the entry is not kept here any more. */
-async function writtenAtMs(state: State, log: LogId, seq: number): Promise<number | null> {
-  for await (const bytes of state.replica.envelopesFrom(log, seq - 1)) {
-    const { header } = readEnvelope(bytes);
-    return header.seq === seq ? header.wallMs : null;
-  }
-  return null;
 }

@@ -54,7 +54,14 @@ before(async () => {
     () => source.view(),
     systemClock,
   );
-  const dns = new DnsControl({ server, source, journal, siteId, confirmedBy: () => [] });
+  const dns = new DnsControl({
+    server,
+    source,
+    journal,
+    siteId,
+    confirmedBy: () => [],
+    writtenAtMs: () => Promise.resolve(null),
+  });
   control = await ControlServer.start({ socketPath, routes: [dnsRoutes(dns)], log });
   const dnsPlaces = [{ address: "192.0.2.1", port: 53 }];
   source.put("site", "node", { addresses: [], version: "1", dns: dnsPlaces }, siteId);

@@ -7,14 +7,33 @@ import { askDns, type DnsServerAddress } from "./dns-query.ts";
 import { answerLines, originText } from "./dns-text.ts";
 import { CommandError, UsageError } from "../shell/exit.ts";
 import { table } from "../shell/output.ts";
+import { formatTime } from "../shell/quantities.ts";
+import { placeText } from "./place-options.ts";
+
+interface ExplainOptions {
+  readonly view?: string;
+  readonly from?: string;
+  readonly ask?: string | true;
+}
 
 export function explainCommand(context: CliContext): Command {
   const explain = new Command("explain")
     .argument("<name>")
     .argument("[type]", "default A")
+    .option("--view <view>", "who asks: public (default), mesh or lan (this site's)")
+    .option("--from <address>", "who asks, by address: also says which view that sees")
     .option("--ask [server]", "ask over the network, too: this node, or ADDRESS[:PORT]")
-    .action(async (name: string, type: string | undefined, options: { ask?: string | true }) => {
-      const query = new URLSearchParams({ name, type: type ?? "A" });
+    .action(async (name: string, type: string | undefined, options: ExplainOptions) => {
+      const { view, from } = options;
+      if (view !== undefined && from !== undefined) {
+        throw new UsageError("--view and --from both say who asks; take one of them.");
+      }
+      const query = new URLSearchParams({
+        name,
+        type: type ?? "A",
+        ...(view === undefined ? {} : { view }),
+        ...(from === undefined ? {} : { from }),
+      });
       const found = await context.client.get(
         `/v1/dns/explain?${query.toString()}`,
         explanationShape,
@@ -37,6 +56,7 @@ export function explainCommand(context: CliContext): Command {
     });
   return help(explain, "Says what the answer is, which record gives it, and who wrote it.", [
     ["pleach dns explain www.mesh.example", "the addresses"],
+    ["pleach dns explain www.mesh.example --from 192.168.1.7", "what does that machine get?"],
     ["pleach dns explain mesh.example MX --ask 192.0.2.53", "and what that server says"],
   ]);
 }
@@ -52,13 +72,28 @@ function explanationText(found: ExplanationInfo): string[] {
     String(each.ttl),
     each.type,
     each.data,
-    originText(each),
+    placeText(each.view, each.viewSite),
+    authorText(each),
+  ]);
+  const others = found.others.map(({ view, rcode, answer, same }) => [
+    `  ${view}:`,
+    same ? "the same" : [rcode, ...answer].join(", "),
   ]);
   return [
     `${found.name} ${found.type}: ${found.rcode} (${zone})`,
     ...found.why.map((line) => `  ${line}`),
     ...(rows.length === 0 ? [] : ["", table(rows)]),
+    "",
+    "In other views:",
+    table(others),
   ];
+}
+
+/** Who wrote it, and when that was by his own clock, which nobody vouches for. */
+function authorText(record: ExplanationInfo["records"][number]): string {
+  const { writtenAtMs } = record;
+  if (writtenAtMs === null) return originText(record);
+  return `${originText(record)}, written ${formatTime(writtenAtMs)} by the clock there`;
 }
 
 function nowhere(): never {

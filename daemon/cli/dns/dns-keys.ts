@@ -11,6 +11,7 @@ import { TSIG_ALGORITHMS, type TsigAlgorithm } from "../../../protocol/dns/tsig.
 import { help, type CliContext } from "../shell/context.ts";
 import { CommandError, UsageError } from "../shell/exit.ts";
 import { table } from "../shell/output.ts";
+import { placeIn, placeText, type PlaceOptions } from "./place-options.ts";
 import { KEY_FORMATS, keyFile, secretIn, type KeyFormat } from "./key-file.ts";
 
 /** As long as the hash (RFC 8945 section 8). */
@@ -21,7 +22,7 @@ const SECRET_BYTES: Readonly<Record<TsigAlgorithm, number>> = {
   "hmac-sha512": 64,
 };
 
-interface AddOptions {
+interface AddOptions extends PlaceOptions {
   readonly zone: readonly string[];
   readonly transfer?: boolean;
   readonly update: readonly string[];
@@ -29,8 +30,6 @@ interface AddOptions {
   readonly out?: string;
   readonly format: KeyFormat;
   readonly secretFile?: string;
-  readonly view?: string;
-  readonly site?: string;
 }
 
 export function keysCommand(context: CliContext): Command {
@@ -96,8 +95,7 @@ async function addKey(context: CliContext, name: string, options: AddOptions): P
     ...(secret === undefined ? {} : { secret }),
     transfer: options.transfer === true,
     update: options.update.map(parseScope),
-    ...(options.view === undefined ? {} : { view: options.view }),
-    ...(options.site === undefined ? {} : { site: options.site }),
+    ...placeIn(options),
   };
   // The file comes first: a key that nobody could read again would be of no use.
   if (out !== undefined && made !== undefined) {
@@ -167,7 +165,7 @@ function listCommand(context: CliContext): Command {
             ...found.keys.map((key) => [
               key.name,
               key.zone,
-              key.viewSite === null ? key.view : `${key.view} at ${key.viewSite}`,
+              placeText(key.view, key.viewSite),
               mayDo(key),
               [...key.readers, ...key.waiting.map((site) => `(${site})`)].join(" "),
             ]),

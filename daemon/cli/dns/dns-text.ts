@@ -3,7 +3,13 @@ import type { Answer, DecodedPacket } from "dns-packet";
 import type { RecordInfo } from "../../control/shapes-dns.ts";
 
 /** Who wrote a record, or what it follows from. */
-export function originText({ origin, site, service, tsig, provisional }: RecordInfo): string {
+export function originText({
+  origin,
+  site,
+  service,
+  tsig,
+  provisional,
+}: Pick<RecordInfo, "origin" | "site" | "service" | "tsig" | "provisional">): string {
   const where = site ?? "-";
   if (origin === "service") return `service ${service ?? ""} at ${where}`;
   if (origin === "node") return `site ${where}`;
