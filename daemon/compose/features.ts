@@ -87,7 +87,7 @@ function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
     node: () => ({
       addresses: mesh.addresses().slice(0, 16),
       version: PLEACH_VERSION,
-      dns: config().dns.listen.map(({ address, port }) => ({ address, port })),
+      dns: config().dns.listen.slice(0, 8),
       box,
     }),
     facts: async () => {

@@ -3,14 +3,15 @@ import type { NodeRecord } from "../../protocol/logs/record.ts";
 
 /**
  * The first address that it names; for one that listens everywhere, the first of its addresses.
- * Undefined when it does not answer DNS.
+ * Undefined when it does not answer DNS, or its LAN only.
  */
 export function answeringAt(
   node: NodeRecord,
 ): { readonly address: string; readonly port: number } | undefined {
-  const named = node.dns.find(({ address }) => !isUnspecified(address));
+  const reached = node.dns.filter(({ view }) => view !== "lan");
+  const named = reached.find(({ address }) => !isUnspecified(address));
   if (named !== undefined) return named;
-  const [everywhere] = node.dns;
+  const [everywhere] = reached;
   if (everywhere === undefined) return undefined;
   const own = node.addresses.flatMap((text) => /^\/ip[46]\/([^/]+)\//.exec(text)?.[1] ?? []);
   const address = own.find((each) => !isUnspecified(each));

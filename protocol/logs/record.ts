@@ -18,6 +18,7 @@ import {
 } from "../ids.ts";
 import { COUNTRY_COUNT, isCountry } from "../country.ts";
 import { textField } from "../encoding/wire-field.ts";
+import { ZONE_VIEWS } from "../dns/zone-view.ts";
 import { MAX_COPIES, MAX_GROUPS } from "../backup/list.ts";
 import { heldGroups, placedGroups } from "./packed-groups.ts";
 
@@ -38,7 +39,16 @@ export const nodeRecord = z.object({
   /** Multiaddrs, best first. */
   addresses: z.array(textField(200, 1)).max(16),
   version: textField(32),
-  dns: z.array(z.object({ address: ipAddress, port })).max(8),
+  dns: z
+    .array(
+      z.object({
+        address: ipAddress,
+        port,
+        /** What everybody sees who asks there. Without: by the client's address. */
+        view: z.enum(ZONE_VIEWS).optional(),
+      }),
+    )
+    .max(8),
   /** What secrets for this site are sealed to: hexadecimal, see keys/site-box.ts. */
   box: z
     .string()

@@ -19,7 +19,7 @@ import { ZONE_VIEWS, type PerView, type ZoneView } from "../../../protocol/dns/z
 import type { View } from "../logs/view.ts";
 import type { FallbackRecord } from "./steering.ts";
 import type { ZoneLine } from "./zone.ts";
-import { linesOfService, nodeLines, type InventoryState } from "./zone-inventory.ts";
+import { linesOfNode, linesOfService, type InventoryState } from "./zone-inventory.ts";
 
 type Shown = Pick<ZoneLine, "type" | "ttl" | "rdata" | "view" | "site" | "origin">;
 
@@ -82,7 +82,7 @@ function derived(apex: DnsName, name: DnsName, state: InventoryState): readonly 
   const site = second === "node" ? state.sites.find((each) => each.name === first) : undefined;
   const lines = [
     ...linesOfService(apex, state, first),
-    ...(site === undefined ? [] : nodeLines(apex, state.view, site)),
+    ...(site === undefined ? [] : linesOfNode(apex, state, site)),
   ];
   return lines.filter(({ owner, type }) => WANTED.has(type) && sameName(owner, name));
 }

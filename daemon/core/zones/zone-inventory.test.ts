@@ -136,6 +136,46 @@ describe("ports by view", () => {
   });
 });
 
+describe("servers by view", () => {
+  /** Quimper answers everybody, the mesh and its LAN at addresses of their own; Brest its LAN only. */
+  const servers = (at: string): readonly ZoneLine[] => {
+    const view = new RecordView();
+    const place = (address: string, of?: ZoneView) => ({
+      ...{ address, port: 53 },
+      ...(of === undefined ? {} : { view: of }),
+    });
+    for (const [site, dns] of [
+      ["quimper", [place("192.0.2.1"), place("100.64.0.1", "mesh"), place("192.168.1.1", "lan")]],
+      ["brest", [place("192.168.1.2", "lan")]],
+    ] as const) {
+      view.put(hashId<SiteId>(site), "site", "node", {
+        addresses: [],
+        version: "1",
+        dns: [...dns],
+      });
+    }
+    return inventoryLines(apex, { view, sites: SITES, ownSite: hashId<SiteId>(at) });
+  };
+
+  it("tells addresses of a LAN to that LAN only, and the name servers of each view", () => {
+    const all = servers("quimper");
+    deepEqual(texts(all, "public"), [
+      "@ NS quimper.node.mesh.example.",
+      "quimper.node A 192.0.2.1",
+    ]);
+    deepEqual(texts(all, "mesh"), ["quimper.node A 100.64.0.1"]);
+    deepEqual(texts(all, "lan"), ["quimper.node A 192.168.1.1"]);
+  });
+
+  it("names all servers that a LAN can ask", () => {
+    deepEqual(texts(servers("brest"), "lan"), [
+      "@ NS brest.node.mesh.example.",
+      "@ NS quimper.node.mesh.example.",
+      "brest.node A 192.168.1.2",
+    ]);
+  });
+});
+
 it("marks the names of one site, which steering leaves alone", () => {
   for (const { owner, origin } of lines("quimper", BOTH)) {
     ok(origin.kind === "service");

@@ -6,7 +6,7 @@
  * than 443 an HTTPS record, so that browsers find it. Sites that answer DNS are the zone's name
  * servers unless somebody wrote others.
  *
- * A service may be reached at other addresses from the mesh, and from the LAN of its own site. A
+ * Services and servers may be reached at other addresses from the mesh, and from the LAN of their own site. A
  * view shows all sites, each by the most specific addresses that it has for that view; what a less
  * specific view shows already is not said again.
  */
@@ -55,7 +55,9 @@ type Add = (owner: string, type: number, ttl: number, data: string, origin: Reco
 export function inventoryLines(apex: DnsName, state: InventoryState): readonly ZoneLine[] {
   const byName = Map.groupBy(instances(apex, state, ""), ({ service }) => service.name);
   return [
-    ...state.sites.flatMap((site) => nodeLines(apex, state.view, site)),
+    ...byView(state.ownSite, (seenFrom) =>
+      state.sites.flatMap((site) => nodeIn(seenFrom, apex, state.view, site, state.ownSite)),
+    ),
     ...[...byName.values()].flatMap((its) => serviceLines(apex, its, state.ownSite)),
   ];
 }
@@ -107,23 +109,46 @@ function wantsZone({ zones }: ServiceRecord, apex: DnsName): boolean {
   );
 }
 
-/** The server of a site. */
-export function nodeLines(apex: DnsName, view: View, site: NamedSite): readonly ZoneLine[] {
-  const parsed = nodeRecord.safeParse(view.get("site", "node", site.siteId)?.value);
-  if (!parsed.success) return [];
+/** The server of a site: `SITE.node.ZONE`, and it as a name server of the zone. */
+export function linesOfNode(
+  apex: DnsName,
+  { view, ownSite }: InventoryState,
+  site: NamedSite,
+): readonly ZoneLine[] {
+  return byView(ownSite, (seenFrom) => nodeIn(seenFrom, apex, view, site, ownSite));
+}
+
+function nodeIn(
+  seenFrom: ZoneView,
+  apex: DnsName,
+  view: View,
+  site: NamedSite,
+  ownSite: SiteId,
+): readonly ZoneLine[] {
+  const node = nodeRecord.safeParse(view.get("site", "node", site.siteId)?.value).data;
+  if (node === undefined) return [];
+  const isHome = seenFrom === "lan" && site.siteId === ownSite;
+  const answering = (of: ZoneView): string[] =>
+    node.dns.flatMap((each) => ((each.view ?? "public") === of ? each.address : []));
+  const dns = [
+    isHome ? answering("lan") : [],
+    seenFrom === "public" ? [] : answering("mesh"),
+    answering("public"),
+  ];
+  const listened = node.addresses.flatMap((text) => /^\/ip[46]\/([^/]+)\//.exec(text)?.[1] ?? []);
+  const [near = [], inner = [], open = []] = dns;
+  const known = (addresses: readonly string[]): string[] =>
+    addresses.filter((address) => !isUnspecified(address));
+  const addresses = new Set(nearest([known(near), known(inner), known([...open, ...listened])]));
   const lines: ZoneLine[] = [];
-  const add = adding(apex, "public", lines);
+  const add = adding(apex, seenFrom, lines);
   const origin: RecordOrigin = { kind: "node", site: site.siteId };
   const name = `${site.name}.node`;
-  const dns = parsed.data.dns.map(({ address }) => address);
-  const listened = parsed.data.addresses.flatMap(
-    (text) => /^\/ip[46]\/([^/]+)\//.exec(text)?.[1] ?? [],
-  );
-  const addresses = new Set([...dns, ...listened].filter((address) => !isUnspecified(address)));
   for (const address of addresses) {
     add(name, addressType(address), NODE_TTL_SECONDS, address, origin);
   }
-  if (dns.length > 0 && addresses.size > 0) add("@", TYPE.NS, NODE_TTL_SECONDS, name, origin);
+  const answers = dns.some((each) => each.length > 0) && addresses.size > 0;
+  if (answers) add("@", TYPE.NS, NODE_TTL_SECONDS, name, origin);
   return lines;
 }
 
@@ -133,9 +158,17 @@ function serviceLines(
   its: readonly Instance[],
   ownSite: SiteId,
 ): readonly ZoneLine[] {
+  return byView(ownSite, (view) => seenIn(view, apex, its, ownSite));
+}
+
+/** What each view sees, without the sets that a less specific one has alike. */
+function byView(
+  ownSite: SiteId,
+  seen: (view: ZoneView) => readonly ZoneLine[],
+): readonly ZoneLine[] {
   const said = new Map<string, string>();
   return ZONE_VIEWS.flatMap((view) =>
-    [...Map.groupBy(seenIn(view, apex, its, ownSite), setName)].flatMap(([name, set]) => {
+    [...Map.groupBy(seen(view), setName)].flatMap(([name, set]) => {
       const text = set.map(({ rdata, origin }) => `${toHex(rdata)} ${JSON.stringify(origin)}`);
       const before = said.get(name);
       const now = text.join("\n");
@@ -170,11 +203,14 @@ function seenIn(
   return lines;
 }
 
-/** Of each family those of the most specific view that has any. */
 function addressesIn(view: ZoneView, { site, service }: Instance, ownSite: SiteId): string[] {
   const { addresses, mesh = [], lan = [] } = service;
   const near = view === "lan" && site.siteId === ownSite ? lan : [];
-  const levels = [near, view === "public" ? [] : mesh, addresses];
+  return nearest([near, view === "public" ? [] : mesh, addresses]);
+}
+
+/** Of each family the addresses of the first level that has any. */
+function nearest(levels: readonly (readonly string[])[]): string[] {
   return [TYPE.A, TYPE.AAAA].flatMap(
     (type) =>
       levels
