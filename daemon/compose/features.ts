@@ -17,7 +17,6 @@ import { DnsServer } from "../dns/dns-server.ts";
 import type { Forwarder } from "../dns/forward/forwarder.ts";
 import type { KeyRing } from "../dns/keys/key-ring.ts";
 import { passedFiles } from "../dns/inherited-sockets.ts";
-import type { ZoneSource } from "../dns/zone-source.ts";
 import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
 import { Inventory } from "../inventory/inventory.ts";
@@ -31,6 +30,7 @@ import { lendingOf } from "../ports/lending.ts";
 import { writtenAtMs } from "../ports/written-at.ts";
 import { ownRecords } from "../ports/inventory.ts";
 import { serviceRecords } from "../ports/service-records.ts";
+import { zonesOf } from "../ports/zones-of.ts";
 import { dnsRequests } from "./dns-requests.ts";
 import { forwarderOf } from "./forwarder.ts";
 import type { Foundation } from "./foundation.ts";
@@ -108,21 +108,7 @@ function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
 
 async function startDns(foundation: Foundation, { presence }: Network) {
   const { config, state, siteId, store, clock, log, stops, write } = foundation;
-  const source: ZoneSource = {
-    siteId: state.siteId,
-    view: () => state.view(),
-    authority: () => state.authority(),
-    logHeads: () => state.logHeads(),
-    statements: () => state.statements(),
-    onChange: (listener) =>
-      state.subscribe((event) => {
-        // Zones are made of these; the records of backups change far more often.
-        const classes = ["zone", "site", "policy", "note"] as const;
-        if (event.kind === "statements" || classes.some((name) => event.classes.has(name))) {
-          listener();
-        }
-      }),
-  };
+  const source = zonesOf(state);
   const requests = dnsRequests({
     dns: config().dns,
     siteId: state.siteId,

@@ -1,6 +1,6 @@
 /** What people ask of the DNS part: the zones served, edits, lists and explanations. */
 import { formatDnsName, nameKey, parseDnsName } from "../../protocol/dns/dns-name.ts";
-import { formatType } from "../../protocol/dns/dns-type.ts";
+import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
 import { formatRdata } from "../../protocol/dns/rdata.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import { formatIpPrefix, parseIpPrefix } from "../../protocol/ip-prefix.ts";
@@ -10,9 +10,10 @@ import {
   type ViewPlace,
   type ZoneView,
 } from "../../protocol/dns/zone-view.ts";
-import { zoneText } from "../../protocol/dns/zone-record.ts";
+import { zoneText, type ZoneRecord } from "../../protocol/dns/zone-record.ts";
 import type { ViewEntry } from "../core/logs/view.ts";
 import { linesAbout, partlyHidden } from "../core/zones/name-lines.ts";
+import { settledSoa } from "../core/zones/serial-base.ts";
 import type { Zone } from "../core/zones/zone.ts";
 import type { DnsServer } from "./dns-server.ts";
 import { DnsError } from "./error.ts";
@@ -173,7 +174,12 @@ export class DnsControl {
 
   /** The change that an update comes to. */
   update({ zone, puts, removed }: ZoneChange) {
-    return this.#editor.change(zone, puts, removed);
+    const settled = puts.map((put) => (put.type === TYPE.SOA ? this.#settled(put) : put));
+    return this.#editor.change(zone, settled, removed);
+  }
+
+  #settled(soa: ZoneRecord): ZoneRecord {
+    return settledSoa(soa, this.#source.view(), serialsOf(this.#source));
   }
 
   /** @param viewText - Lists what it shows; without it, the records of all views. */

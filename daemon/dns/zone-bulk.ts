@@ -21,8 +21,8 @@ import { sameJson, type JsonValue } from "../../protocol/encoding/json-value.ts"
 import type { SiteId } from "../../protocol/ids.ts";
 import type { View } from "../core/logs/view.ts";
 import type { Zone } from "../core/zones/zone.ts";
-import { countOf, isLaterSerial } from "../core/zones/zone-serial.ts";
-import type { SerialState } from "../core/zones/zone-soa.ts";
+import { serialFrom, settledSoa, standingBase } from "../core/zones/serial-base.ts";
+import { countOf, isLaterSerial, type Serials } from "../core/zones/zone-serial.ts";
 import {
   digestOf,
   type ChangeHead,
@@ -48,7 +48,7 @@ export interface BulkOptions {
   readonly served: () => readonly Zone[];
   /** Serves what was written. */
   readonly reload: () => Promise<void> | void;
-  readonly serials: () => SerialState;
+  readonly serials: () => Serials;
   readonly siteId: SiteId;
 }
 
@@ -230,25 +230,20 @@ export class ZoneBulk {
 
   /**
    * A SOA with the serial that it may have, and whether that is its own; undefined when the state
-   * has it already. The serial of a zone is that of the SOA that most see, so one of another view
-   * goes on with its base.
+   * has it already. The serial of a zone is the latest of its SOA records, so each goes on with that.
    *
    * @param fromFile - Else it stood in the state before, with a base that is counted from.
    */
   #placed(soa: ZoneRecord, fromFile: boolean): PlacedSoa | undefined {
-    const there = soasOf(this.#options.view(), soa.zone)[0]?.record;
-    if (there === undefined) return { soa, stands: fromFile };
-    const text = zoneText(soa.zone);
-    const serial = this.#options.served().find(({ apex }) => zoneText(apex) === text)?.serial ?? 0;
+    // Of the state as it is now: what is served may be behind it.
+    const { view, serials } = this.#options;
+    const base = standingBase(view(), soa.zone, serials());
+    if (base === undefined) return { soa, stands: fromFile };
+    const serial = serialFrom(base, serials());
     if (isLaterSerial(serialIn(soa), (serial + SERIAL_STEP) % 2 ** 32))
       return { soa, stands: true };
-    const { stands: _, ...plain } = soa;
-    const kept = {
-      ...{ ...plain, rdata: withSerial(soa.rdata, serialIn(there)) },
-      ...(there.stands === undefined ? {} : { stands: there.stands }),
-    };
-    if (isSettled(this.#options.view(), zoneRecordKey(kept), toChange(kept).value))
-      return undefined;
+    const kept = settledSoa(soa, view(), serials());
+    if (isSettled(view(), zoneRecordKey(kept), toChange(kept).value)) return undefined;
     return { soa: kept, stands: false };
   }
 
@@ -318,10 +313,4 @@ function changedSince(id: string, keys: readonly string[]): DnsError {
 
 function serialIn({ rdata }: ZoneRecord): number {
   return Buffer.from(rdata).readUInt32BE(rdata.length - 20);
-}
-
-function withSerial(rdata: Uint8Array, serial: number): Uint8Array {
-  const copy = Buffer.from(rdata);
-  copy.writeUInt32BE(serial, copy.length - 20);
-  return Uint8Array.from(copy);
 }

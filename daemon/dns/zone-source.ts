@@ -1,13 +1,13 @@
 /** What the DNS part reads of the state; filled in main.ts. */
 import type { Authority } from "../core/authority/authority.ts";
 import type { View } from "../core/logs/view.ts";
-import type { SerialState } from "../core/zones/zone-soa.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import {
   othersHash,
   serialOffset,
   type CountedLog,
   type CountedStatement,
+  type Serials,
 } from "../core/zones/zone-serial.ts";
 
 export interface ZoneSource {
@@ -22,7 +22,7 @@ export interface ZoneSource {
   onChange(listener: () => void): () => void;
 }
 
-export function serialsOf(source: Pick<ZoneSource, "logHeads" | "statements">): SerialState {
+export function serialsOf(source: Pick<ZoneSource, "logHeads" | "statements">): Serials {
   const [logs, statements] = [source.logHeads(), source.statements()];
   return {
     serialOffset: serialOffset(logs, statements),

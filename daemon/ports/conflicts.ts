@@ -1,10 +1,13 @@
 /** Records of which several versions stand, for people, and how they are settled. */
+import { readZoneRecord, zoneRecordJson } from "../../protocol/dns/zone-record.ts";
 import { PleachError } from "../../protocol/error.ts";
 import type { JsonValue } from "../../protocol/encoding/json-value.ts";
 import { isSharedClass, RECORD_CLASSES } from "../../protocol/logs/record-class.ts";
 import type { ConflictPort } from "../control/conflict-routes.ts";
 import type { ConflictInfo } from "../control/shapes-conflicts.ts";
 import type { ConflictedRecord, StandingVersion } from "../core/logs/view.ts";
+import { settledSoa } from "../core/zones/serial-base.ts";
+import { serialsOf } from "../dns/zone-source.ts";
 import type { State } from "../state/state.ts";
 import { writtenAtMs } from "./written-at.ts";
 
@@ -76,11 +79,26 @@ function changeFor(
         exit: 5,
       });
     }
-    return { class: recordClass, key, value: version.value };
+    return { class: recordClass, key, value: keptValue(state, record, version.value) };
   }
   throw new ConflictError(
     "E-CONFLICT-UNKNOWN",
     "No such version stands in conflict with another one.",
     { hint: "It may be settled by now. Look:  pleach conflicts" },
   );
+}
+
+/** Of a zone's SOA record the serial goes on from the latest that any version gives. */
+function keptValue(
+  state: State,
+  { class: recordClass, key }: ConflictedRecord,
+  value: JsonValue | undefined,
+): JsonValue | undefined {
+  if (recordClass !== "zone" || value === undefined || !key.includes("/@/SOA/")) return value;
+  const soa = readZoneRecord(key, value);
+  const serials = serialsOf({
+    logHeads: () => state.logHeads(),
+    statements: () => state.statements(),
+  });
+  return { ...zoneRecordJson(settledSoa(soa, state.view(), serials)) };
 }

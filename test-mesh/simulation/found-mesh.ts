@@ -18,6 +18,11 @@ export const STATEMENT_LIMITS = { operatorStatements: 60, ownerStatements: 20 } 
 /** All sites may write it, so their records meet. */
 export const SHARED_ZONE = "hedge.example";
 
+/** The one alias of a host of it. */
+export function sharedKey(host: string): string {
+  return `${SHARED_ZONE}/${host}/CNAME/only`;
+}
+
 export interface FoundingParts {
   readonly name: string;
   /** The first founds the mesh and enrols the sites. More than half of them make an epoch. */

@@ -6,6 +6,7 @@ import { diskFaults, startSite } from "./faults/disk-faults.ts";
 import { forkingAuthor } from "./faults/forking-author.ts";
 import { forger } from "./faults/forger.ts";
 import { hostileAuthor } from "./faults/hostile-author.ts";
+import { imports } from "./faults/imports.ts";
 import { honestOperators } from "./faults/honest-operators.ts";
 import { networkFaults } from "./faults/network-faults.ts";
 import { partings } from "./faults/partings.ts";
@@ -22,6 +23,7 @@ const PAUSE_MS = [10, 5_000] as const;
 
 const faults: readonly Fault[] = [
   ...writes,
+  ...imports,
   ...networkFaults,
   ...diskFaults,
   ...clockFaults,

@@ -21,6 +21,7 @@ import type { FakeClock, FakeTime } from "../fakes/clock.ts";
 import { testKey } from "../fakes/founding.ts";
 import { FakeDisk } from "../fakes/store.ts";
 import type { BoxName, FakeNetwork, FakeTransport } from "../fakes/transport.ts";
+import { ServedSerials, SiteZones } from "./site-zones.ts";
 
 /** A write that this site was told is durable. */
 export interface Acknowledged {
@@ -39,6 +40,7 @@ export interface Acknowledged {
 interface Running {
   readonly guarded: Awaited<ReturnType<typeof openState>>;
   readonly replication: Replication;
+  readonly zones: SiteZones;
   readonly transport: FakeTransport;
   readonly stop: () => void;
 }
@@ -66,6 +68,8 @@ export class SimulatedSite {
   readonly clock: FakeClock;
   /** Everything that was acknowledged here, oldest first. */
   readonly acknowledged: Acknowledged[] = [];
+  /** What it has served in DNS. */
+  readonly serials = new ServedSerials();
   /** Those that were not on its disk any more when it started on an older image, or a damaged one. */
   readonly #forgotten = new Set<Acknowledged>();
   readonly #options: SimulatedSiteOptions;
@@ -101,6 +105,10 @@ export class SimulatedSite {
 
   get transport(): FakeTransport {
     return this.#mustRun().transport;
+  }
+
+  get zones(): SiteZones {
+    return this.#mustRun().zones;
   }
 
   get presence(): Presence {
@@ -155,6 +163,7 @@ export class SimulatedSite {
 
   /** Call after a start on a disk that was put back or damaged. */
   noteForgotten(): void {
+    this.serials.forgive();
     for (const write of this.#missing()) this.#forgotten.add(write);
   }
 
@@ -179,6 +188,8 @@ export class SimulatedSite {
       };
       const guarded = await openState({ level, disk: guard, clock, log, siteKey, onFailure });
       const { state, replica } = guarded;
+      const zones = await SiteZones.start(guarded, clock, this.serials);
+      ends.push(() => zones.stop());
       if (onItem !== undefined) ends.push(state.replica.onNew((item) => onItem(this, item)));
       const transport = network.join(this.id, this.box);
       transport.accepts = (peer) => state.meshId === undefined || state.mayLink(peer);
@@ -191,7 +202,7 @@ export class SimulatedSite {
         () => replication.stop(),
         () => network.leave(this.box),
       );
-      this.#running = { guarded, replication, transport, stop };
+      this.#running = { guarded, replication, zones, transport, stop };
     } catch (error) {
       stop();
       throw error;

@@ -20,7 +20,7 @@ import { SeededRandom } from "../fakes/seeded-random.ts";
 import { FakeNetwork } from "../fakes/transport.ts";
 import { Archive } from "./archive.ts";
 import { ByzantineMember } from "./byzantine-member.ts";
-import { foundMesh } from "./found-mesh.ts";
+import { foundMesh, SHARED_ZONE } from "./found-mesh.ts";
 import { Operator } from "./operator.ts";
 import { SimulatedSite, type Acknowledged } from "./simulated-site.ts";
 import { Sometimes } from "./sometimes.ts";
@@ -135,6 +135,9 @@ export class World {
     const linked = (): boolean =>
       sites.every(({ sync }) => sync.status().length === sites.length - 1);
     await world.time.until(linked, 60_000, "every link");
+    const [first] = world.honest;
+    if (first === undefined) throw new RangeError("no site");
+    await world.time.resolve(first.zones.editor.addZone(SHARED_ZONE, undefined, 0));
     return world;
   }
 

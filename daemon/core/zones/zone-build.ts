@@ -8,6 +8,7 @@
  * warning. None stops a zone from being served.
  */
 import { lowerCase, parseDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
+import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import { isZoneMeta } from "../../../protocol/dns/zone-key.ts";
 import { readZoneRecord } from "../../../protocol/dns/zone-record.ts";
 import { PleachError } from "../../../protocol/error.ts";
@@ -17,9 +18,10 @@ import type { Zone, ZoneLine } from "./zone.ts";
 import type { ZoneDelta } from "./zone-delta.ts";
 import { ZoneDraft } from "./zone-draft.ts";
 import { inventoryLines, inventoryText, type InventoryState } from "./zone-inventory.ts";
-import type { SerialState } from "./zone-soa.ts";
+import { rivalBases } from "./serial-base.ts";
+import type { Serials } from "./zone-serial.ts";
 
-export interface ZoneState extends InventoryState, SerialState {
+export interface ZoneState extends InventoryState, Serials {
   /** Which sites of services are answered; default: all. */
   readonly steering?: Steering;
 }
@@ -159,7 +161,9 @@ function zoneNameOf({ key }: ViewEntry): string {
 
 /** Versions never change, but another that stands beside one may come and go. */
 function isAsBefore(old: ViewEntry, entry: ViewEntry): boolean {
-  return old.versionId === entry.versionId && isContested(old) === isContested(entry);
+  const rivals = ({ conflicts }: ViewEntry): string =>
+    conflicts.map(({ versionId }) => versionId).join();
+  return old.versionId === entry.versionId && rivals(old) === rivals(entry);
 }
 
 function isContested({ conflicts }: ViewEntry): boolean {
@@ -176,6 +180,7 @@ function readLine(entry: ViewEntry): ZoneLine {
     ...{ owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), view, origin },
     ...(site === undefined ? {} : { site }),
     ...(stands === undefined ? {} : { stands }),
+    ...(type === TYPE.SOA && isContested(entry) ? { rivals: rivalBases(entry) } : {}),
   };
 }
 

@@ -11,7 +11,8 @@ import { steeredService, type Steering } from "./steering.ts";
 import type { RRset, Zone, ZoneLine, ZoneName } from "./zone.ts";
 import type { ZoneDelta } from "./zone-delta.ts";
 import { buildName, type NameContext } from "./zone-name.ts";
-import { chosenSoa, completeSoa, serialOf, type SerialState } from "./zone-soa.ts";
+import type { Serials } from "./zone-serial.ts";
+import { chosenSoa, completeSoa, serialOf } from "./zone-soa.ts";
 import { zoneWarnings } from "./zone-warnings.ts";
 
 export class ZoneDraft {
@@ -102,16 +103,15 @@ export class ZoneDraft {
   }
 
   /** Builds what has changed; undefined when nothing has. */
-  settle(serials: SerialState, ownSite: SiteId, steering: Steering): ZoneDelta | undefined {
-    const soa = chosenSoa(this.#written.get(this.#apexKey) ?? [], ownSite);
+  settle(serials: Serials, ownSite: SiteId, steering: Steering): ZoneDelta | undefined {
     const { apex } = this;
-    if (soa === undefined) {
+    if (!this.isServable(ownSite)) {
       const wasServed = this.#zone !== undefined;
       this.#zone = undefined;
       this.#dirty.clear();
       return wasServed ? { kind: "gone", apex } : undefined;
     }
-    const serial = serialOf(soa, serials);
+    const serial = serialOf(this.#written.get(this.#apexKey) ?? [], serials);
     const whole = this.#zone === undefined;
     const zone = (this.#zone ??= new LiveZone(apex, this.#ignored));
     const keys = whole ? new Set([...this.#written.keys(), ...this.#derived.keys()]) : this.#dirty;

@@ -35,6 +35,14 @@ export interface CountedLog {
 
 export type CountedStatement = Pick<SignedStatement, "id" | "body">;
 
+/** What the serials of all zones are made of. */
+export interface Serials {
+  /** {@link serialOffset} */
+  readonly serialOffset: number;
+  /** {@link othersHash} */
+  readonly othersHash: (author: SiteId) => number;
+}
+
 /**
  * A hostile author cannot use up the numbers. A site that writes every minute comes to it after
  * four years; from then on its changes move the low bits only, until it gets a new key.

@@ -8,19 +8,12 @@ import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
 import { narrowness } from "./seen-at.ts";
 import type { ZoneLine } from "./zone.ts";
-import { standingSerial, zoneSerial } from "./zone-serial.ts";
-
-/** What the serials of all zones are made of. */
-export interface SerialState {
-  /** See zone-serial.ts. */
-  readonly serialOffset: number;
-  /** See zone-serial.ts. */
-  readonly othersHash: (author: SiteId) => number;
-}
+import { baseOf, latestBase, serialFrom } from "./serial-base.ts";
+import { zoneSerial, type Serials } from "./zone-serial.ts";
 
 /**
- * The one whose serial is that of the zone: of the least specific view that has one. Undefined:
- * the zone is not served here.
+ * The one by which the zone is served here: of the least specific view that has one. Undefined:
+ * it is not.
  *
  * @param lines - Those of the apex.
  */
@@ -31,10 +24,15 @@ export function chosenSoa(lines: readonly ZoneLine[], ownSite: SiteId): ZoneLine
   return soas.toSorted((a, b) => narrowness(a) - narrowness(b))[0];
 }
 
-export function serialOf({ rdata, stands, origin }: ZoneLine, serials: SerialState): number {
-  const own = Buffer.from(rdata).readUInt32BE(rdata.length - 20);
-  if (stands === undefined || origin.kind !== "edit") return zoneSerial(own, serials.serialOffset);
-  return standingSerial(own, stands, serials.serialOffset, serials.othersHash(origin.author));
+/** The latest of all SOA records, whoever sees them: the same on each node and in each view. */
+export function serialOf(lines: readonly ZoneLine[], serials: Serials): number {
+  const [first, ...others] = lines.flatMap((line) => {
+    const { type, rivals = [], origin } = line;
+    if (type !== TYPE.SOA || origin.kind !== "edit") return [];
+    return [baseOf(line, origin.author), ...rivals];
+  });
+  if (first === undefined) return zoneSerial(0, serials.serialOffset);
+  return serialFrom(latestBase([first, ...others], serials), serials);
 }
 
 /**

@@ -8,6 +8,7 @@ import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import type { SerialStanding } from "../../../protocol/dns/zone-record.ts";
 import type { PerView, ZoneView } from "../../../protocol/dns/zone-view.ts";
 import type { SiteId } from "../../../protocol/ids.ts";
+import type { SerialBase } from "./serial-base.ts";
 
 /** All records of one name and type (RFC 2181 section 5): one TTL, no duplicates. */
 export interface RRset {
@@ -57,6 +58,8 @@ export interface ZoneLine {
   readonly origin: RecordOrigin;
   /** Of a SOA record that was imported. */
   readonly stands?: SerialStanding;
+  /** Of a SOA record: what others that were written at the same time are counted from. */
+  readonly rivals?: readonly SerialBase[];
 }
 
 /** What an answer needs of a name. */

@@ -5,7 +5,7 @@ import type { Envelope } from "../../../protocol/logs/envelope.ts";
 import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
 import type { RecordClass } from "../../../protocol/logs/record-class.ts";
 import { MAX_LAMPORT, type RecordVersion } from "../../../protocol/logs/record-version.ts";
-import { SHARED_ZONE } from "../found-mesh.ts";
+import { SHARED_ZONE, sharedKey } from "../found-mesh.ts";
 import type { RawLog } from "../raw-log.ts";
 import { service } from "../simulated-mesh.ts";
 import type { SimulatedSite } from "../simulated-site.ts";
@@ -39,12 +39,10 @@ export async function someLog(world: World, to: readonly SimulatedSite[]): Promi
 function change(world: World, log: RawLog, at: SimulatedSite): readonly [string, RecordVersion] {
   const { random } = world;
   const shared = log.options.class === "zone";
-  const key = shared
-    ? `${SHARED_ZONE}/${random.pick(["www", "mx", "ns"])}/A/1`
-    : `service/b${random.below(6)}`;
+  const key = shared ? sharedKey(random.pick(["www", "mx", "ns"])) : `service/b${random.below(6)}`;
   const shown = at.state.view().get(log.options.class, key, shared ? undefined : log.author);
   const value: JsonValue = shared
-    ? { ttl: 60, data: `203.0.113.${random.below(250)}`, view: "public" }
+    ? { ttl: 60, data: `b${random.below(250)}.${SHARED_ZONE}.`, view: "public" }
     : service(`b${random.below(1_000)}`);
   const supersedes = shown === undefined || random.chance(0.3) ? [] : [shown.versionId];
   return [key, { lamport: 1, supersedes, value: random.chance(0.15) ? undefined : value }];

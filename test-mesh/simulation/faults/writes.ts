@@ -1,6 +1,6 @@
 /** What sites do all day: records about themselves, and records that several of them write. */
 import type { JsonValue } from "../../../protocol/encoding/json-value.ts";
-import { SHARED_ZONE } from "../found-mesh.ts";
+import { SHARED_ZONE, sharedKey } from "../found-mesh.ts";
 import { service } from "../simulated-mesh.ts";
 import type { SimulatedSite } from "../simulated-site.ts";
 import type { Fault, World } from "../world.ts";
@@ -9,8 +9,8 @@ import { cutPower } from "./disk-faults.ts";
 /** Few, so that they are overwritten, deleted and written at two sites at once. */
 const HOSTS = ["www", "mx", "ns"] as const;
 
-function address(world: World): JsonValue {
-  return { ttl: 300, data: `192.0.2.${world.random.below(250)}`, view: "public" };
+function alias(world: World): JsonValue {
+  return { ttl: 300, data: `n${world.random.below(250)}.${SHARED_ZONE}.`, view: "public" };
 }
 
 async function write(world: World, site: SimulatedSite): Promise<boolean> {
@@ -20,9 +20,9 @@ async function write(world: World, site: SimulatedSite): Promise<boolean> {
     const value = random.chance(0.15) ? undefined : service(`${name}.${random.below(1_000)}`);
     return site.write("site", `service/${name}`, value);
   }
-  if (!site.state.authority().mayWrite(site.id, "zone", `${SHARED_ZONE}/www/A/1`)) return true;
-  const value = random.chance(0.15) ? undefined : address(world);
-  return site.write("zone", `${SHARED_ZONE}/${random.pick(HOSTS)}/A/1`, value);
+  if (!site.state.authority().mayWrite(site.id, "zone", sharedKey("www"))) return true;
+  const value = random.chance(0.15) ? undefined : alias(world);
+  return site.write("zone", sharedKey(random.pick(HOSTS)), value);
 }
 
 export const writes: readonly Fault[] = [

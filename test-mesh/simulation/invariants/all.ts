@@ -20,10 +20,11 @@ import { rebuiltEqualsRunning } from "./rebuilt-equals-running.ts";
 import { statementsCommute } from "./statements-commute.ts";
 import { viewEqualsReference } from "./view-equals-reference.ts";
 import { whatWasAdmittedLoads } from "./what-was-admitted-loads.ts";
+import { zonesAreOne } from "./zones-are-one.ts";
 
 type Check = (healed: Healed) => Promise<void> | void;
 
-/** By number and words of the design. The last one wipes a disk, so it comes last. */
+/** By number and words of the design. One wipes a disk, so it comes last but for what is to hold then. */
 export const INVARIANTS: Readonly<Record<string, Check>> = {
   "1 equal sets give equal views": equalSetsGiveEqualViews,
   "2 the view equals a reference view": viewEqualsReference,
@@ -45,4 +46,5 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   "15 what was admitted loads": whatWasAdmittedLoads,
   "16 accepted bytes are canonical": acceptedBytesAreCanonical,
   "12 pruning changes nothing": pruningChangesNothing,
+  "17 zones are one": zonesAreOne,
 };

@@ -19,6 +19,7 @@ export async function pruningChangesNothing({ world, sites, random }: Healed): P
   box.kill();
   box.disk.restore(new Map());
   await startSite(world, box);
+  box.noteForgotten();
   // As a box that joins gets them from its issuer.
   await box.state.addStatements(other.state.statements());
   const digest = ({ state }: typeof box): string =>
