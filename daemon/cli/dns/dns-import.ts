@@ -14,6 +14,7 @@ import { help, type CliContext } from "../shell/context.ts";
 import { CommandError, UsageError } from "../shell/exit.ts";
 import { confirm } from "../shell/terminal.ts";
 import { parseServer } from "./dns-explain.ts";
+import { withPlace, type PlaceOptions } from "./place-options.ts";
 import { fetchZone } from "./fetch-zone.ts";
 import { readKey } from "./read-key.ts";
 import { readZone, zoneOfRecords } from "./read-zone.ts";
@@ -22,7 +23,7 @@ import { linesOfZone, sendChange } from "./send-change.ts";
 /** Lines of a difference that are shown before a question. */
 const SHOWN_LINES = 20;
 
-interface ImportOptions {
+interface ImportOptions extends PlaceOptions {
   readonly zone?: string;
   readonly from?: string;
   readonly key?: string;
@@ -31,7 +32,7 @@ interface ImportOptions {
 }
 
 export function importCommand(context: CliContext): Command {
-  const command = new Command("import")
+  const command = withPlace(new Command("import"))
     .argument("[file]", "a zone file (RFC 1035), or - for standard input")
     .option("--zone <name>", "the zone, where the file does not say it")
     .option("--from <server>", "by transfer (AXFR) from ADDRESS[:PORT] instead of a file")
@@ -44,17 +45,22 @@ export function importCommand(context: CliContext): Command {
   return help(command, "Brings the records of a zone file into a zone, new or not.", [
     ["pleach dns import /etc/bind/db.mesh.example --zone mesh.example", "from BIND"],
     ["pleach dns import mesh.example.zone --replace --dry-run", "what would change?"],
+    [
+      "pleach dns import inner.zone --zone mesh.example --view lan",
+      "for LANs: its sets hide others",
+    ],
     ["pleach dns import --from 192.0.2.53 --zone mesh.example", "from a server that allows it"],
   ]);
 }
 
 export function diffCommand(context: CliContext): Command {
-  const command = new Command("diff")
+  const command = withPlace(new Command("diff"))
     .argument("<zone>")
     .argument("<file>", "a zone file, or - for standard input")
-    .action(async (zone: string, file: string) => {
+    .action(async (zone: string, file: string, place: PlaceOptions) => {
       const name = parseDnsName(zone);
-      const { difference } = await compare(context, readZone(file, name), true);
+      const { difference } = await compare(context, readZone(file, name), true, place);
+      tellOf(context, difference);
       const lines = differenceLines(difference);
       context.out.result({ zone: zoneText(name), same: lines.length === 0, lines }, () =>
         lines.length === 0 ? `${zoneText(name)} says what ${file} says.` : lines.join("\n"),
@@ -86,11 +92,12 @@ async function zoneToImport(
 async function importZone(
   context: CliContext,
   file: FileZone,
-  { dryRun = false, replace = false }: ImportOptions,
+  { dryRun = false, replace = false, ...place }: ImportOptions,
 ): Promise<void> {
   const zone = zoneText(file.apex);
   for (const note of file.notes) context.out.note(`note: ${note}`);
-  const { difference, isNew } = await compare(context, file, replace);
+  const { difference, isNew } = await compare(context, file, replace, place);
+  tellOf(context, difference);
   const { puts, removes, sameCount } = difference;
   const [added, removed] = [puts.length, removes.length];
   if (added + removed === 0) {
@@ -112,6 +119,7 @@ async function importZone(
     context.client,
     puts.map((line) => ({ zone, ...line })),
     removes.map(({ name, type, data }) => ({ zone, name, type, data })),
+    place,
     (doneRecords) => context.out.progress({ step: "importing", doneRecords, totalRecords: total }),
   );
   const serial = done.zones.find((each) => each.zone === zone)?.serial ?? null;
@@ -128,11 +136,15 @@ async function compare(
   context: CliContext,
   file: FileZone,
   replace: boolean,
+  place: PlaceOptions,
 ): Promise<{ readonly difference: ZoneDifference; readonly isNew: boolean }> {
   const zone = zoneText(file.apex);
-  const served = await servedLines(context, file.apex);
-  if (served === undefined && !file.records.some(({ type }) => type === TYPE.SOA)) {
-    throw new CommandError("E-DNS-FILE", `There is no zone ${zone}, and the file has no SOA.`, {
+  const served = await servedLines(context, file.apex, place);
+  const isThere = served?.some(({ type, at }) => type === "SOA" && at !== "above") === true;
+  if (!isThere && !file.records.some(({ type }) => type === TYPE.SOA)) {
+    const where = served === undefined ? "" : ` in the view ${place.view ?? "public"}`;
+    const message = `There is no zone ${zone}${where}, and the file has no SOA.`;
+    throw new CommandError("E-DNS-FILE", message, {
       hint: `Start it first:  pleach dns add-zone ${zone}`,
     });
   }
@@ -145,10 +157,23 @@ async function compare(
   });
 }
 
-async function servedLines({ client }: CliContext, apex: DnsName) {
+/** What a difference leaves as it is, though the file says otherwise. */
+function tellOf({ out }: CliContext, { otherSoa, staying }: ZoneDifference): void {
+  if (otherSoa !== undefined) {
+    out.note("note: the file's SOA is left out: the view has that of a less specific view");
+  }
+  if (staying.length > 0) {
+    const [first] = staying;
+    out.note(
+      `note: ${staying.length} records of less specific views stay, such as ${first?.name} ${first?.type}: only their own view can remove them`,
+    );
+  }
+}
+
+async function servedLines({ client }: CliContext, apex: DnsName, place: PlaceOptions) {
   const zone = zoneText(apex);
   const { zones } = await client.get("/v1/dns/zones", zonesShape);
-  return zones.some(({ name }) => name === zone) ? linesOfZone(client, zone) : undefined;
+  return zones.some(({ name }) => name === zone) ? linesOfZone(client, zone, place) : undefined;
 }
 
 function show(context: CliContext, difference: ZoneDifference): void {

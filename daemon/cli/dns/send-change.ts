@@ -13,6 +13,7 @@ import {
   type LineList,
 } from "../../control/shapes-dns.ts";
 import type { ControlClient } from "../../control/client.ts";
+import { placeIn, type PlaceOptions } from "./place-options.ts";
 
 /** A batch on a slow disk, or the building of a zone of a million records. */
 const BATCH_TIMEOUT_MS = 120_000;
@@ -21,6 +22,7 @@ export type PutText = ChangeRequest["puts"][number];
 export type RemoveText = ChangeRequest["removes"][number];
 
 /**
+ * @param place - Whose records all of these are.
  * @param progress - Told how many records were sent.
  * @throws what the daemon refuses; what went before stays, and `changed` says how to undo it.
  */
@@ -28,6 +30,7 @@ export async function sendChange(
   client: ControlClient,
   puts: readonly PutText[],
   removes: readonly RemoveText[],
+  place: PlaceOptions = {},
   progress: (doneRecords: number) => void = () => {},
 ): Promise<ChangeOutcome> {
   const ordered = [
@@ -39,6 +42,7 @@ export async function sendChange(
   const zones = new Map<string, number>();
   const send = async (batch: typeof ordered, last: boolean): Promise<void> => {
     const request: ChangeRequest = {
+      ...placeIn(place),
       ...(done.change === null ? {} : { change: done.change }),
       puts: [...batch.flatMap((each) => ("put" in each ? [each.put] : [])), ...(last ? soas : [])],
       removes: batch.flatMap((each) => ("remove" in each ? [each.remove] : [])),
@@ -62,16 +66,18 @@ export async function sendChange(
   return { ...done, zones: [...zones].map(([zone, serial]) => ({ zone, serial })) };
 }
 
-/** All lines of a zone; undefined when the mesh has none of this name. */
+/** All lines of a zone that have to do with a place; undefined when the mesh has no such zone. */
 export async function linesOfZone(
   client: ControlClient,
   zone: string,
+  place: PlaceOptions,
 ): Promise<LineList["lines"] | undefined> {
   for (;;) {
     const lines: LineList["lines"] = [];
     let serial: number | undefined;
     for (let total = 1; lines.length < total;) {
-      const path = `/v1/dns/zones/${encodeURIComponent(zone)}/lines?from=${lines.length}`;
+      const query = new URLSearchParams({ from: String(lines.length), ...placeIn(place) });
+      const path = `/v1/dns/zones/${encodeURIComponent(zone)}/lines?${query.toString()}`;
       const part = await client.get(path, linesShape, { timeoutMs: BATCH_TIMEOUT_MS });
       // It changed between two parts: from the start.
       if (serial !== undefined && part.serial !== serial) break;

@@ -59,9 +59,9 @@ describe("a zone of a file", () => {
 });
 
 describe("the difference of a zone and a file", () => {
-  const line = (text: string, written = true): ServedLine => {
+  const line = (text: string, written = true, at: ServedLine["at"] = "here"): ServedLine => {
     const [name = "", ttl, type = "", ...data] = text.split(" ");
-    return { name, ttl: Number(ttl), type, data: data.join(" "), written };
+    return { name, ttl: Number(ttl), type, data: data.join(" "), written, at };
   };
   const lines = (served: readonly ServedLine[], text: string, replace: boolean): string[] =>
     differenceLines(zoneDifference(served, sound(text).records, replace));
@@ -99,6 +99,40 @@ describe("the difference of a zone and a file", () => {
       "- c.mesh.example. 5 IN CNAME d.mesh.example.",
       "+ c.mesh.example. 5 IN CNAME e.mesh.example.",
     ]);
+  });
+
+  it("of a view is a whole set for what shows through otherwise, and nothing for the rest", () => {
+    const below = SERVED.map((each) => ({ ...each, at: "below" as const }));
+    const served = [...below, line("lan.mesh.example. 5 A 10.0.0.1")];
+    const whole = `${SOA}a A 192.0.2.1\na A 192.0.2.2\nc CNAME d\nwiki A 192.0.2.9\n`;
+    const own = "lan A 10.0.0.1\n";
+    deepEqual(lines(served, whole + own, true), []);
+    deepEqual(lines(served, "a A 192.0.2.1\na A 10.0.0.2\n", true), [
+      "+ a.mesh.example. 5 IN A 10.0.0.2",
+      "+ a.mesh.example. 5 IN A 192.0.2.1",
+      "- lan.mesh.example. 5 IN A 10.0.0.1",
+    ]);
+    deepEqual(lines(served, "c CNAME e\n", false), [
+      "+ c.mesh.example. 5 IN CNAME e.mesh.example.",
+    ]);
+    const lacking = zoneDifference(served, sound(own).records, true);
+    equal(lacking.staying.length, 4);
+    const soa = "@ SOA other host 7 1 1 1 1\n";
+    const other = zoneDifference(served, sound(soa).records, false);
+    deepEqual([other.puts.length, other.otherSoa?.type], [0, "SOA"]);
+  });
+
+  it("names aliases over what shows through, and records under aliases of other views", () => {
+    const served = [
+      line("a.mesh.example. 5 A 192.0.2.1", true, "below"),
+      line("b.mesh.example. 5 CNAME a.mesh.example.", true, "below"),
+      line("c.mesh.example. 5 CNAME a.mesh.example.", true, "above"),
+    ];
+    const aliased = (text: string) => zoneDifference(served, sound(text).records, false).aliased;
+    deepEqual(aliased("a CNAME x\n"), ["a.mesh.example."]);
+    deepEqual(aliased("b A 10.0.0.1\n"), []);
+    deepEqual(aliased("c A 10.0.0.1\n"), ["c.mesh.example."]);
+    deepEqual(aliased("c CNAME x\n"), []);
   });
 
   it("names aliases that would stand beside other records", () => {

@@ -3,10 +3,15 @@
  *
  * Records that follow from the inventory are not written by hand because a file repeats them, and
  * not removed because it lacks them. The serial of a SOA is no difference.
+ *
+ * A file may be of a view. What the view shows from a less specific one as the file says it, is not
+ * written again; a set of records of which the file says anything else is written as a whole,
+ * because it hides the one below.
  */
 import { formatDnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType, parseType } from "../../../protocol/dns/dns-type.ts";
 import { formatRdata } from "../../../protocol/dns/rdata.ts";
+import type { Relation } from "./name-lines.ts";
 import { isSingleType, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
 
 /** A record as text; the name absolute. */
@@ -21,6 +26,8 @@ export interface TextLine {
 export interface ServedLine extends TextLine {
   /** By a person, not derived from the inventory. */
   readonly written: boolean;
+  /** How it stands to the place that the file is for. */
+  readonly at: Relation;
 }
 
 export interface ZoneDifference {
@@ -34,6 +41,10 @@ export interface ZoneDifference {
   readonly sameCount: number;
   /** Names that the file and the zone give an alias and other records: nothing may be written. */
   readonly aliased: readonly string[];
+  /** The file's SOA, when it says something else than that of a less specific view, which stays. */
+  readonly otherSoa: TextLine | undefined;
+  /** Records of less specific views that the file lacks: only their own view can remove them. */
+  readonly staying: readonly TextLine[];
 }
 
 /**
@@ -44,13 +55,29 @@ export function zoneDifference(
   file: readonly ZoneRecord[],
   replace: boolean,
 ): ZoneDifference {
-  const wanted = new Map(file.map((record) => [identity(textLine(record)), textLine(record)]));
-  const there = new Map(served.map((line) => [identity(line), line]));
+  const own = served.filter(({ at }) => at === "here");
+  const fileSets = Map.groupBy(file.map(textLine), setOf);
+  const below = Map.groupBy(
+    served.filter(({ at }) => at === "below"),
+    setOf,
+  );
+  const said = [...fileSets].flatMap(([set, lines]) => {
+    const under = below.get(set);
+    return under !== undefined && showsSame(under, lines) ? lines : [];
+  });
+  const isSaid = new Set(said);
+  const wanted = new Map(
+    [...fileSets.values()]
+      .flat()
+      .filter((line) => !isSaid.has(line))
+      .map((line) => [identity(line), line]),
+  );
+  const there = new Map(own.map((line) => [identity(line), line]));
   const sets = new Map([...wanted.values()].map((line) => [setOf(line), line.ttl]));
   const puts: TextLine[] = [];
   const replaced: TextLine[] = [];
   const removes: TextLine[] = [];
-  let sameCount = 0;
+  let sameCount = said.length;
   for (const [key, line] of wanted) {
     const old = there.get(key);
     if (old === undefined) puts.push(line);
@@ -70,7 +97,25 @@ export function zoneDifference(
     }
   }
   const aliased = aliasesBesideData(served, puts, [...removes, ...replaced]);
-  return { puts, removes, replaced, sameCount, aliased };
+  const lacked = [...below].filter(([set]) => replace && !fileSets.has(set));
+  const soa = said.find(({ type }) => type === "SOA");
+  const isOther = soa && !below.get(setOf(soa))?.some((line) => identity(line) === identity(soa));
+  return {
+    ...{ puts, removes, replaced, sameCount, aliased },
+    otherSoa: isOther === true ? soa : undefined,
+    staying: lacked.flatMap(([, lines]) => lines.filter(({ written }) => written)),
+  };
+}
+
+/** Whether a set of the file needs no writing over the one that shows through. A zone has one SOA. */
+function showsSame(under: readonly ServedLine[], lines: readonly TextLine[]): boolean {
+  if (lines.some(({ type }) => type === "SOA")) return true;
+  const shown = new Map(under.map((line) => [identity(line), line]));
+  if (shown.size !== lines.length) return false;
+  return lines.every((line) => {
+    const same = shown.get(identity(line));
+    return same !== undefined && (!same.written || same.ttl === line.ttl);
+  });
 }
 
 export function textLine({ owner, type, ttl, rdata }: ZoneRecord): TextLine {
@@ -92,21 +137,31 @@ function setOf({ name, type }: TextLine): string {
   return `${name} ${type}`;
 }
 
-/** Names that would have an alias beside other records written by a person. */
+/**
+ * Names that would have an alias beside other records written by a person, where a view shows both:
+ * an alias here over records of less specific views, or something new under an alias above.
+ */
 function aliasesBesideData(
   served: readonly ServedLine[],
   puts: readonly TextLine[],
   gone: readonly TextLine[],
 ): string[] {
   const left = new Set(gone);
-  const names = new Map<string, { alias: boolean; data: boolean }>();
-  for (const line of [...served.filter((each) => each.written && !left.has(each)), ...puts]) {
-    const at = names.get(line.name) ?? { alias: false, data: false };
-    if (line.type === "CNAME") at.alias = true;
-    else at.data = true;
-    names.set(line.name, at);
-  }
-  return [...names].filter(([, { alias, data }]) => alias && data).map(([name]) => name);
+  const written = served.filter((line) => line.written && !left.has(line));
+  const namesOf = (lines: readonly TextLine[], isAlias: boolean): Set<string> =>
+    new Set(lines.filter(({ type }) => (type === "CNAME") === isAlias).map(({ name }) => name));
+  const here = [...written.filter(({ at }) => at === "here"), ...puts];
+  const aliases = namesOf(here, true);
+  const data = namesOf([...here, ...written.filter(({ at }) => at === "below")], false);
+  const above = namesOf(
+    written.filter(({ at }) => at === "above"),
+    true,
+  );
+  const added = namesOf(puts, false);
+  const names = new Set([...served, ...puts].map(({ name }) => name));
+  return [...names].filter(
+    (name) => (aliases.has(name) && data.has(name)) || (above.has(name) && added.has(name)),
+  );
 }
 
 /** The difference as lines that begin with `-` and `+`, by name. */
