@@ -14,6 +14,8 @@ export interface SiteOptions {
   readonly give?: string;
   /** Whether it answers DNS. Default: true. */
   readonly dns?: boolean;
+  /** Where it answers DNS instead of at its own address: a list in TOML. */
+  readonly dnsListen?: string;
   /** Threads that answer UDP. Default: what the daemon's is. */
   readonly dnsThreads?: number;
   /** Whether kad-dht is on. Default: true. */
@@ -110,7 +112,7 @@ export class TestSite {
       `announce = ${JSON.stringify(options.announce ?? [])}`,
       `dht = ${options.dht ?? true}`,
       "[dns]",
-      `listen = ${JSON.stringify(dns)}`,
+      `listen = ${options.dnsListen ?? JSON.stringify(dns)}`,
       ...(options.dnsThreads === undefined ? [] : [`threads = ${options.dnsThreads}`]),
       "[give]",
       `space = ${JSON.stringify(options.give ?? "4 GiB")}`,

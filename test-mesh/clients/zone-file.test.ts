@@ -89,10 +89,31 @@ before(async () => {
   for (const [name, type, data] of RECORDS) {
     await editor.edit({ action: "add", name, type, data: [data] });
   }
+  const mesh = { view: "mesh" } as const;
+  for (const place of [
+    mesh,
+    { view: "lan" } as const,
+    { view: "lan", site: source.siteId } as const,
+  ]) {
+    const soa = ". host.mesh.example. 0 7200 300 1209600 30";
+    const edits = [
+      ["www.mesh.example", "A", `10.0.0.${place.view.length}`],
+      [`${place.view}.mesh.example`, "CNAME", "www"],
+      ["mesh.example", "SOA", soa],
+      ["mesh.example", "NS", "ns.mesh.example."],
+      ["ns.mesh.example", "A", "10.0.0.53"],
+    ] as const;
+    for (const [name, type, data] of edits) {
+      await editor.edit({ action: "set", name, type, data: [data], place });
+    }
+  }
   const [zone] = served();
   ok(zone !== undefined);
   equal(zone.warnings.length, 0, zone.warnings.join(" "));
   await writeFile(file, exportZone(zone, "public"));
+  for (const view of ["mesh", "lan"] as const) {
+    await writeFile(join(directory, view), exportZone(zone, view));
+  }
 });
 
 after(() => rm(directory, { recursive: true }));
@@ -117,5 +138,23 @@ describe("an exported zone", () => {
   it("is sound to kzonecheck", async () => {
     const { stdout, stderr } = await run("kzonecheck", ["-o", "mesh.example", file]);
     equal(`${stdout}${stderr}`.trim(), "");
+  });
+
+  it("is sound to both in every view, and says what that shows", async () => {
+    for (const view of ["mesh", "lan"] as const) {
+      const path = join(directory, view);
+      const words = ["-i", "local", "-D", "mesh.example", path];
+      const { stdout, stderr } = await run("named-checkzone", words);
+      match(stderr, /^OK$/m);
+      // Printed once for all of its records.
+      match(
+        stdout,
+        new RegExp(`^www\\.mesh\\.example\\.[^]*?\\sIN A\\s+10\\.0\\.0\\.${view.length}$`, "m"),
+      );
+      // That of the server of the site.
+      equal([...stdout.matchAll(/\sIN A\s+192\.0\.2\.1$/gm)].length, 1);
+      const knot = await run("kzonecheck", ["-o", "mesh.example", path]);
+      equal(`${knot.stdout}${knot.stderr}`.trim(), "");
+    }
   });
 });
