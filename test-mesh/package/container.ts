@@ -45,7 +45,8 @@ export class Container {
   static async boot(repository: string): Promise<Container> {
     const scratch = mkdtempSync(join(tmpdir(), "pleach-debian-"));
     const root = join(scratch, "root");
-    const packages = "systemd,systemd-sysv,dbus,libstdc++6,acl,attr,bind9-dnsutils";
+    const packages =
+      "systemd,systemd-sysv,dbus,libstdc++6,acl,attr,bind9-dnsutils,systemd-resolved";
     const made = spawnSync(
       "debootstrap",
       ["--variant=minbase", `--include=${packages}`, "bookworm", root],
@@ -103,6 +104,21 @@ export class Container {
       throw new Error(`${words.join(" ")} ended with ${status}\n${stdout}\n${stderr}`);
     }
     return stdout;
+  }
+
+  /** Gives the machine an interface `lan0` with this address; it is gone after a reboot. */
+  plugIntoLan(address: string): void {
+    const commands = [
+      "ip link add lan0 type veth peer name lan1",
+      `ip address add ${address} dev lan0`,
+      "ip link set lan0 up",
+      "ip link set lan1 up",
+    ].join(" && ");
+    const leader = String(this.#leader() ?? 0);
+    const { status, stderr } = spawnSync("nsenter", ["-t", leader, "-n", "sh", "-c", commands], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`no interface could be made: ${stderr}`);
   }
 
   /** @throws Error when the machine does not go down, or is not up again in 90 s. */

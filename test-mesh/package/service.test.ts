@@ -125,6 +125,81 @@ describe("a booted Debian 12", { timeout: 900_000 }, () => {
     await until("the facts", 10_000, () => told() === "Debian GNU/Linux 12");
   });
 
+  /** What the server says to a question that is asked once. */
+  const dig = (...words: readonly string[]): string =>
+    debian
+      .must(
+        "dig",
+        "@192.168.77.2",
+        "+tries=1",
+        "+timeout=30",
+        "+short",
+        "www.bzh.example",
+        ...words,
+      )
+      .trim();
+
+  it("answers on port 53 by sockets of systemd, and without any right to it", () => {
+    debian.plugIntoLan("192.168.77.2/24");
+    debian.must("pleach", "dns", "add-zone", "bzh.example");
+    debian.must("pleach", "dns", "set", "www.bzh.example", "A", "192.168.77.14");
+    shell(`
+      mkdir /etc/systemd/system/pleach-dns.socket.d
+      cat >/etc/systemd/system/pleach-dns.socket.d/listen.conf <<END
+[Socket]
+ListenDatagram=192.168.77.2:53
+ListenStream=192.168.77.2:53
+END
+      sed -i 's/^listen = .*5300.*/listen = ["127.0.0.1:5300", "192.168.77.2:53"]/' ${CONFIG}
+      systemctl daemon-reload
+      systemctl stop pleach.service
+      systemctl enable --now pleach-dns.socket
+      systemctl start pleach.service`);
+    assert.equal(dig(), "192.168.77.14");
+    assert.equal(dig("+tcp"), "192.168.77.14");
+    const log = debian.must("journalctl", "-u", "pleach.service", "-o", "cat", "--no-pager");
+    assert.doesNotMatch(log, /koffi/);
+  });
+
+  it("loses no question when it starts again, and is started by one", async () => {
+    debian.must("systemctl", "stop", "pleach.service");
+    assert.equal(dig(), "192.168.77.14");
+    const pid = daemonPid();
+    debian.must("systemctl", "restart", "--no-block", "pleach.service");
+    for (let count = 0; count < 20 || daemonPid() === pid; count++) {
+      assert.equal(dig(), "192.168.77.14");
+    }
+    await until("an answer", 10_000, answers);
+  });
+
+  it("says once that koffi does not load, and answers all the same", () => {
+    shell(`
+      mkdir -p /run/systemd/system/pleach.service.d
+      printf '[Service]\\nNoExecPaths=/usr/lib/pleach/node_modules/@koromix\\n' \
+        >/run/systemd/system/pleach.service.d/koffi.conf
+      systemctl daemon-reload
+      systemctl restart pleach.service`);
+    assert.equal(dig(), "192.168.77.14");
+    assert.equal(dig("+tcp"), "192.168.77.14");
+    const pid = daemonPid();
+    const log = debian.must("journalctl", `_PID=${pid}`, "-o", "cat", "--no-pager");
+    assert.equal(log.match(/koffi does not load/g)?.length, 1);
+    shell(`
+      rm -r /run/systemd/system/pleach.service.d
+      systemctl daemon-reload
+      systemctl restart pleach.service`);
+  });
+
+  it("has systemd-resolved ask it by what dns integrate prints", () => {
+    const told = json("dns", "integrate") as { next: string[]; undo: string[] };
+    shell(`umask 077; ${told.next.join("\n")}`);
+    const ask = (): ReturnType<Container["run"]> =>
+      debian.run("resolvectl", "query", "www.bzh.example");
+    assert.match(ask().stdout, /^www\.bzh\.example: 192\.168\.77\.14/);
+    shell(told.undo.join("\n"));
+    assert.notEqual(ask().status, 0);
+  });
+
   it("backs up by its timer", async () => {
     shell(`
       mkdir -p /srv/data /etc/systemd/system/pleach-backup@data.timer.d
@@ -216,6 +291,9 @@ describe("a booted Debian 12", { timeout: 900_000 }, () => {
   it("comes back with all after a reboot", async () => {
     await debian.reboot();
     await until("an answer", 30_000, answers);
+    // Its sockets were bound before the machine has the address.
+    debian.plugIntoLan("192.168.77.2/24");
+    assert.equal(dig(), "192.168.77.14");
     await until("the snapshot", 10_000, () => snapshots("data") >= 1);
     assert.equal(
       debian.must("systemctl", "is-enabled", "pleach-backup@data.timer").trim(),
@@ -236,6 +314,7 @@ describe("a booted Debian 12", { timeout: 900_000 }, () => {
     });
     debian.must(INSTALL);
     assert.ok(answers());
+    assert.equal(dig(), "192.168.77.14");
     assert.equal(debian.must("cat", CONFIG), config);
     assert.notEqual(mesh, undefined);
     assert.equal(meshId(), mesh);
@@ -249,7 +328,8 @@ describe("a booted Debian 12", { timeout: 900_000 }, () => {
     const number = snapshots("data");
     debian.must(INSTALL, "--remove");
     assert.notEqual(debian.run("systemctl", "is-active", "pleach.service").status, 0);
-    const gone = "/usr/lib/pleach /usr/bin/pleach /etc/systemd/system/pleach*.service";
+    const gone =
+      "/usr/lib/pleach /usr/bin/pleach /etc/systemd/system/pleach*.service /etc/systemd/system/pleach*.socket";
     assert.equal(shell(`ls -d ${gone} /etc/systemd/system/*/pleach* || true`), "");
     assert.equal(shell("find /proc -maxdepth 1 -user pleach"), "");
     debian.must(INSTALL);

@@ -88,7 +88,7 @@ function words({ file, next, undo, notes }: Recipe): readonly string[] {
     ...notes.flatMap((note) => wrap(note, WIDTH)),
     ...(notes.length === 0 ? [] : [""]),
     ...(file === null ? [] : [`Nothing was written. What follows belongs into ${file}.`]),
-    "Do, as root:",
+    file === null ? "Next:" : "Next, as root:",
     ...next.map((line) => `  ${line}`),
     "To take it back:",
     ...undo.map((line) => `  ${line}`),

@@ -60,7 +60,7 @@ const RECIPES: Readonly<Record<Target, (wanted: Wanted) => Recipe>> = {
     file: "/etc/dnsmasq.d/pleach.conf",
     text: dnsmasqLines(zones, place),
     next: [
-      `${command} > /etc/dnsmasq.d/pleach.conf`,
+      put(command, "/etc/dnsmasq.d/pleach.conf"),
       "dnsmasq --test && systemctl restart dnsmasq",
       `dig @127.0.0.1 ${zones[0]} SOA`,
     ],
@@ -73,7 +73,7 @@ const RECIPES: Readonly<Record<Target, (wanted: Wanted) => Recipe>> = {
     text: dnsmasqLines(zones, place),
     next: [
       "apt install dnsmasq-base",
-      `${command} > /etc/NetworkManager/dnsmasq.d/pleach.conf`,
+      put(command, "/etc/NetworkManager/dnsmasq.d/pleach.conf"),
       String.raw`printf '[main]\ndns=dnsmasq\n' > /etc/NetworkManager/conf.d/pleach.conf`,
       "systemctl restart NetworkManager",
       `dig ${zones[0]} SOA`,
@@ -116,10 +116,10 @@ const RECIPES: Readonly<Record<Target, (wanted: Wanted) => Recipe>> = {
     ],
     undo: ["Put the router's own address back into its DHCP settings."],
     notes: [
-      "The LAN then asks this node for every name, and has none while it is off. It must",
-      'forward names of others for the LAN: see "DNS on the LAN" in operations.md.',
-      "A second DNS server beside it would be asked for names of the mesh, too: devices",
-      "ask either, in no order. Two nodes of the mesh are a good pair.",
+      "The LAN then asks this node for every name, and has none while it is off. " +
+        'So it must forward other names for the LAN: see "DNS on the LAN" in operations.md.',
+      "Of two DNS servers devices ask either, in no order: both must know the zones. " +
+        "Two nodes of the mesh are a good pair, a node and the router are not.",
     ],
   }),
 };
@@ -136,8 +136,7 @@ function resolved({ zones, place: { address, port }, command }: Wanted): Recipe 
       `Domains=${zones.map((zone) => `~${zone}`).join(" ")}`,
     ].join("\n"),
     next: [
-      "mkdir -p /etc/systemd/resolved.conf.d",
-      `${command} > ${file}`,
+      put(command, file),
       "systemctl restart systemd-resolved",
       `resolvectl query --type=SOA ${zones[0]}`,
     ],
@@ -182,13 +181,18 @@ function unbound({ zones, place: { address, port }, command }: Wanted): Recipe {
       ]),
     ].join("\n"),
     next: [
-      `${command} > ${file}`,
+      put(command, file),
       "unbound-checkconf && systemctl reload unbound",
       `dig @127.0.0.1 ${zones[0]} SOA`,
     ],
     undo: [`rm ${file}`, "systemctl reload unbound"],
     notes: [],
   };
+}
+
+/** Not a redirection: under a strict umask only root could read the file. */
+function put(command: string, file: string): string {
+  return `${command} | install -Dm644 /dev/stdin ${file}`;
 }
 
 /** Zones that unbound answers by itself unless told not to. Source: unbound.conf(5), `local-zone`. */
