@@ -17,6 +17,7 @@ import { DnsServer } from "../dns/dns-server.ts";
 import type { Forwarder } from "../dns/forward/forwarder.ts";
 import type { KeyRing } from "../dns/keys/key-ring.ts";
 import { passedFiles } from "../dns/inherited-sockets.ts";
+import { Mdns } from "../dns/mdns/mdns.ts";
 import { readFactsFile } from "../inventory/facts.ts";
 import { hostFacts } from "../inventory/host-facts.ts";
 import { Inventory } from "../inventory/inventory.ts";
@@ -29,6 +30,7 @@ import { cookieSecretsOf } from "../ports/cookie-secrets.ts";
 import { lendingOf } from "../ports/lending.ts";
 import { writtenAtMs } from "../ports/written-at.ts";
 import { ownRecords } from "../ports/inventory.ts";
+import { lanServices } from "../ports/lan-services.ts";
 import { serviceRecords } from "../ports/service-records.ts";
 import { zonesOf } from "../ports/zones-of.ts";
 import { dnsRequests } from "./dns-requests.ts";
@@ -65,6 +67,7 @@ export async function startFeatures(
   const runs = await Runs.open(store, log, (value) => runShape.safeParse(value).data);
   const inventory = startInventory(foundation, network);
   const { dns, dnsControl, keys, forwarder } = await startDns(foundation, network);
+  await startMdns(foundation);
   const words = startWords(foundation, dns);
   return { inventory, ...words, runs, dns, dnsControl, dnsKeys: keys, forwarder, backups };
 }
@@ -151,6 +154,24 @@ async function startDns(foundation: Foundation, { presence }: Network) {
   requests.start(dns, dnsControl);
   stops.push(() => requests.stop());
   return { dns, dnsControl, keys: requests.keys, forwarder };
+}
+
+/** Services of this site as `NAME.local`, if the configuration wants it. */
+async function startMdns({ config, state, siteId, clock, log, stops }: Foundation): Promise<void> {
+  const { mdns: interfaces } = config().dns;
+  if (interfaces === false) return;
+  const mdns = new Mdns({
+    interfaces,
+    site: () => state.authority().sites.get(state.siteId)?.name ?? siteId.slice(0, 8),
+    services: () => lanServices(state.view(), state.siteId),
+    clock,
+    log,
+  });
+  const onState = state.subscribe((event) => {
+    if (event.kind === "statements" || event.classes.has("site")) mdns.changed();
+  });
+  stops.push(() => mdns.stop(), onState);
+  await mdns.start();
 }
 
 /** Sets its handlers in the turn in which it is called. */

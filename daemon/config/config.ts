@@ -173,6 +173,8 @@ export interface Config {
     readonly forward: ForwardConfig | undefined;
     /** Threads that answer UDP; 0: the main one, which other work may keep waiting. Default: 1. */
     readonly threads: number;
+    /** Interfaces on which services are found as `NAME.local`; true: all that look like a LAN. Default: none. */
+    readonly mdns: boolean | readonly string[];
     /** Name of the catalog zone for secondaries (RFC 9432). Default: none. */
     readonly catalog: string | undefined;
     /** Servers of others that fetch zones here and are told of changes. */
@@ -253,7 +255,7 @@ export function joinParts(file: string, parts: readonly ConfigPart[]): Config {
 }
 
 function dnsOf(given: readonly NonNullable<FileContent["dns"]>[]): Config["dns"] {
-  const { listen, views, forward, threads, catalog, secondary } = Object.assign(
+  const { listen, views, forward, threads, mdns, catalog, secondary } = Object.assign(
     {},
     ...given,
   ) as NonNullable<FileContent["dns"]>;
@@ -268,6 +270,7 @@ function dnsOf(given: readonly NonNullable<FileContent["dns"]>[]): Config["dns"]
     views: rules,
     forward: forward && forwardOf(forward, places, rules),
     threads: threads ?? 1,
+    mdns: mdns ?? false,
     catalog,
     secondaries: (secondary ?? []).map(({ address, key, view = "public", zones }) => ({
       ...{ ...address, key, view, zones },

@@ -81,6 +81,17 @@ const MAX_FORWARD_ZONES = 64;
 /** RFC 8767 section 4: for stale answers "between one and three days". */
 const MAX_STALE_MS = 3 * 86_400_000;
 const [MIN_CACHE_BYTES, MAX_CACHE_BYTES] = [1024 * 1024, 1024 ** 3];
+/** A name of an interface has at most 15 bytes on Linux. */
+const mdnsLinks = z.union(
+  [
+    z.boolean(),
+    z
+      .array(z.string().regex(/^[^/\s]{1,15}$/))
+      .min(1)
+      .max(16),
+  ],
+  'must be true, false or interfaces such as ["eth0"]',
+);
 const ip = z.string().refine((text) => isIP(text) > 0, "must be an IPv4 or IPv6 address");
 const domain = z
   .string()
@@ -226,6 +237,7 @@ export const fileShape = z.strictObject({
       views: dnsViews.optional(),
       forward: forward.optional(),
       threads: z.int().min(0).max(16).optional(),
+      mdns: mdnsLinks.optional(),
       catalog: domain.optional(),
       secondary: z.array(secondary).max(MAX_SECONDARIES).optional(),
     })

@@ -60,8 +60,8 @@ export const zonesShape = z.object({
       warnings: z.array(z.string()),
     }),
   ),
-  /** Where this node answers. */
-  listening: z.array(z.object({ address: z.string(), port: z.number() })),
+  /** Where this node answers, and what it shows there to whoever has that very address. */
+  listening: z.array(z.object({ address: z.string(), port: z.number(), view: z.string() })),
 });
 export type ZoneList = z.infer<typeof zonesShape>;
 

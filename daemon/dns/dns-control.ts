@@ -15,6 +15,7 @@ import type { ViewEntry } from "../core/logs/view.ts";
 import { linesAbout, partlyHidden } from "../core/zones/name-lines.ts";
 import { settledSoa } from "../core/zones/serial-base.ts";
 import type { Zone } from "../core/zones/zone.ts";
+import { addressBytes } from "./client.ts";
 import type { DnsServer } from "./dns-server.ts";
 import { DnsError } from "./error.ts";
 import type { ChangeJournal } from "./change-journal.ts";
@@ -22,7 +23,7 @@ import { ZoneBulk, type BulkRequest } from "./zone-bulk.ts";
 import { ZoneEditor, type RecordEdit } from "./zone-editor.ts";
 import { formatListen } from "./listen.ts";
 import { placeNamed, type NamedPlace } from "./view-place.ts";
-import { ruleFor } from "./view-rules.ts";
+import { ruleFor, viewOf } from "./view-rules.ts";
 import { explainName, type ExplainPort } from "./zone-explain.ts";
 import { exportZone, listZone } from "./zone-report.ts";
 import { serialsOf, type ZoneSource } from "./zone-source.ts";
@@ -89,7 +90,9 @@ export class DnsControl {
         views: [...zone.views],
         warnings: [...zone.warnings],
       })),
-      listening: this.#server.listening.map(({ address, port }) => ({ address, port })),
+      listening: this.#server.listening.map(({ address, port, view }) => ({
+        ...{ address, port, view: viewOf(this.#server.views, view, addressBytes(address)) },
+      })),
     };
   }
 

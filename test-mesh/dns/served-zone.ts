@@ -30,6 +30,7 @@ export async function serveZones(dns: Partial<Config["dns"]> = {}): Promise<Serv
       views: [],
       forward: undefined,
       threads: 0,
+      mdns: false,
       catalog: undefined,
       secondaries: [],
       ...dns,

@@ -13,6 +13,8 @@ export interface DnsPlace {
   /** An IP address as text. */
   readonly address: string;
   readonly port: number;
+  /** What is shown there; left out where that is not known. */
+  readonly view?: string | undefined;
 }
 
 /** What a program or device that is to ask the node can do. */
@@ -48,7 +50,7 @@ export function choosePlace(
       const rank = rankOf(place.address);
       return rank === undefined || (rank === 2 && !asker.here) ? [] : [{ place, rank }];
     })
-    .toSorted((a, b) => a.rank - b.rank);
+    .toSorted((a, b) => a.rank - b.rank || lanFirst(a.place, b.place));
   const best = usable.find(({ place }) => asker.anyPort || place.port === 53);
   if (best !== undefined) return best.place;
   if (usable[0] !== undefined) throw wrongPort(asker, usable[0].place);
@@ -69,6 +71,10 @@ function wantedPlace(asker: Asker, places: readonly DnsPlace[], wanted: string):
   return place;
 }
 
+function lanFirst(a: DnsPlace, b: DnsPlace): number {
+  return Number(b.view === "lan") - Number(a.view === "lan");
+}
+
 /** `192.0.2.1:53`, `[2001:db8::1]:53`. */
 export function formatPlace({ address, port }: DnsPlace): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
@@ -78,8 +84,9 @@ export function isLoopbackText(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-function standIns({ address, port }: DnsPlace, machine: readonly string[]): readonly DnsPlace[] {
-  if (address !== "0.0.0.0" && address !== "::") return [{ address, port }];
+function standIns(place: DnsPlace, machine: readonly string[]): readonly DnsPlace[] {
+  const { address, port } = place;
+  if (address !== "0.0.0.0" && address !== "::") return [place];
   const six = address === "::";
   const own = machine.filter((each) => each.includes(":") === six);
   return [...own, six ? "::1" : "127.0.0.1"].map((each) => ({ address: each, port }));

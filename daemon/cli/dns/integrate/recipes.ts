@@ -5,6 +5,7 @@
  * Only names of the zones are led here; for all others each resolver goes on as it was. A router that
  * tells its LAN a DNS server leads every name here.
  */
+import { formatIpv6, parseIpv6 } from "../../../../protocol/ip-address.ts";
 import type { Asker, DnsPlace } from "./choose-place.ts";
 import { isLoopbackText } from "./choose-place.ts";
 
@@ -49,9 +50,26 @@ export interface Wanted {
 export function recipeFor(target: Target, wanted: Wanted): Recipe {
   const { place } = wanted;
   const recipe = RECIPES[target](wanted);
-  if (!isLoopbackText(place.address)) return recipe;
-  const note = `${place.address} is this machine alone: other machines cannot use this.`;
-  return { ...recipe, notes: [note, ...recipe.notes] };
+  const { address, view } = place;
+  const notes = isLoopbackText(address)
+    ? [`${address} is this machine alone: other machines cannot use this.`]
+    : [];
+  if (view !== undefined && view !== "lan") {
+    notes.push(
+      `Who asks from ${address} is shown the view "${view}", without what only the LAN has. ` +
+        `Where that is wrong, name its network in [dns.views], as in  lan = ["${networkOf(address)}"]`,
+    );
+  }
+  return { ...recipe, notes: [...notes, ...recipe.notes] };
+}
+
+/** As most LANs are cut. */
+function networkOf(address: string): string {
+  const six = parseIpv6(address);
+  if (address === "::1") return "::1/128";
+  if ("bytes" in six) return `${formatIpv6(six.bytes.fill(0, 8))}/64`;
+  if (address.startsWith("127.")) return "127.0.0.0/8";
+  return `${address.split(".").slice(0, 3).join(".")}.0/24`;
 }
 
 const RECIPES: Readonly<Record<Target, (wanted: Wanted) => Recipe>> = {
