@@ -18,6 +18,8 @@ export interface SiteOptions {
   readonly dnsListen?: string;
   /** Threads that answer UDP. Default: what the daemon's is. */
   readonly dnsThreads?: number;
+  /** More lines of `[dns]`. */
+  readonly dnsLines?: readonly string[];
   /** Whether kad-dht is on. Default: true. */
   readonly dht?: boolean;
   /** User and group that the daemon runs as; needs root. Default: ours. Commands stay ours. */
@@ -114,6 +116,7 @@ export class TestSite {
       "[dns]",
       `listen = ${options.dnsListen ?? JSON.stringify(dns)}`,
       ...(options.dnsThreads === undefined ? [] : [`threads = ${options.dnsThreads}`]),
+      ...(options.dnsLines ?? []),
       "[give]",
       `space = ${JSON.stringify(options.give ?? "4 GiB")}`,
       options.toml ?? "",

@@ -140,8 +140,9 @@ export function writeLegacyResponse(
 /**
  * Asks whether anybody has the names of the records, and says what we mean to give them.
  *
- * Section 8.1: the questions "SHOULD have the QU bit set"; section 8.2: the records stand in the
- * authority section; section 10.2: without the cache-flush bit.
+ * Section 8.2: the records stand in the authority section; section 10.2: without the cache-flush bit.
+ * Not with the QU bit, as section 8.1 would have it: a direct answer would go to one of the programs
+ * that share the port (section 15.2), and our sockets hear the group only.
  */
 export function writeProbes(
   claims: readonly { readonly records: readonly MdnsRecord[] }[],
@@ -157,7 +158,7 @@ export function writeProbes(
     response: false,
     authoritative: false,
     questions: part.flatMap(([first]) =>
-      first === undefined ? [] : { name: first.owner, type: TYPE_ANY, class: CLASS.IN | TOP_BIT },
+      first === undefined ? [] : { name: first.owner, type: TYPE_ANY, class: CLASS.IN },
     ),
     authorities: part.flatMap((records) =>
       records.map((each) => ({ ...each, class: CLASS.IN, ttl: each.ttlSeconds })),
