@@ -32,7 +32,7 @@ export interface Resolution {
   readonly error: number | undefined;
 }
 
-/** RFC 8767 section 4: a cap "on the order of days to weeks" is for servers; a wrong record goes away in a day. */
+/** RFC 8767 section 4 allows a week; a wrong record of somebody is forgotten after a day. */
 const MAX_KEPT_SECONDS = 86_400;
 /** RFC 2308 section 5: "Values of one to three hours have been found to work well". */
 const MAX_NEGATIVE_SECONDS = 3600;
@@ -67,7 +67,7 @@ export function aged(resolution: Resolution, seconds: number): Resolution {
   return withTtls(resolution, (ttl) => Math.max(0, ttl - seconds));
 }
 
-/** RFC 8767 section 4: what has expired is told with "a TTL of 30 seconds". */
+/** RFC 8767 section 4 recommends 30 s for what has expired. */
 const STALE_TTL_SECONDS = 30;
 /** RFC 8914 section 4. */
 const STALE_ERROR = { answer: 3, noName: 19 } as const;

@@ -21,9 +21,9 @@ import {
 } from "../../core/forward/resolution.ts";
 import type { GroupAnswer, UpstreamGroup, UpstreamState } from "./upstream-group.ts";
 
-/** RFC 8767 section 5: the client response timer, "recommended to be 1.8 seconds". */
+/** RFC 8767 section 5, the client response timer: the value that it recommends. */
 const CLIENT_MS = 1800;
-/** RFC 8767 section 5: the failure recheck timer, "should be at least 30 seconds". */
+/** RFC 8767 section 5, the failure recheck timer: no more often than this. */
 const RECHECK_MS = 30_000;
 /** RFC 9520 section 3.2: failures are kept for at least 1 s, at first for up to 5 s. */
 const [UNREACHABLE_MS, REFUSED_MS] = [1000, 5000] as const;
