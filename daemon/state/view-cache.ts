@@ -101,9 +101,9 @@ class MergedView implements View {
     const all = this.#classes.get(recordClass)?.entries ?? [];
     if (keyPrefix === "") return all;
     const start = firstAtLeast(all, keyPrefix);
-    const rest = all.slice(start);
-    const end = rest.findIndex(({ key }) => !key.startsWith(keyPrefix));
-    return end === -1 ? rest : rest.slice(0, end);
+    let end = start;
+    while (all[end]?.key.startsWith(keyPrefix) === true) end++;
+    return all.slice(start, end);
   }
 
   conflicts(recordClass: RecordClass): readonly ConflictedRecord[] {

@@ -43,6 +43,7 @@ test("records of hostile members are refused; unknown fields are not", () => {
   for (const value of [{ whenDown: "fallback" }, { whenDown: "fallback", name: "a b" }, {}]) {
     equal(servicePolicyRecord.safeParse(value).success, false);
   }
+  equal(verdictRecord.safeParse({ state: "up", sinceMs: 2 ** 53 - 1, weight: 0 }).success, false);
   for (const weight of [-1, 12_001, 0.5]) {
     equal(verdictRecord.safeParse({ state: "down", sinceMs: 0, weight }).success, false);
   }

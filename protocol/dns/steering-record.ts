@@ -29,6 +29,8 @@ export const servicePolicyRecord = z.discriminatedUnion("whenDown", [
 ]);
 export type ServicePolicyRecord = z.output<typeof servicePolicyRecord>;
 
+/** The last moment that a Date can hold. */
+const MAX_TIME_MS = 8.64e15;
 /** Thousandths of a fall, see daemon/core/zones/verdict.ts. */
 export const MAX_VERDICT_WEIGHT = 12_000;
 
@@ -36,7 +38,7 @@ export const MAX_VERDICT_WEIGHT = 12_000;
 export const verdictRecord = z.object({
   state: z.enum(SERVICE_STATES),
   /** Since when, by the author's wall clock. */
-  sinceMs: z.int().min(0),
+  sinceMs: z.int().min(0).max(MAX_TIME_MS),
   /** What falls of late weighed then. */
   weight: z.int().min(0).max(MAX_VERDICT_WEIGHT),
   text: reason,
@@ -44,7 +46,7 @@ export const verdictRecord = z.object({
 export type VerdictRecord = z.output<typeof verdictRecord>;
 
 export const MARK_PREFIX = "mark/";
-export const SERVICE_POLICY_PREFIX = "service/";
+const SERVICE_POLICY_PREFIX = "service/";
 export const VERDICT_PREFIX = "verdict/";
 
 export function markKey(service: string, site: SiteId): string {

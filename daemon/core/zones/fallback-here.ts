@@ -15,13 +15,12 @@ import {
 import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { readZoneRecord, zoneKeyPrefix } from "../../../protocol/dns/zone-record.ts";
-import { ZONE_VIEWS, type PerView, type ZoneView } from "../../../protocol/dns/zone-view.ts";
+import { perView, type PerView } from "../../../protocol/dns/zone-view.ts";
 import type { View } from "../logs/view.ts";
 import type { FallbackRecord } from "./steering.ts";
 import type { ZoneLine } from "./zone.ts";
 import { linesOfNode, linesOfService, type InventoryState } from "./zone-inventory.ts";
-
-type Shown = Pick<ZoneLine, "type" | "ttl" | "rdata" | "view" | "site" | "origin">;
+import { shownIn } from "./zone-name.ts";
 
 const WANTED: ReadonlySet<number> = new Set<number>([TYPE.A, TYPE.AAAA, TYPE.CNAME]);
 
@@ -53,23 +52,22 @@ function isLedAway(view: View, apex: DnsName, name: DnsName): boolean {
 export function fallbackHere(
   name: DnsName,
   state: InventoryState,
-  isUp: (line: Shown) => boolean,
+  isUp: (line: ZoneLine) => boolean,
 ): PerView<readonly FallbackRecord[]> | undefined {
   const apex = zoneHere(state.view, name);
   if (apex === undefined) return undefined;
-  const byHand = written(apex, name, state);
-  const lines = byHand.length > 0 ? byHand : derived(apex, name, state);
-  const shown = (view: ZoneView) => preferred(overlaid(lines, view), isUp);
-  return { public: shown("public"), mesh: shown("mesh"), lan: shown("lan") };
+  const lines = [written(apex, name, state), derived(apex, name, state)] as const;
+  const { ownSite } = state;
+  const context = { ownSite, isApex: name.length === apex.length };
+  return perView((view) => preferred(shownIn(view, ownSite, ...lines, context), isUp));
 }
 
-function written(apex: DnsName, name: DnsName, { view, ownSite }: InventoryState): Shown[] {
+function written(apex: DnsName, name: DnsName, { view }: InventoryState): readonly ZoneLine[] {
   const place = `${zoneKeyPrefix(apex)}${formatRelative(lowerCase(name), apex)}/`;
   return view.entries("zone", place).flatMap(({ key, value }) => {
     try {
       const record = readZoneRecord(key, value);
-      const isShown = record.site === undefined || record.site === ownSite;
-      return isShown && WANTED.has(record.type) ? [{ ...record, origin: { kind: "default" } }] : [];
+      return WANTED.has(record.type) ? [{ ...record, origin: { kind: "default" } as const }] : [];
     } catch (error) {
       if (!(error instanceof PleachError)) throw error;
       return [];
@@ -87,19 +85,9 @@ function derived(apex: DnsName, name: DnsName, state: InventoryState): readonly 
   return lines.filter(({ owner, type }) => WANTED.has(type) && sameName(owner, name));
 }
 
-/** Of each type those of the most specific view that has any. */
-function overlaid(lines: readonly Shown[], view: ZoneView): readonly Shown[] {
-  const seen = ZONE_VIEWS.slice(0, ZONE_VIEWS.indexOf(view) + 1).toReversed();
-  return [...WANTED].flatMap((type) => {
-    const set = lines.filter((line) => line.type === type);
-    const most = seen.find((each) => set.some((line) => line.view === each));
-    return set.filter((line) => line.view === most);
-  });
-}
-
 function preferred(
-  lines: readonly Shown[],
-  isUp: (line: Shown) => boolean,
+  lines: readonly ZoneLine[],
+  isUp: (line: ZoneLine) => boolean,
 ): readonly FallbackRecord[] {
   const up = lines.filter(isUp);
   return (up.length > 0 ? up : lines).map(({ type, ttl, rdata }) => ({ type, ttl, rdata }));

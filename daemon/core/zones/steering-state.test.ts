@@ -162,6 +162,16 @@ describe("a fallback", () => {
     deepEqual(world.here("lan"), ["192.168.1.9"]);
   });
 
+  it("falls back on what the inventory says in views where nobody wrote anything", () => {
+    const world = new World()
+      .zone()
+      .service(QUIMPER, "sorry", "192.0.2.1")
+      .policy("wiki", fallback("sorry.mesh.example"))
+      .record("sorry", "A", "192.168.1.9", { view: "lan" });
+    deepEqual(world.here("public"), ["192.0.2.1"]);
+    deepEqual(world.here("lan"), ["192.168.1.9"]);
+  });
+
   it("may be another service, at the sites where that one is up", () => {
     const world = new World()
       .zone()

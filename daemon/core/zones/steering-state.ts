@@ -15,7 +15,6 @@ import {
   MARK_PREFIX,
   markRecord,
   parseMarkKey,
-  SERVICE_POLICY_PREFIX,
   servicePolicyKey,
   servicePolicyRecord,
   VERDICT_PREFIX,
@@ -58,17 +57,18 @@ export function stateOf(words: ServiceWords, service: string, site: SiteId): Ser
   return words.mark(service, site)?.state ?? words.verdict(service, site)?.state ?? "up";
 }
 
-/** Reads all that is said now; later changes of the state are not seen through it. */
+/** Reads what a view says, which does not change; later views are not seen through it. */
 export function steeringOf(state: InventoryState): Steering {
   const { view, ownSite } = state;
   const down = downSites(view);
   const isUp = (service: string, site: SiteId): boolean => down.get(service)?.has(site) !== true;
+  // Found as they are asked for: there may be many policies of services that nobody runs.
   const rules = new Map<string, WhenDown>();
-  for (const { key } of view.entries("policy", SERVICE_POLICY_PREFIX)) {
-    const service = key.slice(SERVICE_POLICY_PREFIX.length);
-    rules.set(service, whenDownOf(service, state, isUp));
-  }
-  const whenDown = (service: string): WhenDown => rules.get(service) ?? { kind: "all" };
+  const whenDown = (service: string): WhenDown => {
+    const rule = rules.get(service) ?? whenDownOf(service, state, isUp);
+    rules.set(service, rule);
+    return rule;
+  };
   return {
     ownSite,
     isUp,

@@ -84,8 +84,12 @@ function presenceOf(stored: PerView<readonly RRset[]>): number {
   );
 }
 
-/** @param site - Whose LAN looks; undefined: one of a site without records of its own. */
-function shownIn(
+/**
+ * What a view shows of a name, without steering.
+ *
+ * @param site - Whose LAN looks; undefined: one of a site without records of its own.
+ */
+export function shownIn(
   view: ZoneView,
   site: SiteId | undefined,
   written: readonly ZoneLine[],
