@@ -106,7 +106,7 @@ function whenDownOf(service: string, state: InventoryState, isUp: Steering["isUp
     state,
     ({ origin }) => origin.kind !== "service" || isUp(origin.service, origin.site),
   );
-  return { kind: "fallback", name, here: (view) => here?.[view] };
+  return { kind: "fallback", name, here: (view) => here[view] };
 }
 
 /**
@@ -133,7 +133,7 @@ export function leadsBack(
 /** The service that a name would be of: the label right above a zone of the mesh. */
 function serviceAt(view: View, name: DnsName): string | undefined {
   if (countLabels(name) < 2) return undefined;
-  const zone = zoneHere(view, name);
+  const zone = zoneHere(view, name, { view: "lan" });
   const isAbove = zone !== undefined && zone.length === parentName(name).length;
   return isAbove ? labelKeys(name)[0] : undefined;
 }
