@@ -115,7 +115,9 @@ describe("pleach dns", () => {
     match(told.text, new RegExp(`^server=/mesh\\.example/${place.replace(":", "#")}$`, "m"));
     const router = await pleach("integrate", "--for", "router");
     equal(router.code, 1);
-    match(router.stderr, /E-DNS-INTEGRATE: A router cannot reach this node/);
+    match(router.stderr, /E-DNS-INTEGRATE: A LAN that its router leads here [^]*\[dns\.forward\]/);
+    const openwrt = await pleach("integrate", "--for", "openwrt");
+    match(openwrt.stderr, /E-DNS-INTEGRATE: A router with OpenWrt cannot reach this node/);
     match((await pleach("integrate", "--zone", "else.example")).stderr, /E-UNKNOWN.*else\.example/);
     match((await pleach("integrate", "--for", "bind")).stderr, /E-USAGE[^]*resolved, dnsmasq/);
   });

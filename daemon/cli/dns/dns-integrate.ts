@@ -35,6 +35,7 @@ export function integrateCommand(context: CliContext): Command {
       );
       const target = options.for;
       const machine = machineAddresses();
+      if (target === "router") refuseDeadEnd(context);
       const place = choosePlace(ASKERS[target], listening, machine, options.address);
       const recipe = recipeFor(target, { zones: names, place, command: commandLine(options) });
       context.out.note(words(recipe).join("\n"));
@@ -45,6 +46,18 @@ export function integrateCommand(context: CliContext): Command {
     ["pleach dns integrate --for dnsmasq", "also: unbound, networkmanager, openwrt"],
     ["pleach dns integrate --for router", "what to enter in its DHCP settings"],
   ]);
+}
+
+/** A router sends the LAN here for every name: without a forwarder it would know only the mesh's. */
+function refuseDeadEnd({ config }: CliContext): void {
+  if (config.dns.forward !== undefined) return;
+  const message =
+    "A LAN that its router leads here asks this node for every name, and it forwards none.";
+  throw new CommandError("E-DNS-INTEGRATE", message, {
+    hint:
+      "Say where it is to ask for names of others, then restart the daemon:  " +
+      '[dns.forward] upstreams = ["tls://9.9.9.9#dns.quad9.net"]',
+  });
 }
 
 function commandLine({ for: target, zone, address }: IntegrateOptions): string {

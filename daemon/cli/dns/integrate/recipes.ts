@@ -134,8 +134,7 @@ const RECIPES: Readonly<Record<Target, (wanted: Wanted) => Recipe>> = {
     ],
     undo: ["Put the router's own address back into its DHCP settings."],
     notes: [
-      "The LAN then asks this node for every name, and has none while it is off. " +
-        'So it must forward other names for the LAN: see "DNS on the LAN" in operations.md.',
+      "The LAN then asks this node for every name, and has none while it is off.",
       "Of two DNS servers devices ask either, in no order: both must know the zones. " +
         "Two nodes of the mesh are a good pair, a node and the router are not.",
     ],
