@@ -8,9 +8,6 @@ import { serviceWords, stateOf, type ServiceWords } from "../core/zones/steering
 import { steeredService } from "../core/zones/steering.ts";
 import type { ZoneName } from "../core/zones/zone.ts";
 
-/** The last time that a Date can hold; a site may have noted any number. */
-const MAX_TIME_MS = 8.64e15;
-
 export interface SiteNames {
   readonly ownSite: SiteId;
   /** Undefined for a site that is no member any more. */
@@ -56,13 +53,12 @@ function reasonAt(
   }
   const verdict = words.verdict(service, site);
   if (verdict === undefined) return `${what} counts as up: nobody has said otherwise.`;
-  const sinceMs = Math.min(verdict.sinceMs, MAX_TIME_MS);
-  const since = new Date(sinceMs).toISOString().slice(0, 16).replace("T", " ");
+  const since = new Date(verdict.sinceMs).toISOString().slice(0, 16).replace("T", " ");
   const checks = `its site's checks say so since ${since} UTC, by that site's clock`;
   return `${what} is ${verdict.state}: ${checks}${because(verdict.text)}.`;
 }
 
-/** What a member wrote must not change the sentence, or the terminal, beyond its words. */
+/** In quotes of their own, so that a member's words do not go on with the sentence. */
 function because(text: string | undefined): string {
   return text === undefined ? "" : ` (${JSON.stringify(text)})`;
 }
