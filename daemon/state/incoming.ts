@@ -7,7 +7,7 @@ import type { SiteId } from "../../protocol/ids.ts";
 import { Lamport } from "../core/logs/lamport.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Outcome } from "./commit-queue.ts";
-import type { HeldLog } from "./held-log.ts";
+import { lineageOf, type HeldLog, type LineageName } from "./held-log.ts";
 import type { Intake, IntakeResult } from "./intake.ts";
 import type { Pruning } from "./keep/pruning.ts";
 import { positionsOf, type Positions } from "./positions.ts";
@@ -65,6 +65,7 @@ export class Incoming {
   async takeOne(envelope: Envelope, from: SiteId | undefined): Promise<Outcome<Reception>> {
     const { book, intake } = this.#setup;
     const again = this.#waiting.has(envelope);
+    const before = keysBefore(this.#setup.shelf, envelope);
     const origin = from === undefined ? "own" : "foreign";
     const taken = await intake.take(envelope, book.authority, origin, again);
     if (again && taken.kind !== "waiting") this.#waiting.remove(envelope);
@@ -86,7 +87,7 @@ export class Incoming {
         return { publish: nothing, result: { refused: taken.reason } };
       case "accepted":
       case "parked":
-        return this.#taken(taken, envelope, from);
+        return this.#taken(taken, envelope, from, before);
     }
   }
 
@@ -107,14 +108,20 @@ export class Incoming {
     taken: Extract<IntakeResult, { kind: "accepted" | "parked" }>,
     envelope: Envelope,
     from: SiteId | undefined,
+    before: ReadonlySet<string>,
   ): Outcome<Reception> {
-    const { book, views, announcer, siteId } = this.#setup;
+    const { book, views, announcer, siteId, shelf } = this.#setup;
     const { header, id, bytes, log } = envelope;
     this.lamport.note(header.lamport, header.author === siteId);
     // The next job of this group has to see it already, readers once more when it is durable.
-    const { publishPositions, alone } = this.#positionsAfter(taken.held);
+    const { publishPositions, isOnly } = this.#positionsAfter(taken.held);
     const ended = book.authority.endedGrants.some(({ site }) => site === header.author);
-    const forget = forgetting(views, envelope, taken.held, alone && !ended);
+    // An entry of a site that lost a right may change what shows of it, wherever that stands.
+    const touched = isOnly && !ended ? touchedKeys(shelf, envelope, taken.held, before) : undefined;
+    const forget = (): void => {
+      if (touched === undefined) views.forget(header.class);
+      else views.forgetRecords(header.class, header.author, touched);
+    };
     forget();
     const publish = (): void => {
       publishPositions();
@@ -128,8 +135,8 @@ export class Incoming {
   /** What makes known how far logs count, once that is durable. */
   #positionsAfter({ lineage }: HeldLog): {
     readonly publishPositions: () => void;
-    /** No other log of the lineage counts, and no other lineage was touched. */
-    readonly alone: boolean;
+    /** No other lineage was touched. */
+    readonly isOnly: boolean;
   } {
     const { shelf, positions, pruning } = this.#setup;
     const touched = pruning.takeTouched().add(lineage);
@@ -137,23 +144,36 @@ export class Incoming {
     const publishPositions = (): void => {
       for (const [name, counting] of now) positions.set(name, counting);
     };
-    return { publishPositions, alone: touched.size === 1 && shelf.counting(lineage).length === 1 };
+    return { publishPositions, isOnly: touched.size === 1 };
   }
 }
 
+/** The records that a lineage says something of before a snapshot of it is taken. */
+function keysBefore(shelf: Shelf, { header }: Envelope): ReadonlySet<string> {
+  return header.kind === "SNAP" ? keysSaid(shelf, lineageOf(header)) : new Set();
+}
+
+function keysSaid(shelf: Shelf, lineage: LineageName): ReadonlySet<string> {
+  return new Set([...shelf.versionsOf(lineage, "shown")].map(({ key }) => key));
+}
+
 /**
- * An update of the only log of its lineage changes the records that it sets. Anything else may
- * change which logs count, and an entry of a site that lost a right what shows of it.
+ * The records that an entry may show otherwise, when it touches one lineage; undefined: any.
+ *
+ * An update of the only log of its lineage changes the records that it sets. A snapshot may change
+ * which logs of its lineage count, so it may change what any of them says.
+ *
+ * @param before - {@link keysBefore} the entry was taken.
  */
-function forgetting(
-  views: ViewCache,
+function touchedKeys(
+  shelf: Shelf,
   { header }: Envelope,
-  { document, frozenSeq }: HeldLog,
-  isPlain: boolean,
-): () => void {
-  const { class: name, author, kind, clockBefore, clockAfter } = header;
+  { document, frozenSeq, lineage }: HeldLog,
+  before: ReadonlySet<string>,
+): Iterable<string> | undefined {
+  const { kind, clockBefore, clockAfter } = header;
+  if (kind === "SNAP") return before.union(keysSaid(shelf, lineage));
   const isCurrent = document?.clock === clockAfter && frozenSeq === undefined;
-  if (kind !== "UPD" || !isPlain || !isCurrent) return () => views.forget(name);
-  const keys = clockAfter > clockBefore ? document.lastKeys(clockAfter - clockBefore) : [];
-  return () => views.forgetRecords(name, author, keys);
+  if (kind !== "UPD" || !isCurrent || shelf.counting(lineage).length > 1) return undefined;
+  return clockAfter > clockBefore ? document.lastKeys(clockAfter - clockBefore) : [];
 }

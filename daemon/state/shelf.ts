@@ -41,6 +41,8 @@ interface Judged {
 export class Shelf {
   readonly #logs = new Map<LogId, HeldLog>();
   readonly #lineages = new Map<LineageName, Map<LogId, HeldLog>>();
+  /** Their names by class, and by class and author: asked for with each record. */
+  readonly #names = new Map<ClassName, Map<SiteId | undefined, LineageName[]>>();
   readonly #judged: Record<Sight, Map<LineageName, Judged>> = {
     counting: new Map(),
     shown: new Map(),
@@ -56,10 +58,22 @@ export class Shelf {
 
   add(held: HeldLog): void {
     this.#logs.set(held.log, held);
-    const row = this.#lineages.get(held.lineage) ?? new Map<LogId, HeldLog>();
+    const row = this.#lineages.get(held.lineage) ?? this.#begin(held);
     row.set(held.log, held);
-    this.#lineages.set(held.lineage, row);
     this.judgeAnew(held.lineage);
+  }
+
+  #begin({ lineage, class: name, author }: HeldLog): Map<LogId, HeldLog> {
+    const names = this.#names.get(name) ?? new Map<SiteId | undefined, LineageName[]>();
+    this.#names.set(name, names);
+    for (const whose of [undefined, author]) {
+      const known = names.get(whose);
+      if (known === undefined) names.set(whose, [lineage]);
+      else known.push(lineage);
+    }
+    const row = new Map<LogId, HeldLog>();
+    this.#lineages.set(lineage, row);
+    return row;
   }
 
   remove(held: HeldLog): void {
@@ -152,9 +166,8 @@ export class Shelf {
     return [...this.#lineages.keys()].filter((name) => name.includes(`/${author}/`));
   }
 
-  lineagesOf(recordClass: ClassName, author?: SiteId): LineageName[] {
-    const start = author === undefined ? `${recordClass}/` : `${recordClass}/${author}/`;
-    return [...this.#lineages.keys()].filter((name) => name.startsWith(start));
+  lineagesOf(recordClass: ClassName, author?: SiteId): readonly LineageName[] {
+    return this.#names.get(recordClass)?.get(author) ?? [];
   }
 
   /**

@@ -22,8 +22,8 @@ import {
 import type { EndedRights } from "./limits/ended-rights.ts";
 import type { Shelf } from "./shelf.ts";
 
-/** When more records than this have changed, all are merged again. */
-const MAX_CHANGED = 2000;
+/** When more records than this have changed, all are merged again. Some logs begin anew with all of theirs. */
+const MAX_CHANGED = 10_000;
 
 export class ViewCache {
   readonly #classes = new Map<ClassName, ClassView>();

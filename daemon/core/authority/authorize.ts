@@ -174,12 +174,17 @@ function forksAmong(ordered: readonly SignedStatement[]): SignerFork[] {
 }
 
 function writing({ sites, endedSites }: Memberships, { grants }: Grants) {
-  const granted = Map.groupBy(grants, (right) => `${right.site} ${right.class}`);
+  const granted = new Map(
+    [...Map.groupBy(grants, ({ site }) => site)].map(([site, rights]) => [
+      site,
+      Map.groupBy(rights, (right) => right.class),
+    ]),
+  );
   const mayWriteClass = (site: SiteId, recordClass: ClassName): boolean => {
     const enrolled = sites.get(site) ?? endedSites.get(site);
     if (enrolled === undefined) return false;
     if (!isSharedClass(recordClass)) return enrolled.classes.has(recordClass);
-    return granted.has(`${site} ${recordClass}`);
+    return granted.get(site)?.has(recordClass) === true;
   };
   const named = new Map([...sites.values()].map((site) => [site.name, site]));
   return {
@@ -187,9 +192,10 @@ function writing({ sites, endedSites }: Memberships, { grants }: Grants) {
     mayWrite(site: SiteId, recordClass: ClassName, key: string): boolean {
       if (!mayWriteClass(site, recordClass)) return false;
       if (!isSharedClass(recordClass)) return true;
+      const rights = granted.get(site)?.get(recordClass) ?? [];
+      if (rights.some(({ selector }) => selector === null)) return true;
       const start = key.split("/", 1)[0];
-      const rights = granted.get(`${site} ${recordClass}`) ?? [];
-      return rights.some(({ selector }) => selector === null || selector === start);
+      return rights.some(({ selector }) => selector === start);
     },
     isMember: (peer: PeerKey) => sites.has(peer as SiteId),
     siteNamed: (name: string) => named.get(name),

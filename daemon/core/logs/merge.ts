@@ -96,7 +96,6 @@ export function mergeAgain(
   candidatesOf: (record: RecordName) => readonly Candidate[],
 ): ClassView {
   const names = [...changed];
-  const entries = [...before.entries];
   const keys = new Set(names.map(({ key }) => key));
   const conflicts = before.conflicts.filter(({ key }) => !keys.has(key));
   // A conflict does not name the author of its record: all of a touched key are made again.
@@ -106,14 +105,38 @@ export function mergeAgain(
       conflicts.push(conflict);
     }
   }
+  const made: ViewEntry[] = [];
   for (const name of names) {
-    const at = placeOf(entries, name);
-    if (at !== undefined) entries.splice(at, 1);
     const { entry, conflict } = mergeRecord(recordClass, candidatesOf(name));
     if (conflict !== undefined) conflicts.push(conflict);
-    if (entry !== undefined) entries.splice(firstPlace(entries, entry), 0, entry);
+    if (entry !== undefined) made.push(entry);
   }
+  const gone = names.flatMap((name) => placeOf(before.entries, name) ?? []);
+  const entries = exchanged(before.entries, gone, made);
   return new ClassView(recordClass, entries, conflicts.toSorted(compareConflicts));
+}
+
+/** The entries without those at the places in `gone`, and with others, in their order again. */
+function exchanged(
+  entries: readonly ViewEntry[],
+  gone: readonly number[],
+  made: readonly ViewEntry[],
+): readonly ViewEntry[] {
+  const isGone = new Set(gone);
+  const all: ViewEntry[] = [];
+  let at = 0;
+  const copyUntil = (end: number): void => {
+    for (; at < end; at++) {
+      const entry = entries[at];
+      if (entry !== undefined && !isGone.has(at)) all.push(entry);
+    }
+  };
+  for (const entry of made.toSorted(compareEntries)) {
+    copyUntil(firstPlace(entries, entry));
+    all.push(entry);
+  }
+  copyUntil(entries.length);
+  return all;
 }
 
 /** Whether a version under this key, by this author, is one of the record. */
