@@ -110,8 +110,10 @@ export function fromHex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "hex"));
 }
 
-/** More than this is hashed part by part, so that it is not copied. */
-const MOST_JOINED_BYTES = 4096;
+/** Bytes and characters; more than this is hashed part by part, so that it is not copied. */
+const MOST_JOINED_CHARACTERS = 4096;
+/** Where the parts of what is hashed are put together. A character takes three bytes at most. */
+const joined = Buffer.allocUnsafeSlow(3 * MOST_JOINED_CHARACTERS);
 
 /** SHA-256 over the parts one after another. The caller separates domains. */
 export function sha256(...parts: readonly (Uint8Array | string)[]): Uint8Array {
@@ -123,14 +125,21 @@ export function hashId<Id extends AnyId>(...parts: readonly (Uint8Array | string
   return sha256Hex(...parts) as Id;
 }
 
-/** Hashing in one call, and to text, takes a third of the time. */
-function sha256Hex(...parts: readonly (Uint8Array | string)[]): string {
+/** The same as 64 hexadecimal digits. Hashing in one call, and to text, takes a third of the time. */
+export function sha256Hex(...parts: readonly (Uint8Array | string)[]): string {
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return hash("sha256", first, "hex");
   const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  if (sizeBytes <= MOST_JOINED_BYTES) {
-    const bytes = parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part));
-    return hash("sha256", Buffer.concat(bytes), "hex");
+  if (sizeBytes <= MOST_JOINED_CHARACTERS) {
+    let at = 0;
+    for (const part of parts) {
+      if (typeof part === "string") at += joined.write(part, at);
+      else {
+        joined.set(part, at);
+        at += part.length;
+      }
+    }
+    return hash("sha256", joined.subarray(0, at), "hex");
   }
   const together = createHash("sha256");
   for (const part of parts) together.update(part);

@@ -13,12 +13,14 @@ export function parseIpv4(text: string): ParsedAddress {
   const parts = text.split(".");
   if (parts.length !== 4) return { reason: `it has ${parts.length} of 4 parts` };
   const bytes = new Uint8Array(4);
-  for (const [index, part] of parts.entries()) {
+  for (let index = 0; index < 4; index++) {
+    const part = parts[index] ?? "";
     if (part === "") return { reason: `part ${index + 1} is empty` };
     if (!/^[0-9]+$/.test(part)) return { reason: `"${part}" is not a number` };
     if (part.length > 1 && part.startsWith("0")) return { reason: `${part} starts with a zero` };
-    if (Number(part) > 255) return { reason: `${part} is above 255` };
-    bytes[index] = Number(part);
+    const value = Number(part);
+    if (value > 255) return { reason: `${part} is above 255` };
+    bytes[index] = value;
   }
   return { bytes };
 }

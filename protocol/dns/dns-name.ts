@@ -139,33 +139,32 @@ export function readDnsName(bytes: Uint8Array, at: number): DnsName | undefined 
 /** Text with a final dot. It parses back to the same bytes. */
 export function formatDnsName(name: DnsName): string {
   if (name.length === 1) return ".";
-  return `${labelsOf(name).map(formatLabel).join(".")}.`;
+  return `${formatLabels(name, countLabels(name))}.`;
 }
 
 /** Text relative to `apex` without a final dot, or `@`. The name must be at or below the apex. */
 export function formatRelative(name: DnsName, apex: DnsName): string {
-  const own = labelsOf(name).slice(0, countLabels(name) - countLabels(apex));
-  return own.length === 0 ? "@" : own.map(formatLabel).join(".");
+  const own = countLabels(name) - countLabels(apex);
+  return own === 0 ? "@" : formatLabels(name, own);
 }
 
-function formatLabel(label: Uint8Array): string {
+/** What each byte of a label is written as. */
+const BYTE_TEXTS: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  if (/[A-Za-z0-9_*-]/.test(character)) return character;
+  // A slash would end a part of a record's key; brackets and quotes mean things in zone files.
+  return `\\${String(byte).padStart(3, "0")}`;
+});
+
+/** The first `count` labels with dots between them. */
+function formatLabels(name: DnsName, count: number): string {
   let text = "";
-  for (const byte of label) {
-    const character = String.fromCharCode(byte);
-    if (/[A-Za-z0-9_*-]/.test(character)) text += character;
-    // A slash would end a part of a record's key; brackets and quotes mean things in zone files.
-    else text += `\\${String(byte).padStart(3, "0")}`;
+  for (let at = 0, left = count; left > 0; left--) {
+    const end = at + 1 + (name[at] ?? 0);
+    for (at += 1; at < end; at++) text += BYTE_TEXTS[name[at] ?? 0];
+    if (left > 1) text += ".";
   }
   return text;
-}
-
-/** The labels from the leftmost on, without the root's. */
-export function labelsOf(name: DnsName): Uint8Array[] {
-  const labels: Uint8Array[] = [];
-  for (let at = 0, size = name[0] ?? 0; size > 0; at += size + 1, size = name[at] ?? 0) {
-    labels.push(name.subarray(at + 1, at + 1 + size));
-  }
-  return labels;
 }
 
 /** How many labels the name has; 0 for the root. */

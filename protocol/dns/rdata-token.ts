@@ -14,6 +14,23 @@ export interface RdataToken {
 
 const encoder = new TextEncoder();
 
+/** A word of characters that mean themselves: no quotes, escapes, comments or brackets. */
+const PLAIN_WORD = /[!#-'*-:<-[\]-~]+(?=[ \t]|$)/y;
+
+/** Nearly all words are plain, and few of them are wanted as bytes. */
+class PlainToken implements RdataToken {
+  readonly raw: string;
+  readonly quoted = false;
+
+  constructor(raw: string) {
+    this.raw = raw;
+  }
+
+  get bytes(): Uint8Array {
+    return encoder.encode(this.raw);
+  }
+}
+
 /** @throws DnsValueError (E-DNS-VALUE) for an open quote, a bad escape, and for `;`, `(` and `)`. */
 export function splitRdata(text: string): RdataToken[] {
   const tokens: RdataToken[] = [];
@@ -21,6 +38,13 @@ export function splitRdata(text: string): RdataToken[] {
   while (at < text.length) {
     if (/\s/.test(text[at] ?? "")) {
       at += 1;
+      continue;
+    }
+    PLAIN_WORD.lastIndex = at;
+    const plain = PLAIN_WORD.exec(text)?.[0];
+    if (plain !== undefined) {
+      tokens.push(new PlainToken(plain));
+      at += plain.length;
       continue;
     }
     const { token, next } = readToken(text, at);
@@ -51,7 +75,8 @@ function readToken(text: string, start: number): { token: RdataToken; next: numb
       raw += text.slice(at, next);
       at = next;
     } else {
-      bytes.push(...encoder.encode(character));
+      if (character < "\x80") bytes.push(character.charCodeAt(0));
+      else bytes.push(...encoder.encode(character));
       raw += character;
       at += character.length;
     }

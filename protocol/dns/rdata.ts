@@ -88,7 +88,8 @@ function parseFields(
     const last = layout.at(-1)?.name ?? "data";
     throw refuse(type, shown(), `${shorten(extra.raw)} follows the ${last}`);
   }
-  return Uint8Array.from(Buffer.concat(parts));
+  const [only] = parts;
+  return only !== undefined && parts.length === 1 ? only : Uint8Array.from(Buffer.concat(parts));
 }
 
 /** Fields that take all words that are left. */

@@ -23,7 +23,7 @@ import {
 import { DnsValueError } from "./dns-error.ts";
 import { formatType, isZoneType, parseType, TYPE } from "./dns-type.ts";
 import { MAX_TTL_SECONDS } from "./dns-ttl.ts";
-import { sha256, toHex, type SiteId } from "../ids.ts";
+import { sha256Hex, type SiteId } from "../ids.ts";
 import { hexId } from "../logs/record.ts";
 import { formatRdata, parseRdata } from "./rdata.ts";
 import { PUBLIC_PLACE, placeText, ZONE_VIEWS, type ViewPlace } from "./zone-view.ts";
@@ -98,11 +98,15 @@ function onlyId(place: ViewPlace): string {
 
 /** The key under which the record is replicated. */
 export function zoneRecordKey(record: ZoneRecord): string {
+  return zoneKeyPrefix(record.zone) + keyInZone(record);
+}
+
+function keyInZone(record: ZoneRecord): string {
   const name = formatRelative(record.owner, record.zone);
   const id = isSingleType(record.type)
     ? onlyId(record)
-    : toHex(sha256("pleach/zone-record/1\0", `${placeText(record)}\0`, record.rdata)).slice(0, 16);
-  return `${zoneKeyPrefix(record.zone)}${name}/${formatType(record.type)}/${id}`;
+    : sha256Hex("pleach/zone-record/1\0", `${placeText(record)}\0`, record.rdata).slice(0, 16);
+  return `${name}/${formatType(record.type)}/${id}`;
 }
 
 export function zoneRecordJson(record: ZoneRecord) {
@@ -128,7 +132,7 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   if (!parsed.success) {
     throw new DnsValueError("E-DNS-VALUE", "The record has no ttl, data and view that we know.");
   }
-  const zone = recentZone(zoneName);
+  const { zone, prefix } = recentZone(zoneName);
   const owner = lowerCase(parseDnsName(name, zone));
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
@@ -140,19 +144,21 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
     ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
     ...(tsig === undefined ? {} : { tsig }),
   };
-  if (zoneRecordKey(record) !== key) {
+  if (prefix + keyInZone(record) !== key) {
     throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");
   }
-  // A copy: that the name was looked at in parts has given it memory of its own, see toHex.
-  return { ...record, owner: lowerCase(owner) };
+  return record;
 }
 
 /** Records are read zone by zone, so those of a zone share its name. */
-let recent: { readonly text: string; readonly zone: DnsName } = { text: ".", zone: ROOT_NAME };
+let recent = { text: ".", zone: ROOT_NAME, prefix: zoneKeyPrefix(ROOT_NAME) };
 
-function recentZone(text: string): DnsName {
-  if (text !== recent.text) recent = { text, zone: lowerCase(parseDnsName(text, ROOT_NAME)) };
-  return recent.zone;
+function recentZone(text: string): typeof recent {
+  if (text !== recent.text) {
+    const zone = lowerCase(parseDnsName(text, ROOT_NAME));
+    recent = { text, zone, prefix: zoneKeyPrefix(zone) };
+  }
+  return recent;
 }
 
 /**
