@@ -76,4 +76,15 @@ describe("the records of a name", () => {
       "In the view lan, www.mesh.example. has AAAA of its own and A of the view mesh: who asks for both gets both.",
     ]);
   });
+
+  it("are not told of services, which have in each view what is meant for it", () => {
+    const { lines } = name("lan A 10.0.0.1", "public A 192.0.2.1", "public AAAA 2001:db8::1");
+    const origin = { kind: "service", service: "www", site: HERE } as const;
+    const derived = lines.map((line) => ({ ...line, origin }));
+    const made = buildName(OWNER, [], derived, { ownSite: HERE, isApex: false });
+    deepEqual(partlyHidden(made, HERE), []);
+    const [beside] = name("public HTTPS 1 .").lines;
+    const mixed = beside && buildName(OWNER, [beside], derived, { ownSite: HERE, isApex: false });
+    deepEqual(mixed && partlyHidden(mixed, HERE).length, 1);
+  });
 });

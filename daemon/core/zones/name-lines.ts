@@ -62,6 +62,10 @@ export function linesAbout(
 /** What says where a name is: who sees two kinds of them is led to two places. */
 const LEADING: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS, TYPE.SVCB];
 
+function isDerived({ origin }: ZoneLine): boolean {
+  return origin.kind === "service" || origin.kind === "node";
+}
+
 /**
  * Says where a view has addresses of its own for a name and shows other ones of a less specific
  * view beside them. That is what overlaying by type means, and seldom what somebody thought of.
@@ -77,6 +81,8 @@ export function partlyHidden(name: Listed, ownSite: SiteId): readonly string[] {
     ];
     const [first] = others;
     if (own.length === 0 || first === undefined) continue;
+    // The inventory gives each view what it is meant to see.
+    if (shown.every(isDerived)) continue;
     const list = (lines: readonly ZoneLine[]): string =>
       [...new Set(lines.map(({ type }) => formatType(type)))].join(" and ");
     notes.push(
