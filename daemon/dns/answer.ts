@@ -96,6 +96,8 @@ function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): voi
       return;
     }
     const next = step(draft, served, name, path, type);
+    // RFC 4035 section 3.1.4.1: DS belongs to the zone above, which is not served here.
+    if (type === TYPE.DS && served.depth === path.length) draft.unresolved = name;
     if (next === undefined) return;
     // The first name is looked at only when there is a second one: most answers have no alias.
     if (name === asked) seen.add(nameKey(name));

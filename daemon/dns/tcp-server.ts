@@ -6,11 +6,13 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { ZoneView } from "../../protocol/dns/zone-view.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ListenPlace } from "./inherited-sockets.ts";
 import { listenError } from "./listen.ts";
 import { addressBytes, type Client } from "./client.ts";
+import { readQuery } from "./query.ts";
 import type { Serve } from "./serve.ts";
 
 /** RFC 7766 section 6.2.3 wants "on the order of a few seconds" at least. */
@@ -22,6 +24,8 @@ const MAX_CONNECTIONS_PER_ADDRESS = 32;
 const MAX_UNSENT_BYTES = 256 * 1024;
 /** A question is far below, an update may be long; bounds what is kept of a stream. */
 const MAX_REQUEST_BYTES = 16_384;
+/** Questions of one connection that others are asked for at once. */
+const MAX_ASKING = 32;
 
 export class TcpServer {
   readonly #server: Server;
@@ -102,8 +106,10 @@ class Connection {
   #pending: Buffer = Buffer.alloc(0);
   #cancel: () => void;
   #ended = false;
-  /** A request takes its time; what was sent behind it waits. */
+  /** A request takes its time; what was sent behind it waits, unless it was a question. */
   #busy = false;
+  /** Questions whose answers others have to be asked for. */
+  #asking = 0;
 
   constructor(socket: Socket, client: Client, serve: Serve, clock: Clock) {
     this.#socket = socket;
@@ -137,7 +143,7 @@ class Connection {
     const pending = this.#pending;
     let at = 0;
     // Answers are larger than questions: stop as soon as the other side does not take them.
-    while (!this.#busy && at + 2 <= pending.length && socket.writableLength <= MAX_UNSENT_BYTES) {
+    while (!this.#isFull && at + 2 <= pending.length) {
       const size = pending.readUInt16BE(at);
       if (size > MAX_REQUEST_BYTES) return void socket.destroy();
       if (at + 2 + size > pending.length) break;
@@ -151,14 +157,21 @@ class Connection {
       else socket.write(framed(response));
     }
     this.#pending = pending.subarray(at);
-    if (this.#busy || socket.writableLength > MAX_UNSENT_BYTES) socket.pause();
+    if (this.#isFull) socket.pause();
     else if (socket.isPaused()) socket.resume();
-    if (this.#ended && !this.#busy && !socket.isPaused()) socket.end();
+    if (this.#ended && this.#asking === 0 && !socket.isPaused()) socket.end();
+  }
+
+  get #isFull(): boolean {
+    const isCrowded = this.#busy || this.#asking >= MAX_ASKING;
+    return isCrowded || this.#socket.writableLength > MAX_UNSENT_BYTES;
   }
 
   /** Sends the messages of one answer no faster than they are taken. */
   async #request(packet: Uint8Array): Promise<void> {
-    this.#busy = true;
+    const isQuestion = mayBeOvertaken(packet);
+    if (isQuestion) this.#asking += 1;
+    else this.#busy = true;
     const socket = this.#socket;
     try {
       for await (const answer of this.#serve.request(packet, this.#client)) {
@@ -168,10 +181,18 @@ class Connection {
         if (socket.writableLength > MAX_UNSENT_BYTES) await drained(socket);
       }
     } finally {
-      this.#busy = false;
+      if (isQuestion) this.#asking -= 1;
+      else this.#busy = false;
       if (!socket.destroyed) this.#answerPending();
     }
   }
+}
+
+/** Whether its answer may come behind those to later questions (RFC 7766 section 6.2.1.1). */
+function mayBeOvertaken(packet: Uint8Array): boolean {
+  const query = readQuery(packet);
+  if (query.kind !== "question") return false;
+  return query.question.type !== TYPE.AXFR && query.question.type !== TYPE.IXFR;
 }
 
 /** Until the other side has taken what was sent, or is gone. */

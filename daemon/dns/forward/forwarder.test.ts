@@ -1,9 +1,17 @@
 /** The forwarder in a server with zones, asked over UDP, with a real server behind it. */
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { parseDnsName } from "../../../protocol/dns/dns-name.ts";
-import { plainPlace, startForwarding, type Forwarding } from "../../../test-mesh/dns/forwarding.ts";
 import {
+  plainPlace,
+  questionOf,
+  startForwarding,
+  toldBy,
+  type Forwarding,
+} from "../../../test-mesh/dns/forwarding.ts";
+import {
+  framed,
   replyTo,
   SOA,
   startUpstream,
@@ -36,6 +44,29 @@ function world(received: Received): readonly Uint8Array[] {
 
 function typeText(type: number): string {
   return { 1: "A", 28: "AAAA", 65: "HTTPS" }[type] ?? String(type);
+}
+
+/** First lines of the answers on one connection, in their order. */
+async function askTcp(
+  port: number,
+  names: readonly string[],
+  onAnswer: (count: number) => void,
+): Promise<readonly (string | undefined)[]> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  const told: (string | undefined)[] = [];
+  for (const name of names) socket.write(framed(questionOf(name, "A")));
+  let pending = Buffer.alloc(0);
+  for await (const part of socket as AsyncIterable<Buffer>) {
+    pending = Buffer.concat([pending, part]);
+    while (pending.length >= 2 && pending.length >= pending.readUInt16BE(0) + 2) {
+      const size = pending.readUInt16BE(0);
+      told.push(toldBy(pending.subarray(2, size + 2)).answers[0]);
+      pending = pending.subarray(size + 2);
+      onAnswer(told.length);
+    }
+    if (told.length >= names.length) break;
+  }
+  return told;
 }
 
 for (const threads of [0, 1]) {
@@ -114,6 +145,31 @@ for (const threads of [0, 1]) {
       const deep = await lan.ask("deep.sub.bzh.example", "A");
       deepEqual(deep.answers, ["deep.sub.bzh.example. A 192.0.2.77"]);
       ok(!deep.message.authoritative);
+    });
+
+    it("asks outside what belongs to the zone above its own", async () => {
+      const digest = `1 13 2 ${"0".repeat(64)}`;
+      upstream.answer((received) => [
+        replyTo(received, { answers: [`bzh.example. 60 DS ${digest}`] }),
+      ]);
+      deepEqual((await lan.ask("bzh.example", "DS")).answers, [`bzh.example. DS ${digest}`]);
+      const { length } = upstream.received;
+      equal((await lan.ask("www.bzh.example", "DS")).answers.length, 0);
+      equal(upstream.received.length, length);
+    });
+
+    it("lets a slow question be overtaken on its connection", async () => {
+      const held: (() => void)[] = [];
+      upstream.answer(async (received) => {
+        if (received.name.startsWith("slow")) await new Promise<void>((go) => held.push(go));
+        return [replyTo(received, { answers: [`${received.name} 60 A 192.0.2.1`] })];
+      });
+      const names = ["slow.example", "quick.example", "www.bzh.example"];
+      const told = await askTcp(lan.portOf("lan"), names, (count) => {
+        if (count === 2) for (const go of held) go();
+      });
+      equal(told.at(-1), "slow.example. A 192.0.2.1");
+      equal(told.length, 3);
     });
 
     it("takes over where others lead to its zones", async () => {
