@@ -47,6 +47,7 @@ export interface UpstreamServer {
   answer(answering: Answering): void;
   /** Cuts all connections, as a server does that starts anew. */
   hangUp(): void;
+  /** Once more does no harm. */
   stop(): Promise<void>;
 }
 
@@ -64,6 +65,7 @@ export async function startUpstream(
   const received: Received[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
+  let isStopped = false;
   const take = async (
     bytes: Uint8Array,
     carrier: UpstreamCarrier,
@@ -123,6 +125,8 @@ export async function startUpstream(
       for (const socket of sockets) socket.destroy();
     },
     stop: async () => {
+      if (isStopped) return;
+      isStopped = true;
       for (const socket of sockets) socket.destroy();
       udp.close();
       await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
