@@ -98,7 +98,11 @@ function linesHere(
   const { ownSite } = state;
   const place: ViewPlace = view === "lan" ? { view, site: ownSite } : { view };
   const apex = zoneHere(state.view, name, place);
-  if (apex === undefined) return undefined;
+  if (apex === undefined) {
+    // What only the LAN knows of is no answer for others: they would learn that it exists.
+    const isInner = zoneHere(state.view, name, { view: "lan", site: ownSite }) !== undefined;
+    return isInner ? [] : undefined;
+  }
   const context = { ownSite, isApex: name.length === apex.length };
   const byHand = written(apex, name, state.view).filter(({ type }) => WANTED.has(type));
   return shownIn(view, ownSite, byHand, derived(apex, name, state), context);

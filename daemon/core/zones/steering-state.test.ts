@@ -162,6 +162,17 @@ describe("a fallback", () => {
     deepEqual(world.here("lan"), ["192.168.1.9"]);
   });
 
+  it("in a zone that the public does not see is not told to it", () => {
+    const world = new World()
+      .record("@", "SOA", ". hostmaster 0 3600 300 1209600 60", { view: "mesh" })
+      .record("sorry", "A", "10.0.0.9", { view: "mesh" })
+      .policy("wiki", fallback("sorry.mesh.example"));
+    deepEqual(
+      [world.here("public"), world.here("mesh"), world.here("lan")],
+      [[], ["10.0.0.9"], ["10.0.0.9"]],
+    );
+  });
+
   it("falls back on what the inventory says in views where nobody wrote anything", () => {
     const world = new World()
       .zone()
