@@ -19,7 +19,7 @@ const CLIENT = join(import.meta.dirname, "mdns-client.py");
 const WAIT_MS = 60_000;
 
 interface Event {
-  readonly event: "add" | "remove" | "lost" | "held" | "answer" | "silence";
+  readonly event: "add" | "remove" | "lost" | "held" | "answer" | "silence" | "thrown";
   readonly name?: string;
   readonly server?: string;
   readonly port?: number;
@@ -99,14 +99,34 @@ describe("multicast DNS on a LAN", () => {
   });
 
   it("answers who knows DNS only, with 255 hops, and out of no other interface", async () => {
-    const elsewhere = ask("wiki.local", "192.168.99.3", 2);
+    const elsewhere = ask("wiki.local", "192.168.99.3", 1);
     const { packet = "", sender, ttl } = await ask("wiki.local", "192.168.77.3", 30);
     deepEqual([sender, ttl], [["192.168.77.2", 5353], 255]);
     const { id, answers } = decode(Buffer.from(packet, "hex"));
     const [answer] = answers ?? [];
     deepEqual([id, answer?.type, answer?.name], [4711, "A", "wiki.local"]);
     equal((await elsewhere).event, "silence");
-    equal((await ask("other.local", "192.168.77.3", 2)).event, "silence");
+    equal((await ask("other.local", "192.168.77.3", 1)).event, "silence");
+  });
+
+  it("answers over IPv6 as well, out of the same interface only", async () => {
+    const elsewhere = ask("wiki.local", "other0", 1);
+    const { packet = "", sender, ttl } = await ask("wiki.local", "lan0", 30);
+    deepEqual([sender?.[1], ttl], [5353, 255]);
+    match(sender?.[0] ?? "", /^fe80::/);
+    equal(decode(Buffer.from(packet, "hex")).answers?.[0]?.name, "wiki.local");
+    equal((await elsewhere).event, "silence");
+  });
+
+  it("goes on whatever is thrown at it", async () => {
+    const { events } = client("throw", "2000", "192.168.77.3");
+    await first(events, "thrown");
+    // More than it reads in a second is dropped, a question among it, too.
+    await waitFor("an answer", WAIT_MS, async () => {
+      return (await ask("wiki.local", "192.168.77.3", 1)).event === "answer";
+    });
+    ok(site.running);
+    ok(!/fault|error/i.test(await mesh.logs()));
   });
 
   it("gives way to a name that is there already, and adds its site", async () => {
@@ -125,7 +145,9 @@ describe("multicast DNS on a LAN", () => {
     const ours = await first(events, "add", "blog-quimper.");
     deepEqual([ours.server, ours.addresses], ["blog-quimper.local.", ["192.168.77.15"]]);
     deepEqual((await first(events, "add", "blog.")).addresses, ["192.168.77.3"]);
-    match(await mesh.logs(), /blog\.local is taken on lan0: here it is blog-quimper\.local/);
+    await waitFor("a line in the log", WAIT_MS, async () =>
+      /blog\.local is taken on lan0: here it is blog-quimper\.local/.test(await mesh.logs()),
+    );
   });
 
   it("lives beside avahi on one machine", async () => {

@@ -161,6 +161,18 @@ END
     assert.doesNotMatch(log, /koffi/);
   });
 
+  it("speaks multicast DNS on the LAN, as hardened as it is", async () => {
+    shell(
+      `sed -i 's/^\\[dns\\]/[dns]\\nmdns = ["lan0"]/' ${CONFIG}; systemctl restart pleach.service`,
+    );
+    debian.must("pleach", "service", "add", "wiki", "--lan-address", "192.168.77.14");
+    await until("the name on the LAN", 30_000, () =>
+      debian
+        .must("journalctl", "-u", "pleach.service", "-o", "cat", "--no-pager")
+        .includes("wiki.local leads to this site on lan0"),
+    );
+  });
+
   it("loses no question when it starts again, and is started by one", async () => {
     debian.must("systemctl", "stop", "pleach.service");
     assert.equal(dig(), "192.168.77.14");
