@@ -1,6 +1,7 @@
 /** A certificate of a server and the authority that has signed it, made for one test by openssl. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Certificate } from "./upstream-server.ts";
@@ -10,7 +11,7 @@ export interface TestCertificate extends Certificate {
   readonly authorities: string;
 }
 
-/** @param name - What it is good for. */
+/** @param name - What it is good for: a host name or an IP address. */
 export function makeCertificate(name: string): TestCertificate {
   const folder = mkdtempSync(join(tmpdir(), "pl-cert-"));
   const file = (each: string): string => join(folder, each);
@@ -25,7 +26,12 @@ export function makeCertificate(name: string): TestCertificate {
     );
     openssl(
       ...["req", "-x509", ...key, "-keyout", "server.key", "-out", "server.pem", "-days", "2"],
-      ...["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`],
+      ...[
+        "-subj",
+        `/CN=${name}`,
+        "-addext",
+        `subjectAltName=${isIP(name) > 0 ? "IP" : "DNS"}:${name}`,
+      ],
       ...["-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.pem", "-CAkey", "ca.key"],
     );
     const read = (each: string): string => readFileSync(file(each), "utf8");

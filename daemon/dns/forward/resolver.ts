@@ -131,7 +131,6 @@ export class Resolver {
     const key = askedKey(asked);
     const entry = this.#cache.find(key, this.#clock.monotonicMs());
     const running = this.#run(key, asked);
-    if (running === undefined) return failure(RCODE.SERVFAIL, undefined);
     const answer = await (entry === undefined ? running : this.#withinTime(running));
     if (answer?.kind === "resolved") return answer.resolution;
     if (entry !== undefined) {
@@ -142,7 +141,8 @@ export class Resolver {
     return answer?.resolution ?? failure(RCODE.SERVFAIL, undefined);
   }
 
-  #withinTime(running: Promise<GroupAnswer>): Promise<GroupAnswer | undefined> {
+  #withinTime(running: Promise<GroupAnswer> | undefined): Promise<GroupAnswer | undefined> {
+    if (running === undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const cancel = this.#clock.after(CLIENT_MS, () => resolve(undefined));
       void running.then((answer) => {

@@ -1,6 +1,7 @@
 /** Upstreams over TLS: whom they trust, how they use a connection, and when plain ones are asked. */
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { TLSSocket } from "node:tls";
 import { plainPlace, startForwarding, tlsPlace } from "../../../test-mesh/dns/forwarding.ts";
 import { makeCertificate, type TestCertificate } from "../../../test-mesh/dns/test-certificate.ts";
 import {
@@ -66,6 +67,10 @@ describe("an upstream over TLS", () => {
       await lan.ask("a.example", "A");
       upstream.hangUp();
       deepEqual((await lan.ask("b.example", "A")).answers, ["b.example. A 192.0.2.1"]);
+      // And knows us by the last one.
+      const { socket } = upstream.received.at(-1) ?? {};
+      ok(socket instanceof TLSSocket && socket.isSessionReused());
+      equal(socket.alpnProtocol, "dot");
       equal(lan.forwarder.status().upstreams[0]?.reached, true);
     } finally {
       await lan.stop();
@@ -87,6 +92,21 @@ describe("an upstream over TLS", () => {
     } finally {
       upstream.answer(same);
       await lan.stop();
+    }
+  });
+
+  it("may be known by its address instead of a name", async () => {
+    const own = makeCertificate("127.0.0.1");
+    const server = await startUpstream(same, own);
+    const { authorities } = own;
+    const lan = await startForwarding([tlsPlace(server.tlsPort, "127.0.0.1")], { authorities });
+    const wrong = await startForwarding([tlsPlace(server.tlsPort, "127.0.0.9")], { authorities });
+    try {
+      deepEqual((await lan.ask("a.example", "A")).answers, ["a.example. A 192.0.2.1"]);
+      equal((await wrong.ask("b.example", "A")).status, "SERVFAIL");
+      equal(server.received.length, 1);
+    } finally {
+      await Promise.all([lan.stop(), wrong.stop(), server.stop()]);
     }
   });
 
