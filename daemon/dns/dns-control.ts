@@ -116,6 +116,9 @@ export class DnsControl {
 
   async edit({ view, site, ...request }: Placed<RecordEdit>) {
     const place = this.#place({ view, site });
+    if (request.action === "remove" && request.type?.toUpperCase() === "SOA") {
+      return this.#removeSoa(request.name, place);
+    }
     const [data, ...more] = request.data;
     const isSoa = request.action === "set" && request.type?.toUpperCase() === "SOA";
     if (!isSoa || data === undefined || more.length > 0) {
@@ -131,6 +134,13 @@ export class DnsControl {
     const { written, removed, change } = done;
     const { serial } = this.#zone(name);
     return { zone: put.zone, serial, written, removed, change, notes: [] };
+  }
+
+  async #removeSoa(name: string, place: ViewPlace) {
+    const zone = this.#zone(name);
+    const { written, removed, change } = await this.#bulk.removeSoa(zone.apex, place);
+    const { serial } = this.#zone(name);
+    return { zone: zoneText(zone.apex), serial, written, removed, change, notes: [] };
   }
 
   /** What a view shows of a name that was edited, where that may surprise. */

@@ -158,6 +158,24 @@ const transferOf = (name: string): Partial<DnsMessage> => ({
   questions: [{ name: parseDnsName(name), type: TYPE.AXFR, class: CLASS.IN }],
 });
 
+test("a zone that the public does not see is updated by a key of its view only", async () => {
+  const inner = parseDnsName("inner.example");
+  const scope = { update: [{ names: "**.inner.example", types: [] }] };
+  const rights = { algorithm: "hmac-sha256" as const, transfer: true, zones: ["inner.example"] };
+  await served.requests.keys.add({ ...rights, ...scope, name: "mesh", view: "mesh" });
+  await served.requests.keys.add({ ...rights, ...scope, name: "all" });
+  const questions = [{ name: inner, type: TYPE.SOA, class: CLASS.IN }];
+  const codeOf = async (name: KeyName): Promise<number | undefined> => {
+    const authorities = [record("host.inner.example", CLASS.IN, "10.0.0.9", 60)];
+    const packet = signedBy(name, { opcode: OPCODE.UPDATE, questions, authorities });
+    return (await ask(packet)).answers[0]?.rcode;
+  };
+  equal(await codeOf("all"), RCODE.NOTAUTH);
+  equal(await codeOf("mesh"), RCODE.NOERROR);
+  const [entry] = served.source.view().entries("zone", "inner.example/host/");
+  equal((entry?.value as { view?: string } | undefined)?.view, "mesh");
+});
+
 test("a transfer carries what the view of the key, or of the secondary, shows", async () => {
   const add = (name: string, data: string, place?: ViewPlace) =>
     served.editor.edit({ action: "set", name, type: "A", data: [data], place });

@@ -98,6 +98,11 @@ export function refuseConflict(
   }
 }
 
+/** As they follow a sentence. */
+export function placeWords({ view, site }: ViewPlace): string {
+  return site === undefined ? ` in the view ${view}` : ` in the view ${view} of one site`;
+}
+
 /** As they follow a command. */
 export function placeOptions({ view, site }: ViewPlace): string {
   if (view === "public") return "";

@@ -31,7 +31,8 @@ import {
 } from "./change-journal.ts";
 import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
-import { soasOf } from "./stored-records.ts";
+import { placeWords, soasOf, standingAt } from "./stored-records.ts";
+import { basesKept, changedSince, isSoaKey, refuseOrphans } from "./soa-changes.ts";
 
 /** Changes of one write to the state. Each write makes the view anew, so few large ones cost less. */
 const BATCH = 8000;
@@ -122,6 +123,29 @@ export class ZoneBulk {
   }
 
   /**
+   * Removes the SOA record of one view; another one goes on with the serial.
+   *
+   * @throws DnsError: E-DNS-RECORD when the view has none of its own, E-DNS-CONFLICT when it is the
+   *   only one.
+   */
+  async removeSoa(zone: DnsName, place: ViewPlace): Promise<BulkResult> {
+    const soas = soasOf(this.#options.view(), zone);
+    const here = standingAt(soas, place).map(({ key }) => key);
+    const text = zoneText(zone);
+    if (here.length === 0) {
+      const message = `${text} has no SOA record${placeWords(place)}.`;
+      throw new DnsError("E-DNS-RECORD", message, { hint: `See:  pleach dns list ${text}` });
+    }
+    if (soas.length === here.length) {
+      throw new DnsError("E-DNS-CONFLICT", "A zone cannot be without its SOA record.", {
+        hint: `To take the zone off the mesh:  pleach dns remove-zone ${text}`,
+      });
+    }
+    const of = this.#options.journal.begin(null);
+    return this.#result(of, await this.#write(of, [], here), 0, [zone], true);
+  }
+
+  /**
    * Puts back exactly what a change replaced.
    *
    * @throws DnsError (E-DNS-UNDO) when there is no such change, or somebody has changed since what
@@ -139,7 +163,7 @@ export class ZoneBulk {
         changed.map(({ key }) => key),
       );
     const back = lines.filter(({ key, before }) => !same(now.get("zone", key)?.value, before));
-    this.#refuseOrphans(known, back);
+    refuseOrphans(now, known, back);
     const soas: ZoneRecord[] = [];
     const puts: RecordChange[] = [];
     const removed: string[] = [];
@@ -162,32 +186,6 @@ export class ZoneBulk {
     );
   }
 
-  /** A zone that the change began must not vanish under records that came later. */
-  #refuseOrphans(
-    id: string,
-    back: readonly { key: string; before: JsonValue | undefined }[],
-  ): void {
-    const keys = new Set(back.filter(({ before }) => before === undefined).map(({ key }) => key));
-    for (const key of keys) {
-      const [text = ""] = key.split("/", 1);
-      if (!isSoaKey(key)) continue;
-      const left = soasOf(this.#options.view(), parseDnsName(text)).filter(
-        (each) => !keys.has(each.key),
-      );
-      if (left.length > 0) continue;
-      const prefix = `${text}/`;
-      const later = this.#options
-        .view()
-        .entries("zone", prefix)
-        .filter((entry) => !keys.has(entry.key));
-      if (later.length > 0)
-        throw changedSince(
-          id,
-          later.map((entry) => entry.key),
-        );
-    }
-  }
-
   /** Writes what is not so already, in pieces. */
   async #write(
     of: ChangeHead,
@@ -195,8 +193,9 @@ export class ZoneBulk {
     removed: readonly string[],
   ): Promise<readonly RecordChange[]> {
     const now = this.#options.view();
+    const soas = basesKept(now, removed, this.#options.serials()).map(toChange);
     const changes: RecordChange[] = [
-      ...puts.filter(({ key, value }) => !isSettled(now, key, value)),
+      ...[...puts, ...soas].filter(({ key, value }) => !isSettled(now, key, value)),
       ...removed
         .filter((key) => now.get("zone", key) !== undefined)
         .map((key) => ({ class: "zone" as const, key, value: undefined })),
@@ -268,11 +267,6 @@ export class ZoneBulk {
   }
 }
 
-/** Of any view. */
-function isSoaKey(key: string): boolean {
-  return /\/@\/SOA\/only[^/]*$/.test(key);
-}
-
 function fitZone(text: string): DnsName {
   const zone = parseDnsName(text);
   refuseUnfitZone(zone);
@@ -296,19 +290,6 @@ function isAsLeft(view: View, key: string, after: string | null): boolean {
   const entry = view.get("zone", key);
   if (entry === undefined || after === null) return entry === undefined && after === null;
   return entry.conflicts.length === 0 && digestOf(entry.value) === after;
-}
-
-function changedSince(id: string, keys: readonly string[]): DnsError {
-  const named = keys.slice(0, 5).map((key) => {
-    const [zone = "", name = "", type = ""] = key.split("/");
-    return `${name === "@" ? zone : `${name}.${zone}`} ${type}`;
-  });
-  const more = keys.length > named.length ? ` and ${keys.length - named.length} more` : "";
-  return new DnsError(
-    "E-DNS-UNDO",
-    `The change ${id} cannot be undone: somebody has changed ${named.join(", ")}${more} since.`,
-    { hint: "Undo the later change first, or set the records by hand. See:  pleach dns changes" },
-  );
 }
 
 function serialIn({ rdata }: ZoneRecord): number {

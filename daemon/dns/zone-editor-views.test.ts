@@ -142,11 +142,8 @@ describe("editing a view", () => {
       await editor.addZone("late.example", undefined, 0, place);
       ok(serial() > last, `${serial()} after ${last}`);
     }
-    await rejects(edit("remove", "late.example", "SOA", []), { code: "E-DNS-CONFLICT" });
-    const last = serial();
-    await edit("remove", "late.example", "SOA", [], LAN);
-    ok(serial() > last);
+    await rejects(edit("remove", "late.example", "SOA", [], LAN), { code: "E-DNS-CONFLICT" });
     const removed = await editor.removeZone("late.example");
-    equal(removed.removed, 2);
+    equal(removed.removed, 3);
   });
 });

@@ -3,14 +3,7 @@
  *
  * A request is checked as a whole before anything is written, and written at once or not at all.
  */
-import {
-  countLabels,
-  formatDnsName,
-  lowerCase,
-  parentName,
-  parseDnsName,
-  type DnsName,
-} from "../../protocol/dns/dns-name.ts";
+import { formatDnsName, parseDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../protocol/dns/dns-type.ts";
 import {
   isSingleType,
@@ -25,17 +18,19 @@ import {
 import { PUBLIC_PLACE, type ViewPlace } from "../../protocol/dns/zone-view.ts";
 import type { View, ViewEntry } from "../core/logs/view.ts";
 import type { ZoneWriter } from "./change-journal.ts";
+import { noZone, zoneSeenAt } from "./edited-zone.ts";
 import { DnsError } from "./error.ts";
 import { refuseUnfitZone } from "./fit-zone.ts";
 import {
   placeOptions,
+  placeWords,
   recordsOf,
   refuseConflict,
   soasOf,
   standingAt,
   type StoredRecord,
 } from "./stored-records.ts";
-import { isSeenAt, narrowness } from "../core/zones/seen-at.ts";
+import { isSeenAt } from "../core/zones/seen-at.ts";
 import type { Zone } from "../core/zones/zone.ts";
 
 export interface EditorOptions {
@@ -106,7 +101,7 @@ export class ZoneEditor {
     const contact = mailboxName(mailbox ?? `hostmaster@${zoneText(zone)}`);
     const first = soas[0]?.record;
     if (first !== undefined && baseSerial !== 0) {
-      const message = `The zone ${zoneText(zone)} has a serial already,${inWords(first)}.`;
+      const message = `The zone ${zoneText(zone)} has a serial already,${placeWords(first)}.`;
       throw new DnsError("E-DNS-ZONE", message, {
         hint: "It goes on with that: leave --serial out.",
       });
@@ -125,7 +120,7 @@ export class ZoneEditor {
       .view()
       .entries("zone", zoneKeyPrefix(zone))
       .map(({ key }) => key);
-    if (keys.length === 0) throw this.#noZone(name);
+    if (keys.length === 0) this.#noZone(name);
     return this.#apply(zone, [], keys);
   }
 
@@ -193,10 +188,7 @@ export class ZoneEditor {
         (type === undefined ? record.type !== TYPE.SOA : record.type === type) &&
         (wanted === undefined || wanted.length === 0 || wanted.includes(key)),
     );
-    const isOnlySoa = !all.some(
-      ({ record }) => record.type === TYPE.SOA && narrowness(record) < narrowness(place),
-    );
-    if (type === TYPE.SOA && isOnlySoa) {
+    if (type === TYPE.SOA) {
       throw new DnsError("E-DNS-CONFLICT", "A zone cannot be without its SOA record.", {
         hint: `To take the zone off the mesh:  pleach dns remove-zone ${zoneText(zone)}`,
       });
@@ -205,7 +197,7 @@ export class ZoneEditor {
     if (matching.length === 0 || missing >= 0) {
       const what = `${type === undefined ? "" : `${formatType(type)} `}record`;
       const data = missing >= 0 ? ` ${request.data[missing]}` : "";
-      const where = place.view === "public" && all.length === here.length ? "" : inWords(place);
+      const where = place.view === "public" && all.length === here.length ? "" : placeWords(place);
       const elsewhere = all.find(
         ({ record }) =>
           record.type === (type ?? record.type) && !here.some((e) => e.record === record),
@@ -214,7 +206,7 @@ export class ZoneEditor {
         hint:
           elsewhere === undefined
             ? `See what is there:  pleach dns list ${zoneText(zone)}. Names of services and sites go with the service or site.`
-            : `It has one${inWords(elsewhere.record)}; give${placeOptions(elsewhere.record) || " no --view"}.`,
+            : `It has one${placeWords(elsewhere.record)}; give${placeOptions(elsewhere.record) || " no --view"}.`,
       });
     }
     return this.#apply(
@@ -253,30 +245,16 @@ export class ZoneEditor {
     };
   }
 
-  /** The deepest zone above the name that is seen there, in the state as it is now: it may not be served yet. */
+  /** In the state as it is now: it may not be served yet. */
   #zoneOf(owner: DnsName, text: string, place: ViewPlace): DnsName {
-    const view = this.#options.view();
-    let narrower: ZoneRecord | undefined;
-    for (let up = 0; up <= countLabels(owner); up++) {
-      const apex = lowerCase(parentName(owner, up));
-      const soas = soasOf(view, apex);
-      if (soas.some(({ record }) => isSeenAt(record, place))) return apex;
-      narrower ??= soas[0]?.record;
-    }
-    if (narrower === undefined) throw this.#noZone(text);
-    const zone = zoneText(narrower.zone);
-    const message = `The zone ${zone} is there${inWords(narrower)} only, not${inWords(place)}.`;
-    throw new DnsError("E-DNS-ZONE", message, {
-      hint: `Give${placeOptions(narrower)}, or show the zone to more:  pleach dns add-zone ${zone}${placeOptions(place)}`,
-    });
+    return zoneSeenAt(this.#options.view(), owner, place) ?? this.#noZone(text);
   }
 
-  #noZone(text: string): DnsError {
-    const zones = this.#options.served().map(({ apex }) => zoneText(apex));
-    const known = zones.length === 0 ? "There is no zone yet." : `Zones: ${zones.join(", ")}.`;
-    return new DnsError("E-DNS-ZONE", `No zone of this mesh holds "${text}". ${known}`, {
-      hint: "A new zone:  pleach dns add-zone NAME",
-    });
+  #noZone(text: string): never {
+    throw noZone(
+      text,
+      this.#options.served().map(({ apex }) => zoneText(apex)),
+    );
   }
 }
 
@@ -286,10 +264,6 @@ function isSame(entry: ViewEntry | undefined, value: object): boolean {
     entry.conflicts.length === 0 &&
     JSON.stringify(entry.value) === JSON.stringify(value)
   );
-}
-
-function inWords({ view, site }: ViewPlace): string {
-  return site === undefined ? ` in the view ${view}` : ` in the view ${view} of one site`;
 }
 
 function serialIn(rdata: Uint8Array): number {

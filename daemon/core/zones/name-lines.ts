@@ -46,6 +46,11 @@ export function linesAbout(
   { lines }: Pick<ZoneName, "lines">,
   place: ViewPlace,
 ): readonly { readonly line: ZoneLine; readonly at: Relation }[] {
+  // Nearly all names of a large zone.
+  if (lines.every(({ view }) => view === "public")) {
+    const at = place.view === "public" ? "here" : "below";
+    return lines.map((line) => ({ line, at }));
+  }
   const top = new Map<number, number>();
   for (const line of lines) {
     if (!isSeenAt(line, place)) continue;
