@@ -127,9 +127,15 @@ export class DnsServer {
    * @throws DnsError (E-DNS-LISTEN) with the address; nothing is left listening.
    */
   static async start(options: DnsServerOptions): Promise<DnsServer> {
+    const { clock } = options;
+    const startedMs = clock.monotonicMs();
     const server = new DnsServer(options);
     try {
       await server.#listen(options);
+      const zones = server.served();
+      const records = zones.reduce((sum, { lineCount }) => sum + lineCount, 0);
+      const tookMs = Math.round(clock.monotonicMs() - startedMs);
+      server.#log.info("zones are served", { zones: zones.length, records, tookMs });
     } catch (error) {
       await server.stop();
       throw error;
