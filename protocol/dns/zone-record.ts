@@ -137,13 +137,17 @@ export function readZoneRecord(key: string, value: unknown): ZoneRecord {
   const type = parseZoneType(typeName);
   checkPlace(zone, owner, type);
   const { ttl, data, view, site, stands, tsig } = parsed.data;
-  checkViewPlace({ view, ...(site === undefined ? {} : { site }) });
-  const record: ZoneRecord = {
-    ...{ zone, owner, type, ttl, rdata: parseRdata(type, data), view },
-    ...(site === undefined ? {} : { site }),
-    ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
-    ...(tsig === undefined ? {} : { tsig }),
-  };
+  if (site !== undefined) checkViewPlace({ view, site });
+  const plain = { zone, owner, type, ttl, rdata: parseRdata(type, data), view };
+  const isPlain = site === undefined && stands === undefined && tsig === undefined;
+  const record: ZoneRecord = isPlain
+    ? plain
+    : {
+        ...plain,
+        ...(site === undefined ? {} : { site }),
+        ...(stands === undefined || type !== TYPE.SOA ? {} : { stands }),
+        ...(tsig === undefined ? {} : { tsig }),
+      };
   if (prefix + keyInZone(record) !== key) {
     throw new DnsValueError("E-DNS-VALUE", "The key is not the one of what the record says.");
   }

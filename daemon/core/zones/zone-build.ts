@@ -176,8 +176,11 @@ function readLine(entry: ViewEntry): ZoneLine {
   const edit = { kind: "edit", key, author, lamport } as const;
   const contested = isContested(entry) ? ({ ...edit, contested: true } as const) : edit;
   const origin = tsig === undefined ? contested : { ...contested, tsig };
+  const data = pooled(rdata);
+  const line = { owner: pooled(owner) as DnsName, type, ttl, rdata: data, view, origin };
+  if (site === undefined && stands === undefined && !isContested(entry)) return line;
   return {
-    ...{ owner: pooled(owner) as DnsName, type, ttl, rdata: pooled(rdata), view, origin },
+    ...line,
     ...(site === undefined ? {} : { site }),
     ...(stands === undefined ? {} : { stands }),
     ...(type === TYPE.SOA && isContested(entry) ? { rivals: rivalBases(entry) } : {}),

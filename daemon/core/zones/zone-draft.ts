@@ -46,7 +46,12 @@ export class ZoneDraft {
     const key = nameKey(line.owner);
     const here = this.#written.get(key);
     this.#written.set(key, here === undefined ? [line] : [...here, line].toSorted(byKey));
-    this.#dirty.add(key);
+    this.#touch(key);
+  }
+
+  /** What is not served is built as a whole when it is. */
+  #touch(key: string): void {
+    if (this.#zone !== undefined) this.#dirty.add(key);
   }
 
   /** Takes away the record of a key. @returns Whether there was one. */
@@ -57,7 +62,7 @@ export class ZoneDraft {
     if (left.length === here.length) return false;
     if (left.length > 0) this.#written.set(key, left);
     else this.#written.delete(key);
-    this.#dirty.add(key);
+    this.#touch(key);
     return true;
   }
 
@@ -78,7 +83,7 @@ export class ZoneDraft {
       );
     }
     for (const key of new Set([...this.#derived.keys(), ...now.keys()])) {
-      if (textOf(this.#derived.get(key)) !== textOf(now.get(key))) this.#dirty.add(key);
+      if (textOf(this.#derived.get(key)) !== textOf(now.get(key))) this.#touch(key);
     }
     this.#derived = now;
   }
@@ -98,7 +103,7 @@ export class ZoneDraft {
   /** Steering says something else of these services. */
   resteer(services: ReadonlySet<string>): void {
     for (const [key, lines] of this.#derived) {
-      if (lines.some((line) => services.has(steeredService(line) ?? ""))) this.#dirty.add(key);
+      if (lines.some((line) => services.has(steeredService(line) ?? ""))) this.#touch(key);
     }
   }
 
@@ -114,16 +119,21 @@ export class ZoneDraft {
     const serial = serialOf(this.#written.get(this.#apexKey) ?? [], serials);
     const whole = this.#zone === undefined;
     const zone = (this.#zone ??= new LiveZone(apex, this.#ignored));
-    const keys = whole ? new Set([...this.#written.keys(), ...this.#derived.keys()]) : this.#dirty;
-    if (zone.serial !== serial) keys.add(this.#apexKey);
-    if (keys.size === 0) return undefined;
+    const keys = whole ? this.#allKeys() : [...this.#dirty];
+    if (keys.length === 0 && zone.serial === serial) return undefined;
     // Where the zone is said to have changed its SOA is told, too.
-    keys.add(this.#apexKey);
-    const context = { ownSite, isApex: false, steering };
-    const names = Array.from(keys, (key) => this.#build(key, serial, context, zone));
+    if (!whole && !this.#dirty.has(this.#apexKey)) keys.push(this.#apexKey);
     this.#dirty.clear();
-    zone.take(serial, names);
+    const context = { ownSite, isApex: false, steering };
+    const names = keys.map((key) => this.#build(key, serial, context, zone));
+    zone.take(serial, keys, names);
     return { kind: "changed", apex, serial, whole, names };
+  }
+
+  #allKeys(): string[] {
+    const keys = [...this.#written.keys()];
+    for (const key of this.#derived.keys()) if (!this.#written.has(key)) keys.push(key);
+    return keys;
   }
 
   #build(key: string, serial: number, context: NameContext, zone: LiveZone): ZoneName {
@@ -164,11 +174,12 @@ class LiveZone implements Zone {
     this.#ignored = ignored;
   }
 
-  take(serial: number, names: readonly ZoneName[]): void {
+  /** @param keys - Of the names, in their order. */
+  take(serial: number, keys: readonly string[], names: readonly ZoneName[]): void {
     this.serial = serial;
     this.#warnings = undefined;
-    for (const name of names) {
-      const key = nameKey(name.owner);
+    for (const [index, name] of names.entries()) {
+      const key = keys[index] ?? "";
       this.lineCount += name.lines.length - (this.names.get(key)?.lines.length ?? 0);
       if (name.lines.length > 0) this.names.set(key, name);
       else this.names.delete(key);

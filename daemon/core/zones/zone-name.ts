@@ -8,6 +8,7 @@
 import { formatDnsName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType, TYPE } from "../../../protocol/dns/dns-type.ts";
 import {
+  inAllViews,
   perView,
   ZONE_VIEWS,
   type PerView,
@@ -38,6 +39,10 @@ export function buildName(
   derived: readonly ZoneLine[],
   context: NameContext,
 ): ZoneName {
+  const [only] = written;
+  if (only !== undefined && written.length === 1 && derived.length === 0 && isSimple(only)) {
+    return simpleName(owner, only, written);
+  }
   const lines = derived.length === 0 ? written : [...written, ...derived];
   const shown = eachView<readonly ZoneLine[]>(lines, (view) =>
     completed(shownIn(view, context.ownSite, written, derived, context), context),
@@ -54,6 +59,20 @@ export function buildName(
 }
 
 const NOTHING: readonly never[] = [];
+
+/** Nothing can depend on where such a record is seen, or on what stands beside it. */
+function isSimple({ type, view, origin }: ZoneLine): boolean {
+  return (
+    view === "public" && type !== TYPE.SOA && origin.kind === "edit" && origin.contested !== true
+  );
+}
+
+/** The one record of a name, as nearly all names of large zones have it. */
+function simpleName(owner: DnsName, line: ZoneLine, lines: readonly ZoneLine[]): ZoneName {
+  const stored = inAllViews([{ owner, type: line.type, ttl: line.ttl, rdata: [line.rdata] }]);
+  const existsIn = PRESENCE[7] ?? NOWHERE;
+  return { owner, lines, stored, served: stored, existsIn, warnings: NOTHING };
+}
 
 function contestWarning({ owner, type, origin }: ZoneLine): string[] {
   if (origin.kind !== "edit" || origin.contested !== true) return [];
