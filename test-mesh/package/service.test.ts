@@ -152,9 +152,8 @@ ListenStream=192.168.77.2:53
 END
       sed -i 's/^listen = .*5300.*/listen = ["127.0.0.1:5300", "192.168.77.2:53"]/' ${CONFIG}
       systemctl daemon-reload
-      systemctl stop pleach.service
-      systemctl enable --now pleach-dns.socket
-      systemctl start pleach.service`);
+      systemctl enable pleach-dns.socket
+      systemctl restart pleach.service`);
     assert.equal(dig(), "192.168.77.14");
     assert.equal(dig("+tcp"), "192.168.77.14");
     const log = debian.must("journalctl", "-u", "pleach.service", "-o", "cat", "--no-pager");
