@@ -3,7 +3,7 @@
  * a time that a test turns.
  */
 import { MdnsResponder } from "../../daemon/dns/mdns/mdns-responder.ts";
-import type { Outgoing, Sender } from "../../daemon/dns/mdns/mdns-responder.ts";
+import type { Outgoing, Sender } from "../../daemon/dns/mdns/outgoing.ts";
 import { SeededRandom } from "../fakes/seeded-random.ts";
 
 export interface Sent {

@@ -10,7 +10,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { onLink, type Link } from "./links.ts";
-import { MDNS_PORT, type Family, type Outgoing, type Sender } from "./mdns-responder.ts";
+import { MDNS_PORT, type Family, type Outgoing, type Sender } from "./outgoing.ts";
 
 const GROUP: Readonly<Record<Family, string>> = { 4: "224.0.0.251", 6: "ff02::fb" };
 /** Section 11: "All Multicast DNS responses […] SHOULD be sent with IP TTL set to 255." */

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { decode, encode, type DecodedPacket, type Packet } from "dns-packet";
 import { QuietLink, type Sent } from "../../../test-mesh/dns/quiet-link.ts";
 import { SeededRandom } from "../../../test-mesh/fakes/seeded-random.ts";
-import type { MdnsResponder, Outgoing, Sender } from "./mdns-responder.ts";
+import type { MdnsResponder } from "./mdns-responder.ts";
+import type { Outgoing, Sender } from "./outgoing.ts";
 import type { LocalService } from "./service-records.ts";
 
 const WIKI: LocalService = {

@@ -8,37 +8,20 @@
  * Source: RFC 6762, whose sections are named where they are obeyed.
  */
 import { TYPE } from "../../../protocol/dns/dns-type.ts";
-import { nameKey, readDnsName } from "../../../protocol/dns/dns-name.ts";
+import { nameKey } from "../../../protocol/dns/dns-name.ts";
 import type { DecodedRecord } from "../../../protocol/dns/decode-message.ts";
 import { Claim, labelOf } from "./claim.ts";
+import { HeldNames } from "./held-names.ts";
 import {
-  asksFor,
   readMdnsMessage,
   writeLegacyResponse,
   writeProbes,
   writeResponses,
   type MdnsQuery,
-  type MdnsQuestion,
 } from "./mdns-message.ts";
-import { denialOf, recordId, type LocalService, type MdnsRecord } from "./service-records.ts";
+import { MDNS_PORT, toGroup, type Family, type Outgoing, type Sender } from "./outgoing.ts";
+import { recordId, type LocalService, type MdnsRecord } from "./service-records.ts";
 import { Allowance } from "./allowance.ts";
-
-export const MDNS_PORT = 5353;
-
-/** IPv4 and IPv6 are two ways to the same hosts; an answer goes back by the one that was asked. */
-export type Family = 4 | 6;
-
-export interface Sender {
-  readonly family: Family;
-  readonly address: string;
-  readonly port: number;
-}
-
-export interface Outgoing {
-  readonly bytes: Uint8Array;
-  /** The group by both ways or by one, or one host. */
-  readonly to: "group" | { readonly group: Family } | Sender;
-}
 
 export interface ResponderOptions {
   /** What is put behind a name that is taken; a DNS label. */
@@ -83,19 +66,11 @@ interface Waiting {
   readonly repeatMs: number;
 }
 
-interface Held {
-  readonly records: MdnsRecord[];
-  denial: MdnsRecord | undefined;
-}
-
 export class MdnsResponder {
   readonly #options: ResponderOptions;
   readonly #claims = new Map<string, Claim>();
-  /** What may be answered, by name. */
-  #held = new Map<string, Held>();
+  readonly #held = new HeldNames();
   #waiting: Waiting[] = [];
-  /** When a record went to the group last, by family. */
-  readonly #said = new WeakMap<MdnsRecord, Partial<Record<Family, number>>>();
   #conflictsMs: number[] = [];
   readonly #read = new Allowance(READ);
   readonly #direct = new Allowance(DIRECT);
@@ -107,7 +82,7 @@ export class MdnsResponder {
   /** What the link is to find from now on. */
   offer(services: readonly LocalService[], nowMs: number): readonly Outgoing[] {
     const wanted = new Map(services.map((service) => [service.name, service]));
-    const before = this.#answerable();
+    const before = this.#held.all();
     for (const [name, claim] of this.#claims) {
       const service = wanted.get(name);
       if (service === undefined) this.#claims.delete(name);
@@ -116,17 +91,17 @@ export class MdnsResponder {
     for (const service of services) {
       if (!this.#claims.has(service.name)) this.#claim(service, 0, nowMs + this.#probeWait());
     }
-    this.#index();
-    const after = new Set(this.#answerable().map(recordId));
+    this.#held.take(this.#claims.values());
+    const after = new Set(this.#held.all().map(recordId));
     const gone = before.filter((record) => !after.has(recordId(record)));
     return toGroup(writeResponses(gone, [], true));
   }
 
   /** Section 10.1: takes back all that was said. */
   farewell(): readonly Outgoing[] {
-    const gone = this.#answerable();
+    const gone = this.#held.all();
     this.#claims.clear();
-    this.#index();
+    this.#held.take(this.#claims.values());
     this.#waiting = [];
     return toGroup(writeResponses(gone, [], true));
   }
@@ -154,7 +129,7 @@ export class MdnsResponder {
       }
       if (claim.stage === "probing") {
         claim.enter("announcing", nowMs);
-        this.#index();
+        this.#held.take(this.#claims.values());
       }
       claim.sent += 1;
       claim.dueMs = nowMs + ANNOUNCEMENT_GAP_MS;
@@ -198,7 +173,7 @@ export class MdnsResponder {
     const direct = new Map<string, MdnsRecord>();
     const group = new Map<string, MdnsRecord>();
     for (const question of query.questions) {
-      for (const record of this.#found(question)) {
+      for (const record of this.#held.found(question)) {
         if (isKnown(record, known) || (legacy && record.type === TYPE.NSEC)) continue;
         const alone = legacy || (question.unicast && this.#wasSaidLately(record, from, nowMs));
         (alone ? direct : group).set(recordId(record), record);
@@ -209,7 +184,7 @@ export class MdnsResponder {
       const answers = [...direct.values()];
       const packets = legacy
         ? [writeLegacyResponse(query, answers)]
-        : writeResponses(answers, this.#extra(answers));
+        : writeResponses(answers, this.#held.extra(answers));
       for (const bytes of packets) if (bytes !== undefined) out.push({ bytes, to: from });
     }
     const answers = [...group.values()];
@@ -239,17 +214,9 @@ export class MdnsResponder {
     }
   }
 
-  #found(question: MdnsQuestion): readonly MdnsRecord[] {
-    const held = this.#held.get(question.key);
-    if (held === undefined) return [];
-    const found = held.records.filter(({ type }) => asksFor(question, type));
-    return found.length > 0 || held.denial === undefined ? found : [held.denial];
-  }
-
   /** Section 5.4: within a quarter of its TTL the caches of the link have it. */
   #wasSaidLately(record: MdnsRecord, { family }: Sender, nowMs: number): boolean {
-    const saidMs = this.#said.get(record)?.[family];
-    return saidMs !== undefined && nowMs - saidMs < (record.ttlSeconds * 1000) / 4;
+    return this.#held.ageMs(record, family, nowMs) < (record.ttlSeconds * 1000) / 4;
   }
 
   #toGroup(
@@ -258,48 +225,18 @@ export class MdnsResponder {
     repeatMs: number,
     nowMs: number,
   ): readonly Outgoing[] {
-    const due = answers.filter((record) => {
-      const saidMs = this.#said.get(record)?.[family];
-      return saidMs === undefined || nowMs - saidMs >= repeatMs;
-    });
-    for (const record of due) this.#note(record, [family], nowMs);
-    return writeResponses(due, this.#extra(due)).map((bytes) => ({ bytes, to: { group: family } }));
+    const due = answers.filter((record) => this.#held.ageMs(record, family, nowMs) >= repeatMs);
+    this.#held.say(due, [family], nowMs);
+    const packets = writeResponses(due, this.#held.extra(due));
+    return packets.map((bytes) => ({ bytes, to: { group: family } }));
   }
 
   #announce({ records }: Claim, nowMs: number): readonly Outgoing[] {
     // As they are held: of two equal pointers one stands for both.
     const own = new Set(records.map(recordId));
-    const said = this.#answerable().filter((record) => own.has(recordId(record)));
-    for (const record of said) this.#note(record, [4, 6], nowMs);
+    const said = this.#held.all().filter((record) => own.has(recordId(record)));
+    this.#held.say(said, [4, 6], nowMs);
     return toGroup(writeResponses(said));
-  }
-
-  #note(record: MdnsRecord, families: readonly Family[], nowMs: number): void {
-    const said = this.#said.get(record) ?? {};
-    for (const family of families) said[family] = nowMs;
-    this.#said.set(record, said);
-  }
-
-  /** What an asker will want next (RFC 6763 section 12), and what there is not at its names. */
-  #extra(answers: readonly MdnsRecord[]): readonly MdnsRecord[] {
-    const there = new Set(answers.map(recordId));
-    const extra = new Map<string, MdnsRecord>();
-    const add = (key: string | undefined): void => {
-      const held = key === undefined ? undefined : this.#held.get(key);
-      if (held === undefined) return;
-      for (const record of [...held.records, ...(held.denial === undefined ? [] : [held.denial])]) {
-        const id = recordId(record);
-        if (record.unique && !there.has(id) && !extra.has(id)) {
-          extra.set(id, record);
-          add(targetOf(record));
-        }
-      }
-    };
-    for (const record of answers) {
-      add(targetOf(record));
-      if (record.type === TYPE.A || record.type === TYPE.AAAA) add(record.key);
-    }
-    return [...extra.values()];
   }
 
   /** Looks for records of others that cannot stand beside ours. */
@@ -314,7 +251,7 @@ export class MdnsResponder {
       if (claim.stage !== "probing") claim.enter("probing", dueMs);
       else this.#claim(claim.service, claim.attempt + 1, dueMs);
     }
-    this.#index();
+    this.#held.take(this.#claims.values());
   }
 
   #change(claim: Claim, service: LocalService, nowMs: number): void {
@@ -342,40 +279,6 @@ export class MdnsResponder {
   #probeWait(): number {
     return this.#options.random() * PROBE_GAP_MS;
   }
-
-  #answerable(): MdnsRecord[] {
-    return [...this.#held.values()].flatMap(({ records }) => records);
-  }
-
-  #index(): void {
-    const known = new Map(this.#answerable().map((record) => [recordId(record), record]));
-    const held = new Map<string, Held>();
-    const there = new Set<string>();
-    for (const { stage, records } of this.#claims.values()) {
-      if (stage === "probing") continue;
-      for (const record of records) {
-        const id = recordId(record);
-        if (there.has(id)) continue;
-        there.add(id);
-        const at = held.get(record.key) ?? { records: [], denial: undefined };
-        // The same object as before, so that it is known when it was said.
-        at.records.push(known.get(id) ?? record);
-        held.set(record.key, at);
-      }
-    }
-    for (const [key, at] of held) {
-      const before = this.#held.get(key)?.denial;
-      const denial = denialOf(at.records);
-      const same =
-        before !== undefined && denial !== undefined && recordId(before) === recordId(denial);
-      at.denial = same ? before : denial;
-    }
-    this.#held = held;
-  }
-}
-
-function toGroup(packets: readonly Uint8Array[]): readonly Outgoing[] {
-  return packets.map((bytes) => ({ bytes, to: "group" }));
 }
 
 /** Section 7.1: an asker that has it for half of its life or longer is not told again. */
@@ -387,13 +290,6 @@ function isKnown(record: MdnsRecord, known: readonly DecodedRecord[]): boolean {
       nameKey(each.owner) === record.key &&
       Buffer.compare(each.rdata, record.rdata) === 0,
   );
-}
-
-/** The name that a pointer or a service leads to. */
-function targetOf({ type, rdata }: MdnsRecord): string | undefined {
-  if (type !== TYPE.PTR && type !== TYPE.SRV) return undefined;
-  const name = readDnsName(rdata, type === TYPE.SRV ? 6 : 0);
-  return name === undefined ? undefined : nameKey(name);
 }
 
 function isSame(a: LocalService, b: LocalService): boolean {
