@@ -105,8 +105,10 @@ test("two operators, and an applicant that waits for one of them", async () => {
     const code = String((await quimper.pleach("invite"))["code"]);
     const asked = brest.pleach("join", code, "--site", "brest", "--owner", "none");
     const words = await wordsAt(brest);
-    await quimper.pleach("approve", words, "--operator-key", anne, ...withPassphrase, "--yes");
+    const byAnne = ["--operator-key", anne, ...withPassphrase, "--yes"];
+    await quimper.pleach("approve", words, ...byAnne, "--no-zones");
     assert.equal((await asked)["state"], "joined");
+    await mayEditNothingShared(brest);
 
     const second = String((await brest.pleach("invite"))["code"]);
     const turnedDown = vannes.refused("join", second, "--site", "vannes", "--owner", "none");
@@ -116,6 +118,16 @@ test("two operators, and an applicant that waits for one of them", async () => {
     assert.deepEqual(await names(brest), ["brest", "quimper"]);
   });
 });
+
+/** What a site may not do that was let in with --no-zones: it declares services, and marks none. */
+async function mayEditNothingShared(site: TestSite): Promise<void> {
+  const zone = await site.refused("dns", "add-zone", "bzh.example");
+  assert.equal(zone.error["code"], "E-STATE-RIGHT");
+  await site.pleach("service", "add", "wiki", "--address", "192.0.2.1");
+  const mark = await site.refused("service", "mark", "wiki", "--site", site.name, "down");
+  assert.deepEqual([mark.exit, mark.error["code"]], [5, "E-SERVICE-RIGHT"]);
+  assert.match(String(mark.error["hint"]), /pleach grant brest policy mark --operator-key FILE/);
+}
 
 test("a new box takes the place of a lost site, with the sheet and an operator", async () => {
   await withMesh(async (mesh) => {
