@@ -91,9 +91,13 @@ describe("a new user's DNS", () => {
       "entraide.example",
       "--yes",
     );
-    match(stdout, /^entraide\.example: 9 written, 0 removed\. It has serial 2026112101\.$/m);
+    // What brest tells of itself at about this time counts as a change.
+    const laterThanFile = (serial: RegExp, text: string): void =>
+      ok(Number(serial.exec(text)?.[1]) >= 2026112101, text);
+    laterThanFile(/^entraide\.example: 9 written, 0 removed\. It has serial (\d+)\.$/m, stdout);
     match(stdout, /pleach dns undo [0-9a-f]{8}/);
-    match((await typed(quimper, "dns", "zones")).stdout, /^entraide\.example +2026112101 /m);
+    const listed = (await typed(quimper, "dns", "zones")).stdout;
+    laterThanFile(/^entraide\.example +(\d+) /m, listed);
     equal(
       dig("laptop", "192.168.77.2", "ftp.entraide.example"),
       "www.entraide.example.\n203.0.113.80",
