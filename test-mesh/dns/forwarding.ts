@@ -4,6 +4,7 @@ import type { UpstreamPlace } from "../../daemon/dns/forward/upstream.ts";
 import type { Forwarder } from "../../daemon/dns/forward/forwarder.ts";
 import { askUdp } from "../../daemon/dns/ask.ts";
 import { DnsServer } from "../../daemon/dns/dns-server.ts";
+import type { Transactions } from "../../daemon/dns/serve.ts";
 import { ZoneEditor } from "../../daemon/dns/zone-editor.ts";
 import { createLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
@@ -63,12 +64,15 @@ export function tlsPlace(port: number, name = "dns.test"): UpstreamPlace {
 /** Serves `bzh.example` to three addresses, one for each view. */
 export async function startForwarding(
   upstreams: readonly UpstreamPlace[],
-  setup: Partial<ForwardSetup> & { readonly threads?: number } = {},
+  setup: Partial<ForwardSetup> & {
+    readonly threads?: number;
+    readonly transactions?: Transactions;
+  } = {},
 ): Promise<Forwarding> {
   const source = new StaticSource(["quimper"]);
   const lines: string[] = [];
   const log = createLogger("debug", (line) => lines.push(line), "dns");
-  const { threads = 0, ...others } = setup;
+  const { threads = 0, transactions, ...others } = setup;
   const forwarder = openForwarder({
     ...{ upstreams, zones: [], allowPrivate: [], authorities: undefined },
     cache: { maxBytes: 1024 * 1024, staleMs: 86_400_000 },
@@ -77,7 +81,7 @@ export async function startForwarding(
   });
   const server = await DnsServer.start({
     listen: VIEWS.map((view) => ({ address: "127.0.0.1", port: 0, view })),
-    ...{ source, clock: systemClock, log, threads, forwarder },
+    ...{ source, clock: systemClock, log, threads, forwarder, transactions },
     siteName: () => "quimper",
     cookieSecrets: () => [new Uint8Array(16).fill(7)],
   });
