@@ -61,6 +61,12 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
     await vannes.pleach("dns", "set", "mail.bzh.example", "A", "198.51.100.25");
     await brest.pleach("dns", "set", "alias.bzh.example", "CNAME", "www.bzh.example.");
     await vannes.pleach("dns", "set", "alias.bzh.example", "CNAME", "mail.bzh.example.");
+    for (const [site, target] of [
+      [brest, "www.bzh.example."],
+      [vannes, "mail.bzh.example."],
+    ] as const) {
+      await site.pleach("dns", "set", "in.bzh.example", "CNAME", target, "--view", "mesh");
+    }
     await sleep(CUT_MS - (performance.now() - cutAtMs));
     assert.equal((await shownByAll([quimper, brest])).size, 1, "each half agrees");
     assert.equal((await shownByAll([lorient, vannes])).size, 1);
@@ -85,13 +91,20 @@ test("two halves cut apart for 60 s, both edited, show the same 10 s after heali
 
     // Both made an alias of one name: one is shown, and a person keeps the other.
     const { conflicts } = await lorient.pleach("dns", "list", "bzh.example", "--conflicts");
-    const [conflict, ...others] = conflicts as readonly Json[];
-    assert.deepEqual([conflict?.["name"], others], ["alias.bzh.example", []]);
+    const found = conflicts as readonly Json[];
+    assert.deepEqual(found.map(({ name, view }) => `${String(name)} ${String(view)}`).toSorted(), [
+      "alias.bzh.example public",
+      "in.bzh.example mesh",
+    ]);
+    const conflict = found.find(({ name }) => name === "alias.bzh.example");
     const { todo } = await quimper.client.get("/v1/status", statusShape);
-    assert.ok(todo.some(({ text }) => text === "1 record was changed at two sites at once."));
+    assert.ok(todo.some(({ text }) => text === "2 records were changed at two sites at once."));
     const [shown, lost] = (conflict?.["versions"] ?? []) as readonly Json[];
     const from = String(lost?.["site"]);
     await lorient.pleach("dns", "keep", "alias.bzh.example", "CNAME", "--from", from);
+    const inner = ["dns", "keep", "in.bzh.example", "CNAME", "--from", "vannes"];
+    assert.equal((await lorient.refused(...inner)).error["code"], "E-UNKNOWN");
+    await lorient.pleach(...inner, "--view", "mesh");
     await waitFor("the kept alias everywhere", 60_000, async () => {
       const answers = sites.map((site) => site.pleach("dns", "list", "bzh.example"));
       return (await Promise.all(answers)).every(({ records }) =>

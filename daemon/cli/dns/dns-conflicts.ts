@@ -1,7 +1,9 @@
 /** `pleach dns list ZONE --conflicts` and `pleach dns keep`: DNS records changed at two sites at once. */
 import { Command } from "commander";
+import { z } from "zod";
 import { formatDnsName, nameKey, parseDnsName } from "../../../protocol/dns/dns-name.ts";
 import { formatType, parseType } from "../../../protocol/dns/dns-type.ts";
+import { ZONE_VIEWS } from "../../../protocol/dns/zone-view.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { conflictsShape, keptShape, type ConflictInfo } from "../../control/shapes-conflicts.ts";
 import { conflictText } from "../conflict-text.ts";
@@ -14,6 +16,8 @@ interface DnsConflict extends ConflictInfo {
   /** Absolute, without its final dot. */
   readonly name: string;
   readonly type: string;
+  /** Whose records these are, as the versions say. */
+  readonly view: string;
 }
 
 /** Lists those of one zone. */
@@ -27,15 +31,22 @@ export async function listDnsConflicts(context: CliContext, zone: string): Promi
       ? `No record of ${zone} was changed at two sites at once.`
       : all
           .map((each) => {
-            const { name, type } = each;
+            const { name, type, view } = each;
+            const option = view === "public" ? "" : ` --view ${view}`;
+            const label = view === "public" ? `${name} ${type}` : `${name} ${type} (${view})`;
             return conflictText(
               each,
-              `pleach dns keep ${name} ${type} --from SITE`,
-              `${name} ${type}`,
+              `pleach dns keep ${name} ${type} --from SITE${option}`,
+              label,
             );
           })
           .join("\n\n"),
   );
+}
+
+interface KeepOptions {
+  readonly from: string;
+  readonly view: string;
 }
 
 export function dnsKeepCommand(context: CliContext): Command {
@@ -43,18 +54,20 @@ export function dnsKeepCommand(context: CliContext): Command {
     .argument("<name>", "the full name, without its final dot if you like")
     .argument("<type>", "A, AAAA, CNAME, MX, TXT …")
     .requiredOption("--from <site>", "whose version is to stay")
-    .action(async (name: string, type: string, { from }: { readonly from: string }) => {
+    .option("--view <view>", "of the records: public, mesh or lan", "public")
+    .action(async (name: string, type: string, { from, view }: KeepOptions) => {
       const owner = nameKey(parseDnsName(name));
       const wanted = formatType(parseType(type));
       const matching = (await dnsConflicts(context)).filter(
-        (each) => nameKey(parseDnsName(each.name)) === owner && each.type === wanted,
+        (each) =>
+          nameKey(parseDnsName(each.name)) === owner && each.type === wanted && each.view === view,
       );
       const versions = matching.flatMap((each) => versionFrom(each, from));
       if (versions.length === 0) {
         const sites = matching.flatMap((each) => each.versions.map(({ site }) => site));
         const problem =
           matching.length === 0
-            ? `${name} ${wanted} was not changed at two sites at once.`
+            ? `${name} ${wanted} in the view ${view} was not changed at two sites at once.`
             : `No version of ${name} ${wanted} is from ${from}.`;
         const hint =
           matching.length === 0
@@ -81,8 +94,17 @@ async function dnsConflicts(context: CliContext): Promise<readonly DnsConflict[]
   return conflicts.flatMap((each) => {
     const [zone = "", relative = "", type = ""] = each.key.split("/");
     const name = each.class === "zone" ? nameOf(relative, zone) : undefined;
-    return name === undefined ? [] : [{ ...each, zone, name, type }];
+    return name === undefined ? [] : [{ ...each, zone, name, type, view: viewIn(each) }];
   });
+}
+
+/** As the first version says that says one: members can write anything. */
+function viewIn({ versions }: ConflictInfo): string {
+  for (const { value } of versions) {
+    const parsed = z.object({ view: z.enum(ZONE_VIEWS) }).safeParse(value);
+    if (parsed.success) return parsed.data.view;
+  }
+  return "public";
 }
 
 /** Undefined for a key that is none of a DNS record: members can write any. */
