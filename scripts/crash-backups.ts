@@ -1,8 +1,8 @@
 /** `scripts/crash-backups`: kills and power cuts during backup, transfer, deletion and restore. */
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.ts";
 import { crashRounds } from "../test-mesh/crash/crash-rounds.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     kills: { type: "string", default: "300" },
     cuts: { type: "string", default: "50" },

@@ -1,6 +1,6 @@
 /** `scripts/dns-compare`: random zones and questions, answered by us, by Knot and by NSD. */
 import { randomInt } from "node:crypto";
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.ts";
 import { compareServers } from "../test-mesh/dns/compare-servers.ts";
 
 const USAGE = `usage: scripts/dns-compare [--cases N] [--seed N] [--json]
@@ -8,7 +8,7 @@ const USAGE = `usage: scripts/dns-compare [--cases N] [--seed N] [--json]
   compares our answers with those of Knot and NSD from Debian. Default: 5000 cases, a new seed.
   Ends with 0 when all are equal.`;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     cases: { type: "string", default: "5000" },
     seed: { type: "string", default: String(randomInt(2 ** 31)) },

@@ -1,6 +1,6 @@
 /** Ten million mutated packets, and the processor time of the worst ones. See scripts/fuzz-dns. */
 import { randomInt } from "node:crypto";
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.ts";
 import { Responder } from "../daemon/dns/responder.ts";
 import { ZoneTree } from "../daemon/dns/zone-tree.ts";
 import { SeededRandom } from "../test-mesh/fakes/seeded-random.ts";
@@ -12,7 +12,7 @@ const MAX_RATIO = 1.5;
 /** Enough for the compiler to have done its work, and for a stable mean. */
 const ROUNDS = 20_000;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     packets: { type: "string", default: "10000000" },
     seed: { type: "string" },

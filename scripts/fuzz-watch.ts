@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.ts";
 
 /** No seed takes a tenth of it on the slowest machine that we know. */
 const STANDSTILL_MS = 60_000;
@@ -20,7 +20,7 @@ interface Watched {
   readonly tried: number;
 }
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: { seconds: { type: "string", default: "60" }, seed: { type: "string" } },
 });
 const seconds = Number(values.seconds);

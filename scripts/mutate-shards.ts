@@ -1,9 +1,9 @@
 /** `scripts/mutate-shards`: promise T2 at its full length. */
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.ts";
 import { SeededRandom } from "../test-mesh/fakes/seeded-random.ts";
 import { mutateShards } from "../test-mesh/hostile/shard-mutations.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     cases: { type: "string", default: "100000" },
     seed: { type: "string", default: "1" },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { arch, availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readOptions } from "../read-options.ts";
 import type { Contestant } from "./backup-contestant.ts";
 import { copyTree, makeLargeFiles, sizeOfTree, warm } from "./backup-data.ts";
 import { run } from "./backup-measure.ts";
@@ -48,7 +48,7 @@ interface BenchOptions {
 async function main(): Promise<number> {
   let options: BenchOptions | undefined;
   try {
-    options = readOptions();
+    options = benchOptions();
   } catch (error) {
     console.error(`error E-USAGE: ${(error as Error).message}`);
     console.error("Nothing was run.\nSee scripts/bench/backup --help");
@@ -77,8 +77,8 @@ async function main(): Promise<number> {
   }
 }
 
-function readOptions(): BenchOptions | undefined {
-  const { values } = parseArgs({
+function benchOptions(): BenchOptions | undefined {
+  const { values } = readOptions({
     options: {
       data: { type: "string" },
       "large-mib": { type: "string", default: "2000" },

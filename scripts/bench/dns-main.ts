@@ -8,7 +8,7 @@ import { randomInt } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { arch, availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readOptions } from "../read-options.ts";
 import { TestMesh } from "../../test-mesh/harness.ts";
 import type { TestSite } from "../../test-mesh/test-site.ts";
 import { measureLargeZone } from "./dns-zone.ts";
@@ -43,7 +43,7 @@ const GOALS = {
 type Figures = Record<string, number>;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readOptions({
     options: {
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "5" },

@@ -1,5 +1,5 @@
 /** `scripts/bench/scale`: reads the command line, plays the mesh, prints the figures. */
-import { parseArgs } from "node:util";
+import { readOptions } from "../read-options.ts";
 import { ENTRY_BYTES, LargeMesh, type Journey } from "../../test-mesh/simulation/large-mesh.ts";
 import { measureState } from "./scale-state.ts";
 
@@ -27,7 +27,7 @@ const CUT_MS = 3_600_000;
 const EDITS_WHILE_CUT = 100;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readOptions({
     options: {
       nodes: { type: "string", default: "1000" },
       seed: { type: "string", default: "1" },

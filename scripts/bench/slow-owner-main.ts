@@ -1,5 +1,5 @@
 /** `scripts/bench/slow-owner`: reads the command line, measures on a slow line, prints the figures. */
-import { parseArgs } from "node:util";
+import { readOptions } from "../read-options.ts";
 import { parseRate } from "../../daemon/config/quantities.ts";
 import { withMesh } from "../../test-mesh/harness.ts";
 import { measureSlowOwner, type SlowOwnerFigures } from "../../test-mesh/slow-owner.ts";
@@ -20,7 +20,7 @@ const MAX_RATIO = 1.05;
 const PATIENCE_FACTOR = 4;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readOptions({
     options: {
       rate: { type: "string", default: "1 Mbit/s" },
       shards: { type: "string", default: "3" },

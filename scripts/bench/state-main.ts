@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { arch, availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readOptions } from "../read-options.ts";
 import { runProcess } from "../../test-mesh/run-process.ts";
 import { measureDaemon } from "./state-daemon.ts";
 import { makeEntries, type Kind } from "./state-mesh.ts";
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
 }
 
 function readPlan(): Plan | undefined {
-  const { values } = parseArgs({
+  const { values } = readOptions({
     options: {
       sites: { type: "string", default: "50" },
       rounds: { type: "string", default: "3" },

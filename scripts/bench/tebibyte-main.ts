@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
+import { readOptions } from "../read-options.ts";
 import { ListStore, type LoadedList } from "../../daemon/backup/store/lists/list-store.ts";
 import { silentLogger } from "../../daemon/observe/log.ts";
 import { systemClock } from "../../daemon/observe/system-clock.ts";
@@ -35,7 +36,7 @@ const MAX_MEMORY_BYTES_PER_TIB = 32 * 1024 ** 2;
 const TIB = 1024 ** 4;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readOptions({
     options: {
       gib: { type: "string", default: "1024" },
       groups: { type: "string", default: "64" },
