@@ -22,10 +22,9 @@ const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_PER_ADDRESS = 32;
 /** RFC 7766 section 6.2.2: a limit on pipelined questions may be set by the bytes not yet taken. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** A question is far below, an update may be long; bounds what is kept of a stream. */
-const MAX_REQUEST_BYTES = 16_384;
 /** Questions of one connection that others are asked for at once. */
 const MAX_ASKING = 32;
+const NOTHING = Buffer.alloc(0);
 
 export class TcpServer {
   readonly #server: Server;
@@ -103,7 +102,10 @@ class Connection {
   readonly #serve: Serve;
   readonly #clock: Clock;
   readonly #client: Client;
-  #pending: Buffer = Buffer.alloc(0);
+  /** What came and was not taken yet: at most one message of 64 KiB, and what came with its end. */
+  #pending: Buffer = NOTHING;
+  /** What `pending` is the end of, with room behind it. */
+  #room: Buffer = NOTHING;
   #cancel: () => void;
   #ended = false;
   /** A request takes its time; what was sent behind it waits, unless it was a question. */
@@ -119,7 +121,7 @@ class Connection {
     this.#cancel = this.#idle();
     socket.on("close", () => this.#cancel());
     socket.on("data", (part: Buffer) => {
-      this.#pending = this.#pending.length === 0 ? part : Buffer.concat([this.#pending, part]);
+      this.#append(part);
       this.#answerPending();
     });
     socket.on("drain", () => this.#answerPending());
@@ -127,6 +129,26 @@ class Connection {
       this.#ended = true;
       this.#answerPending();
     });
+  }
+
+  /** A long message that comes byte by byte is copied a few times, not once for each byte. */
+  #append(part: Buffer): void {
+    const before = this.#pending;
+    const size = before.length + part.length;
+    if (before.length === 0) {
+      this.#pending = part;
+      this.#room = NOTHING;
+      return;
+    }
+    const start = before.byteOffset - this.#room.byteOffset;
+    if (before.buffer !== this.#room.buffer || start + size > this.#room.length) {
+      this.#room = Buffer.allocUnsafeSlow(size * 2);
+      before.copy(this.#room);
+      this.#pending = this.#room.subarray(0, before.length);
+    }
+    const at = this.#pending.byteOffset - this.#room.byteOffset;
+    part.copy(this.#room, at + before.length);
+    this.#pending = this.#room.subarray(at, at + size);
   }
 
   #idle(): () => void {
@@ -145,7 +167,6 @@ class Connection {
     // Answers are larger than questions: stop as soon as the other side does not take them.
     while (!this.#isFull && at + 2 <= pending.length) {
       const size = pending.readUInt16BE(at);
-      if (size > MAX_REQUEST_BYTES) return void socket.destroy();
       if (at + 2 + size > pending.length) break;
       this.#touch();
       const packet = pending.subarray(at + 2, at + 2 + size);

@@ -195,6 +195,21 @@ describe("nsupdate meets the same as with BIND", () => {
     });
   }
 
+  it("and an update of nearly 64 KiB", async () => {
+    // Over TCP by itself, because no datagram holds it; 33 bytes a record.
+    const lines = Array.from(
+      { length: 1900 },
+      (_, index) => `update add many-${index + 1000}.mesh.example 300 TXT ${"x".repeat(6)}`,
+    );
+    equal(await send(ours, lines), await send(bind, lines));
+    const zone = await zoneAt(ours);
+    ok(zone.length > lines.length);
+    deepEqual(zone, await zoneAt(bind));
+    const back = lines.map((line) => line.replace("add", "delete"));
+    equal(await send(ours, back), await send(bind, back));
+    deepEqual(await zoneAt(ours), await zoneAt(bind));
+  });
+
   it("and an update that changes nothing leaves the serial as it is", async () => {
     const before = ours.server.zones()[0]?.serial;
     equal(await send(ours, ["update add ns1.mesh.example 300 A 192.0.2.1"]), "NOERROR");
