@@ -15,7 +15,7 @@ import { Requests } from "../dns/requests.ts";
 import { catalogZone } from "../dns/transfer/catalog.ts";
 import { Notifier } from "../dns/transfer/notifier.ts";
 import { Updater } from "../dns/update/updater.ts";
-import { whenServed } from "../dns/update/when-served.ts";
+import { OtherServers } from "../dns/update/other-servers.ts";
 import { serialsOf, type ZoneSource } from "../dns/zone-source.ts";
 import type { ZoneWriter } from "../dns/change-journal.ts";
 import type { Logger } from "../observe/log.ts";
@@ -29,6 +29,8 @@ export interface RequestSetup {
   readonly writer: ZoneWriter;
   /** The other members that are there now. */
   readonly awake: () => readonly SiteId[];
+  /** Those to which there is a link: a change gets there within a second. */
+  readonly linked: () => readonly SiteId[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -43,7 +45,7 @@ export interface DnsRequests {
 
 /** The tests of programs that speak to the server start it by this, too. */
 export function dnsRequests(setup: RequestSetup): DnsRequests {
-  const { siteId, siteKey, source, writer, awake, clock, log } = setup;
+  const { siteId, siteKey, source, writer, awake, linked, clock, log } = setup;
   // The server and what it serves need one another; nothing asks before both are there.
   const parts: { server?: DnsServer; control?: Pick<DnsControl, "update">; ending?: () => void } =
     {};
@@ -65,6 +67,7 @@ export function dnsRequests(setup: RequestSetup): DnsRequests {
     zone: (mayFetch: (zone: Zone) => boolean) =>
       catalogZone(apex, served().filter(mayFetch), serialsOf(source).serialOffset),
   };
+  const others = new OtherServers(clock, log);
   const updater = new Updater({
     view: () => source.view(),
     tree: () => {
@@ -74,11 +77,11 @@ export function dnsRequests(setup: RequestSetup): DnsRequests {
     },
     apply: (change) => started(parts.control).update(change),
     whenServed: (zone, serial, timeoutMs) => {
-      const servers = awake().flatMap((site) => {
+      const servers = linked().flatMap((site) => {
         const node = nodeRecord.safeParse(source.view().get("site", "node", site)?.value).data;
         return (node && answeringAt(node)) ?? [];
       });
-      return whenServed(servers, zone, serial, timeoutMs, clock);
+      return others.whenServed(servers, zone, serial, timeoutMs);
     },
     clock,
     log,

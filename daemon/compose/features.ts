@@ -109,7 +109,7 @@ function startInventory(foundation: Foundation, { mesh }: Network): Inventory {
   return inventory;
 }
 
-async function startDns(foundation: Foundation, { presence }: Network) {
+async function startDns(foundation: Foundation, { mesh, presence }: Network) {
   const { config, state, siteId, store, clock, log, stops, write } = foundation;
   const source = zonesOf(state);
   const requests = dnsRequests({
@@ -118,6 +118,7 @@ async function startDns(foundation: Foundation, { presence }: Network) {
     siteKey: foundation.siteKey,
     source,
     writer: { write },
+    linked: () => mesh.links(),
     awake: () => presence.seen().flatMap((site) => (site.state === "up" ? site.siteId : [])),
     clock,
     log: log.part("dns"),

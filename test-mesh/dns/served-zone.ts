@@ -35,7 +35,7 @@ export async function serveZones(dns: Partial<Config["dns"]> = {}): Promise<Serv
       secondaries: [],
       ...dns,
     },
-    ...{ siteId, siteKey, source, writer: source, awake: () => [] },
+    ...{ siteId, siteKey, source, writer: source, awake: () => [], linked: () => [] },
     ...{ clock: systemClock, log: silentLogger },
   });
   const server = await DnsServer.start({

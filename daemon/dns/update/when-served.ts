@@ -20,8 +20,8 @@ const ANSWER_MS = 1000;
 
 /**
  * @param servers - One for each other node.
- * @returns How many do not serve the serial, or a later one, when the time is over; 0 at once when
- *   all do.
+ * @returns The last serial that each gave, undefined for none; at once when all serve this one or a
+ *   later one, else when the time is over.
  */
 export async function whenServed(
   servers: readonly Server[],
@@ -29,17 +29,19 @@ export async function whenServed(
   serial: number,
   timeoutMs: number,
   clock: Clock,
-): Promise<number> {
+): Promise<readonly (number | undefined)[]> {
   const endMs = clock.monotonicMs() + timeoutMs;
   const waits = servers.map(async (server) => {
+    let last: number | undefined;
     for (let leftMs = timeoutMs; leftMs > 0; leftMs = endMs - clock.monotonicMs()) {
       const found = await serialAt(server, zone, Math.min(leftMs, ANSWER_MS), clock);
-      if (found !== undefined && !isLaterSerial(serial, found)) return true;
+      last = found ?? last;
+      if (found !== undefined && !isLaterSerial(serial, found)) break;
       await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve));
     }
-    return false;
+    return last;
   });
-  return (await Promise.all(waits)).filter((served) => !served).length;
+  return Promise.all(waits);
 }
 
 /** The serial that a server gives; undefined when it gives none in time. */
