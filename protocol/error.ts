@@ -13,6 +13,8 @@ export interface ErrorFacts {
   readonly changed?: string;
   /** What to do next, as a sentence or a command. */
   readonly hint?: string;
+  /** Each of several mistakes, as a line of its own. Default: none. */
+  readonly details?: readonly string[];
   /** Exit code of the command that meets the error. Default: 1. */
   readonly exit?: ExitCode;
   readonly cause?: unknown;
@@ -23,6 +25,7 @@ export abstract class PleachError<Code extends string = string> extends Error {
   readonly code: Code;
   readonly changed: string;
   readonly hint: string | undefined;
+  readonly details: readonly string[];
   readonly exit: ExitCode;
 
   constructor(code: Code, message: string, facts: ErrorFacts = {}) {
@@ -31,6 +34,7 @@ export abstract class PleachError<Code extends string = string> extends Error {
     this.code = code;
     this.changed = facts.changed ?? "Nothing was changed.";
     this.hint = facts.hint;
+    this.details = facts.details ?? [];
     this.exit = facts.exit ?? 1;
   }
 }

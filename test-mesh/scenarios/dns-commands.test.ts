@@ -210,6 +210,14 @@ describe("pleach dns", () => {
     deepEqual([again.code, /E-DNS-UNDO/.test(again.stderr)], [1, true]);
     await writeFile(file, "@ A 1\n@ A 2\n");
     const both = await pleach("import", file, ...zone, "--yes", "--json");
-    match(both.stdout, /E-DNS-FILE[^]*:1:5:[^]*:2:5:/);
+    const { error } = JSON.parse(both.stdout);
+    deepEqual(
+      [error.code, ...error.details.map((text: string) => /:(\d+:\d+): /.exec(text)?.[1])],
+      ["E-DNS-FILE", "1:5", "2:5"],
+    );
+    // Each on a line of its own, with the place first.
+    const told = (await pleach("import", file, ...zone, "--yes")).stderr.split("\n");
+    const places = told.filter((line) => line.startsWith(`  ${file}:`));
+    deepEqual([places.length, told[0]], [2, `error E-DNS-FILE: ${file} has 2 mistakes:`]);
   });
 });

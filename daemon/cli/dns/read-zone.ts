@@ -66,8 +66,8 @@ export function zoneOfRecords(
 
 function mistakes(file: string, problems: readonly FileProblem[]): CommandError {
   const count = problems.length === 1 ? "a mistake" : `${problems.length} mistakes`;
-  const told = problems.map(problemText);
-  return new CommandError("E-DNS-FILE", `${file} has ${count}. ${told.join(" ")}`, {
+  return new CommandError("E-DNS-FILE", `${file} has ${count}:`, {
+    details: problems.map(problemText),
     hint: "Mend the file and give the command again.",
   });
 }

@@ -43,6 +43,8 @@ export interface ErrorReport {
     readonly message: string;
     readonly changed: string;
     readonly hint: string | null;
+    /** Each of several mistakes; absent when there is one only. */
+    readonly details?: readonly string[];
     readonly exit: ExitCode;
   };
 }
@@ -50,8 +52,12 @@ export interface ErrorReport {
 /** Describes any thrown thing; one that is not a {@link PleachError} is a bug and says so. */
 export function reportOf(thrown: unknown): ErrorReport {
   if (thrown instanceof PleachError) {
-    const { code, message, changed, hint, exit } = thrown;
-    return { schemaVersion: 1, error: { code, message, changed, hint: hint ?? null, exit } };
+    const { code, message, changed, hint, exit, details } = thrown;
+    const list = details.length === 0 ? {} : { details };
+    return {
+      schemaVersion: 1,
+      error: { code, message, changed, hint: hint ?? null, ...list, exit },
+    };
   }
   if (thrown instanceof CommanderError) {
     const message = thrown.message.replace(/^error: /, "");

@@ -97,12 +97,14 @@ export class Output {
     this.#progress.clear();
     const report = reportOf(thrown);
     if (this.json) return this.#object(report);
-    const { code, message, changed, hint } = report.error;
+    const { code, message, changed, hint, details = [] } = report.error;
     // It can hold words of a peer, a file or a daemon that lies: no escapes to the terminal.
-    const text = `error ${code}: ${message}`.replaceAll(/\p{Cc}+/gu, " ");
-    const [head = "", ...rest] = wrap(text, ERROR_WIDTH);
+    const plain = (text: string): string => text.replaceAll(/\p{Cc}+/gu, " ");
+    const [head = "", ...rest] = wrap(plain(`error ${code}: ${message}`), ERROR_WIDTH);
     const title = `error ${code}:`;
-    const lines = [`${this.tint("red", title)}${head.slice(title.length)}`, ...rest, changed];
+    const lines = [`${this.tint("red", title)}${head.slice(title.length)}`, ...rest];
+    // Not wrapped: who opens the file at the place it names wants the line as one.
+    lines.push(...details.map((detail) => `  ${plain(detail)}`), changed);
     if (hint !== null) lines.push(...wrap(hint, ERROR_WIDTH));
     if (process.env["PLEACH_DEBUG"] && thrown instanceof Error)
       lines.push(...String(thrown.stack).split("\n"));
