@@ -147,7 +147,10 @@ async function startDns(foundation: Foundation, { mesh, presence }: Network) {
   const dnsControl = new DnsControl({
     server: dns,
     source,
-    journal: await ChangeJournal.open(store, { write }, () => state.view(), clock),
+    journal: await ChangeJournal.open({
+      ...{ store, writer: { write }, view: () => state.view(), clock, siteId: state.siteId },
+      sites: () => [...state.authority().sites.values()],
+    }),
     siteId: state.siteId,
     confirmedBy: (entry) => state.confirmedBy(entry),
     writtenAtMs: (entry) => writtenAtMs(state, entry),

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { encodeJson, isJsonValue, type JsonValue } from "../../protocol/encoding/json-value.ts";
-import { sha256, toHex } from "../../protocol/ids.ts";
+import { sha256, toHex, type SiteId } from "../../protocol/ids.ts";
 import type { Clock } from "../core/clock.ts";
 import type { View } from "../core/logs/view.ts";
 import { prefixRange, type Store, type StoreChange } from "../core/store.ts";
@@ -36,7 +36,20 @@ export interface JournalLine {
 
 const MAX_CHANGES = 1000;
 const MAX_BYTES = 100_000_000;
-const ID_BYTES = 4;
+/** A change's number begins with those of the site, so that others can tell where it was made. */
+const SITE_DIGITS = 4;
+const CHANCE_BYTES = 3;
+
+export interface JournalOptions {
+  readonly store: Store;
+  /** Writes to the state. */
+  readonly writer: ZoneWriter;
+  readonly view: () => View;
+  readonly clock: Clock;
+  readonly siteId: SiteId;
+  /** The sites of the mesh, this one among them. */
+  readonly sites: () => readonly { readonly siteId: SiteId; readonly name: string }[];
+}
 
 const HEADS = prefixRange("dns/change/");
 const partRange = (id: string) => prefixRange(`dns/part/${id}/`);
@@ -63,29 +76,20 @@ const partShape = z.array(lineShape);
 const MAX_NAMED_ZONES = 20;
 
 export class ChangeJournal {
+  readonly #options: JournalOptions;
   readonly #store: Store;
-  readonly #writer: ZoneWriter;
-  readonly #view: () => View;
-  readonly #clock: Clock;
   readonly #heads = new Map<string, ChangeHead>();
   /** One write at a time, so that what each has replaced is what it found. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(store: Store, writer: ZoneWriter, view: () => View, clock: Clock) {
-    this.#store = store;
-    this.#writer = writer;
-    this.#view = view;
-    this.#clock = clock;
+  private constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#store = options.store;
   }
 
-  static async open(
-    store: Store,
-    writer: ZoneWriter,
-    view: () => View,
-    clock: Clock,
-  ): Promise<ChangeJournal> {
-    const journal = new ChangeJournal(store, writer, view, clock);
-    for await (const [, value] of store.entries(HEADS)) {
+  static async open(options: JournalOptions): Promise<ChangeJournal> {
+    const journal = new ChangeJournal(options);
+    for await (const [, value] of options.store.entries(HEADS)) {
       const head = headShape.safeParse(parseJson(value));
       // The store may have damaged it: that change cannot be undone any more.
       if (head.success) journal.#heads.set(head.data.id, head.data);
@@ -107,20 +111,32 @@ export class ChangeJournal {
 
   /** A change of several writes. It is there with the first of them. */
   begin(undoes: string | null): ChangeHead {
+    const { clock, siteId } = this.#options;
     let id: string;
-    do id = toHex(this.#clock.random(ID_BYTES));
+    do id = siteId.slice(0, SITE_DIGITS) + toHex(clock.random(CHANCE_BYTES));
     while (this.#heads.has(id));
     const newest = Math.max(0, ...[...this.#heads.values()].map(({ number }) => number));
     const none = { zones: [], written: 0, removed: 0, parts: 0, bytes: 0 };
-    return { ...none, id, number: newest + 1, atMs: this.#clock.wallMs(), undoes };
+    return { ...none, id, number: newest + 1, atMs: clock.wallMs(), undoes };
   }
 
   /** @throws DnsError (E-DNS-UNDO) when no such change was made here. */
   head(id: string): ChangeHead {
     const head = this.#heads.get(id.toLowerCase());
     if (head !== undefined) return head;
+    const { siteId, sites } = this.#options;
+    const begin = id.toLowerCase().slice(0, SITE_DIGITS);
+    const others = sites().filter(
+      (site) => site.siteId !== siteId && site.siteId.startsWith(begin),
+    );
+    if (begin.length === SITE_DIGITS && others.length > 0) {
+      const names = others.map(({ name }) => name).join(" or ");
+      throw new DnsError("E-DNS-UNDO", `The change ${id} was made at ${names}, not here.`, {
+        hint: `What it replaced is known there only. Run at ${names}:  pleach dns undo ${id}`,
+      });
+    }
     throw new DnsError("E-DNS-UNDO", `No change ${id} was made at this site.`, {
-      hint: "See those that were:  pleach dns changes. A change is undone where it was made.",
+      hint: "See those that were:  pleach dns changes",
     });
   }
 
@@ -153,7 +169,7 @@ export class ChangeJournal {
   }
 
   async #write(changes: readonly RecordChange[], id: string, begun: ChangeHead): Promise<string> {
-    const view = this.#view();
+    const view = this.#options.view();
     const lines = changes.map(({ key, value }) => [
       key,
       view.get("zone", key)?.value ?? null,
@@ -180,7 +196,7 @@ export class ChangeJournal {
       "durable",
     );
     this.#heads.set(id, head);
-    await this.#writer.write(changes);
+    await this.#options.writer.write(changes);
     return id;
   }
 

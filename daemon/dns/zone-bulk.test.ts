@@ -12,6 +12,7 @@ import { exportZone } from "./zone-report.ts";
 import { serialsOf } from "./zone-source.ts";
 
 const SITE = siteIdOf("quimper");
+const BREST = siteIdOf("brest");
 const ZONE = "mesh.example";
 const SOA = "ns.example. host.example. 2026112101 3600 300 1209600 60";
 
@@ -27,7 +28,13 @@ function served(): readonly Zone[] {
 
 async function open(): Promise<void> {
   const view = () => source.view();
-  journal = await ChangeJournal.open(disk.open(), source, view, systemClock);
+  journal = await ChangeJournal.open({
+    ...{ store: disk.open(), writer: source, view, clock: systemClock, siteId: SITE },
+    sites: () => [
+      { siteId: SITE, name: "quimper" },
+      { siteId: BREST, name: "brest" },
+    ],
+  });
   const serials = () => serialsOf(source);
   bulk = new ZoneBulk({ view, journal, served, reload: () => {}, serials, siteId: SITE });
 }
@@ -178,6 +185,9 @@ describe("undo", () => {
     await bulk.undo(id);
     await rejects(bulk.undo(id), { code: "E-DNS-UNDO" });
     await rejects(bulk.undo("ffffffff"), /No change ffffffff was made at this site/);
+    const elsewhere = `${BREST.slice(0, 4)}a1b2c3`;
+    const hint = new RegExp(`Run at brest:  pleach dns undo ${elsewhere}`);
+    await rejects(bulk.undo(elsewhere), { code: "E-DNS-UNDO", message: /was made at brest/, hint });
   });
 
   it("keeps the newest thousand changes", async () => {

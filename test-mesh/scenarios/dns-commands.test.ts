@@ -48,12 +48,10 @@ before(async () => {
   const node = { clock: systemClock, log, siteName, cookieSecrets };
   server = await DnsServer.start({ listen, source, ...node });
   const siteId = siteIdOf("quimper");
-  const journal = await ChangeJournal.open(
-    new FakeDisk().open(),
-    source,
-    () => source.view(),
-    systemClock,
-  );
+  const journal = await ChangeJournal.open({
+    ...{ store: new FakeDisk().open(), writer: source, view: () => source.view() },
+    ...{ clock: systemClock, siteId, sites: () => [] },
+  });
   const dns = new DnsControl({
     server,
     source,
@@ -197,7 +195,7 @@ describe("pleach dns", () => {
     match((await pleach("diff", "import.example", exported)).stdout, /says what/);
     await writeFile(file, "$TTL 60\n@ SOA ns host 1 1h 5m 2w 60\n NS ns\nns A 192.0.2.54\n");
     const replaced = await pleach("import", file, ...zone, "--replace", "--yes");
-    const undo = /pleach dns undo ([0-9a-f]{8})/.exec(replaced.stdout)?.[1] ?? "";
+    const undo = /pleach dns undo ([0-9a-f]{10})/.exec(replaced.stdout)?.[1] ?? "";
     match(
       (await pleach("diff", "import.example", exported)).stdout,
       /^- ns\.import\.example\. 60 IN A/m,

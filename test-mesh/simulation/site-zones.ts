@@ -90,7 +90,10 @@ export class SiteZones {
 
   static async start(guarded: GuardedState, clock: Clock, served: ServedSerials) {
     const { store, write, state } = guarded;
-    const journal = await ChangeJournal.open(store, { write }, () => state.view(), clock);
+    const journal = await ChangeJournal.open({
+      ...{ store, writer: { write }, view: () => state.view(), clock, siteId: state.siteId },
+      sites: () => [],
+    });
     served.started();
     return new SiteZones(guarded, journal, clock, served);
   }

@@ -41,6 +41,6 @@ export function undoCommand(context: CliContext): Command {
       );
     });
   return help(command, "Puts back exactly what a change replaced, if nobody changed it since.", [
-    ["pleach dns undo 3f9a1c02", "the change of this number"],
+    ["pleach dns undo 3f9a1c0277", "the change of this number"],
   ]);
 }
