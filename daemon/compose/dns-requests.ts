@@ -16,6 +16,7 @@ import { catalogZone } from "../dns/transfer/catalog.ts";
 import { Notifier } from "../dns/transfer/notifier.ts";
 import { Updater } from "../dns/update/updater.ts";
 import { OtherServers } from "../dns/update/other-servers.ts";
+import { serialAt } from "../dns/update/when-served.ts";
 import { serialsOf, type ZoneSource } from "../dns/zone-source.ts";
 import type { ZoneWriter } from "../dns/change-journal.ts";
 import type { Logger } from "../observe/log.ts";
@@ -67,7 +68,9 @@ export function dnsRequests(setup: RequestSetup): DnsRequests {
     zone: (mayFetch: (zone: Zone) => boolean) =>
       catalogZone(apex, served().filter(mayFetch), serialsOf(source).serialOffset),
   };
-  const others = new OtherServers(clock, log);
+  const others = new OtherServers(clock, log, (server, zone, timeoutMs) =>
+    serialAt(server, zone, timeoutMs, clock),
+  );
   const updater = new Updater({
     view: () => source.view(),
     tree: () => {

@@ -49,9 +49,12 @@ const put = (place: ViewPlace | undefined, ...puts: BulkRequest["puts"]) =>
 beforeEach(async () => {
   source = new StaticSource(["quimper"]);
   const view = (): ReturnType<StaticSource["view"]> => source.view();
-  const journal = await ChangeJournal.open(new FakeDisk().open(), source, view, systemClock);
   const serials = () => serialsOf(source);
   const { siteId } = source;
+  const journal = await ChangeJournal.open({
+    ...{ store: new FakeDisk().open(), writer: source, view, clock: systemClock, siteId },
+    sites: () => [],
+  });
   bulk = new ZoneBulk({ view, journal, served, reload: () => {}, serials, siteId });
 });
 

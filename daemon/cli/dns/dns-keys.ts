@@ -74,7 +74,7 @@ function addCommand(context: CliContext): Command {
     ],
     ["pleach dns keys add friend --transfer --zone new.example", "one more zone for a key"],
     [
-      'pleach dns keys add dhcp --update "*.home.example:A" --view lan --site brest --out d.key',
+      'pleach dns keys add dhcp --update "*.home.example:A" --view lan --out d.key',
       "a DHCP server that names what is on a LAN",
     ],
   ]);

@@ -11,7 +11,7 @@ import type { Logger } from "../../observe/log.ts";
 import { nameKey, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { zoneText } from "../../../protocol/dns/zone-record.ts";
 import type { Server } from "../ask.ts";
-import { serialAt, whenServed } from "./when-served.ts";
+import { whenServed, type AskSerial } from "./when-served.ts";
 
 /** For those that have been silent; nobody waits for it. */
 const ANSWER_MS = 1000;
@@ -21,11 +21,13 @@ const MAX_SILENT = 1024;
 export class OtherServers {
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #ask: AskSerial;
   readonly #silent = new Set<string>();
 
-  constructor(clock: Clock, log: Logger) {
+  constructor(clock: Clock, log: Logger, ask: AskSerial) {
     this.#clock = clock;
     this.#log = log;
+    this.#ask = ask;
   }
 
   /**
@@ -44,7 +46,7 @@ export class OtherServers {
     for (const server of servers) {
       if (!awaited.includes(server)) void this.#askSilent(server, zone);
     }
-    const given = await whenServed(awaited, zone, serial, timeoutMs, this.#clock);
+    const given = await whenServed(awaited, zone, serial, timeoutMs, this.#clock, this.#ask);
     let missing = 0;
     for (const [index, server] of awaited.entries()) {
       const found = given[index];
@@ -62,7 +64,7 @@ export class OtherServers {
   }
 
   async #askSilent(server: Server, zone: DnsName): Promise<void> {
-    const found = await serialAt(server, zone, ANSWER_MS, this.#clock);
+    const found = await this.#ask(server, zone, ANSWER_MS);
     if (found === undefined || !this.#silent.delete(idOf(server, zone))) return;
     const facts = { zone: zoneText(zone), address: server.address, port: server.port };
     this.#log.info("a node tells us its serial again: updates wait for it", facts);

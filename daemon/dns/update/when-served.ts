@@ -18,6 +18,13 @@ const AGAIN_MS = 50;
 /** For one answer. */
 const ANSWER_MS = 1000;
 
+/** Asks a server for the serial of a zone; undefined when it gives none in time. */
+export type AskSerial = (
+  server: Server,
+  zone: DnsName,
+  timeoutMs: number,
+) => Promise<number | undefined>;
+
 /**
  * @param servers - One for each other node.
  * @returns The last serial that each gave, undefined for none; at once when all serve this one or a
@@ -29,12 +36,13 @@ export async function whenServed(
   serial: number,
   timeoutMs: number,
   clock: Clock,
+  ask: AskSerial,
 ): Promise<readonly (number | undefined)[]> {
   const endMs = clock.monotonicMs() + timeoutMs;
   const waits = servers.map(async (server) => {
     let last: number | undefined;
     for (let leftMs = timeoutMs; leftMs > 0; leftMs = endMs - clock.monotonicMs()) {
-      const found = await serialAt(server, zone, Math.min(leftMs, ANSWER_MS), clock);
+      const found = await ask(server, zone, Math.min(leftMs, ANSWER_MS));
       last = found ?? last;
       if (found !== undefined && !isLaterSerial(serial, found)) break;
       await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve));
