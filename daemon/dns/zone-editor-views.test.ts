@@ -75,6 +75,7 @@ describe("editing a view", () => {
       message: "www.mesh.example. has no A record in the view public.",
       hint: "It has one in the view lan; give --view lan.",
     });
+    await edit("add", "web.mesh.example", "A", ["192.0.2.2"], LAN);
     await edit("add", "web.mesh.example", "A", ["192.0.2.1"]);
     await rejects(edit("remove", "web.mesh.example", "A", [], MESH), {
       message: "web.mesh.example. has no A record in the view mesh.",

@@ -30,7 +30,7 @@ import {
   standingAt,
   type StoredRecord,
 } from "./stored-records.ts";
-import { isSeenAt } from "../core/zones/seen-at.ts";
+import { isSeenAt, narrowness } from "../core/zones/seen-at.ts";
 import type { Zone } from "../core/zones/zone.ts";
 
 export interface EditorOptions {
@@ -198,10 +198,10 @@ export class ZoneEditor {
       const what = `${type === undefined ? "" : `${formatType(type)} `}record`;
       const data = missing >= 0 ? ` ${request.data[missing]}` : "";
       const where = place.view === "public" && all.length === here.length ? "" : placeWords(place);
-      const elsewhere = all.find(
-        ({ record }) =>
-          record.type === (type ?? record.type) && !here.some((e) => e.record === record),
-      );
+      const [elsewhere] = all
+        .filter((entry) => entry.record.type === (type ?? entry.record.type))
+        .filter((entry) => !here.includes(entry))
+        .toSorted((a, b) => narrowness(a.record) - narrowness(b.record));
       throw new DnsError("E-DNS-RECORD", `${formatDnsName(owner)} has no ${what}${data}${where}.`, {
         hint:
           elsewhere === undefined
