@@ -162,6 +162,8 @@ function resolved({ zones, place: { address, port }, command }: Wanted): Recipe 
       "For machines with systemd-resolved; on Debian 12:  apt install systemd-resolved",
       "Programs go on asking 127.0.0.53, which is systemd-resolved itself; that address " +
         "stands neither here nor in [dns] listen.",
+      "No other DNS= may stand in resolved.conf or beside it (resolvectl status, Global): of several " +
+        "such servers one is asked. Servers of a link, as DHCP brings them, go on as they are.",
     ],
   };
 }
