@@ -165,6 +165,18 @@ describe("an upstream over TLS", () => {
     }
   });
 
+  it("is passed over by the first question already when nobody listens there", async () => {
+    const plain = await startUpstream(same);
+    const gone = await startUpstream(same, certificate);
+    await gone.stop();
+    const lan = await withTls(undefined, [tlsPlace(gone.tlsPort), plainPlace(plain.port)]);
+    try {
+      deepEqual((await lan.ask("a.example", "A")).answers, ["a.example. A 192.0.2.1"]);
+    } finally {
+      await Promise.all([lan.stop(), plain.stop()]);
+    }
+  });
+
   it("passes on that it has checked signatures, which a plain one cannot", async () => {
     const checked = (received: Received): readonly Uint8Array[] => [
       replyTo(received, {

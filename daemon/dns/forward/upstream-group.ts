@@ -72,6 +72,8 @@ interface Member {
   reason: string | null;
   sinceMs: number | null;
   cancelRetry: () => void;
+  /** Ends when it is known whether it is there. */
+  probing: Promise<void>;
 }
 
 export class UpstreamGroup {
@@ -92,6 +94,7 @@ export class UpstreamGroup {
       },
       ...{ heardAtMs: -Infinity, asked: 0, failed: 0, reason: null, sinceMs: null },
       cancelRetry: () => {},
+      probing: Promise.resolve(),
     }));
   }
 
@@ -171,8 +174,23 @@ export class UpstreamGroup {
       void this.#send(member, asked, timeoutMs).then(end);
     });
     cancel();
-    if (attempt.kind === "silent") this.#suspect(member, startMs);
+    if (attempt.kind === "silent") {
+      this.#suspect(member, startMs);
+      const leftMs = startMs + timeoutMs - this.#clock.monotonicMs();
+      // Whether others may be asked in its place hangs on whether it is there.
+      if (leftMs > 0) await this.#within(member.probing, leftMs);
+    }
     return attempt;
+  }
+
+  #within(ended: Promise<void>, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(timeoutMs, resolve);
+      void ended.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async #send(member: Member, asked: Asked, timeoutMs: number): Promise<Attempt> {
@@ -199,7 +217,7 @@ export class UpstreamGroup {
     const { suspected, failures } = member.health;
     if (suspected || failures > 0 || member.heardAtMs >= sinceMs) return;
     member.health = { ...member.health, suspected: true };
-    void this.#probe(member);
+    member.probing = this.#probe(member);
   }
 
   async #probe(member: Member): Promise<void> {
