@@ -1,11 +1,11 @@
 /** What the DNS part reads of the state; filled in main.ts. */
 import type { Authority } from "../core/authority/authority.ts";
+import type { CountedLog } from "../core/logs/counted-log.ts";
 import type { View } from "../core/logs/view.ts";
 import type { SiteId } from "../../protocol/ids.ts";
 import {
   othersHash,
   serialOffset,
-  type CountedLog,
   type CountedStatement,
   type Serials,
 } from "../core/zones/zone-serial.ts";

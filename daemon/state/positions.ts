@@ -1,6 +1,7 @@
 /**
  * How far this node durably has each log, and the digests over that.
  */
+import type { CountedLog } from "../core/logs/counted-log.ts";
 import { encodeCbor } from "../../protocol/encoding/cbor.ts";
 import {
   idBytes,
@@ -21,22 +22,8 @@ import type { LineageName } from "./held-log.ts";
 import type { LogPosition } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
 
-/** A log that counts: it says something that no other log has taken up, or statements name it. */
-export interface LogFact {
-  readonly class: ClassName;
-  readonly author: SiteId;
-  readonly part: number;
-  readonly log: LogId;
-  readonly seq: number;
-  readonly head: EnvelopeId;
-  /** Up to where other logs have taken it up; 0: nothing of it. */
-  readonly takenUp: number;
-  /** How many entries lie in what it has itself taken up. */
-  readonly past: number;
-}
-
 /** A position with what else is told of a log. */
-export interface Position extends LogPosition, LogFact {}
+export interface Position extends LogPosition, CountedLog {}
 
 export class Positions {
   readonly #byLog = new Map<LogId, Position>();

@@ -11,6 +11,7 @@ import type { SignedHeader } from "../../protocol/logs/signed-header.ts";
 import type { SignedStatement } from "../../protocol/statements/statement.ts";
 import type { ChainHead, SignerId } from "../../protocol/statements/statement-head.ts";
 import type { Authority } from "../core/authority/authority.ts";
+import type { CountedLog } from "../core/logs/counted-log.ts";
 import type { View } from "../core/logs/view.ts";
 import { dueAcknowledgement } from "./acknowledge.ts";
 import type { StateEvent } from "./announcer.ts";
@@ -19,7 +20,6 @@ import { cutoffsOf, type CutoffRequest } from "./limits/cutoffs.ts";
 import { Freezes } from "./limits/freezes.ts";
 import { previewCut, type ChangedRecord, type CutRequest } from "./limits/preview.ts";
 import type { WriteResult } from "./own/own-writes.ts";
-import type { LogFact } from "./positions.ts";
 import type { RecordChange } from "./record-change.ts";
 import { Quarantine } from "./quarantine.ts";
 import { tellingRefusals } from "./refusal-log.ts";
@@ -145,7 +145,7 @@ export class State {
   }
 
   /** The logs that count: those that say something that no other log has taken up. */
-  logHeads(): readonly LogFact[] {
+  logHeads(): readonly CountedLog[] {
     return this.#parts.positions.all();
   }
 

@@ -6,7 +6,7 @@
  */
 import type { Authority, Site } from "../../daemon/core/authority/authority.ts";
 import type { View, ViewEntry } from "../../daemon/core/logs/view.ts";
-import type { CountedLog } from "../../daemon/core/zones/zone-serial.ts";
+import type { CountedLog } from "../../daemon/core/logs/counted-log.ts";
 import type { ZoneWriter } from "../../daemon/dns/change-journal.ts";
 import type { ZoneSource } from "../../daemon/dns/zone-source.ts";
 import { parseDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";

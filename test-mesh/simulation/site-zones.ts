@@ -2,7 +2,7 @@
  * The zones of a simulated site, composed as the daemon composes them: built from its state with
  * every change, edited and imported into.
  */
-import type { CountedLog } from "../../daemon/core/zones/zone-serial.ts";
+import type { CountedLog } from "../../daemon/core/logs/counted-log.ts";
 import type { Zone } from "../../daemon/core/zones/zone.ts";
 import type { GuardedState } from "../../daemon/compose/open-state.ts";
 import type { Clock } from "../../daemon/core/clock.ts";

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
+import type { CountedLog } from "../logs/counted-log.ts";
 import {
   idOf,
   sha256,
@@ -11,13 +12,7 @@ import {
   type SiteId,
   type StatementId,
 } from "../../../protocol/ids.ts";
-import {
-  isLaterSerial,
-  serialOffset,
-  zoneSerial,
-  type CountedLog,
-  type CountedStatement,
-} from "./zone-serial.ts";
+import { isLaterSerial, serialOffset, zoneSerial, type CountedStatement } from "./zone-serial.ts";
 
 /** Each name is a log of a part of its own. */
 const log = (

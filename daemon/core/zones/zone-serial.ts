@@ -16,22 +16,8 @@ import { sha256, type EnvelopeId, type LogId, type SiteId } from "../../../proto
 import type { ClassName } from "../../../protocol/logs/record-class.ts";
 import type { SerialStanding } from "../../../protocol/dns/zone-record.ts";
 import { isUnknown, type SignedStatement } from "../../../protocol/statements/statement.ts";
+import type { CountedLog } from "../logs/counted-log.ts";
 import { entriesEver } from "../logs/lineage.ts";
-
-/** One log that counts; those that others have taken up are in the `past` of these. */
-export interface CountedLog {
-  readonly class: ClassName;
-  readonly author: SiteId;
-  readonly part: number;
-  readonly log: LogId;
-  /** The last entry that counts. */
-  readonly seq: number;
-  readonly head: EnvelopeId;
-  /** The last entry that another log has taken up; 0: none. */
-  readonly takenUp: number;
-  /** Entries in what this log has itself taken up. */
-  readonly past: number;
-}
 
 export type CountedStatement = Pick<SignedStatement, "id" | "body">;
 
