@@ -8,6 +8,8 @@ import { CLIENT_COOKIE_BYTES, MAX_COOKIE_BYTES } from "../../protocol/dns/server
 
 /** RFC 6891 section 6.2.3: less is treated as this. */
 export const MIN_UDP_BYTES = 512;
+/** What we say we receive, and the most that we send over UDP (RFC 9715: no fragments). */
+export const UDP_BYTES = 1232;
 /** An OPT record without options: the root, type, class, TTL, length. */
 export const OPT_BYTES = 11;
 

@@ -9,7 +9,8 @@
 import { HEADER_BYTES } from "../../protocol/dns/message.ts";
 import { readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
+import { CLASS, OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
+import type { Carrier } from "./client.ts";
 import { readEdns, type Edns } from "./edns.ts";
 
 export interface Question {
@@ -130,4 +131,18 @@ function skipName(packet: Uint8Array, start: number): number {
 
 function readU16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+}
+
+/** Questions that no zone answers: a code; "request": a transfer; undefined: zones answer. */
+export function refusalOf(
+  { type, class: asked }: Question,
+  carrier: Carrier,
+): number | "request" | undefined {
+  if (asked !== CLASS.IN) return RCODE.REFUSED;
+  // RFC 5936 section 4.2: "AXFR over UDP is not defined".
+  if (type === TYPE.AXFR && carrier === "udp") return RCODE.FORMERR;
+  if (type === TYPE.AXFR || type === TYPE.IXFR) return "request";
+  if (type === 0 || type === TYPE.OPT) return RCODE.FORMERR;
+  // RFC 6895 section 3.1: 128 to 255 are types of questions; beside ANY we know none.
+  return type >= 128 && type < 255 ? RCODE.NOTIMP : undefined;
 }

@@ -22,8 +22,7 @@ import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { TsigSigner, verifyTsig, withTsigError } from "../../protocol/dns/tsig-mac.ts";
 import { bareAnswer } from "./bare-answer.ts";
 import type { LiveKey } from "./keys/key-ring.ts";
-import { MIN_UDP_BYTES } from "./edns.ts";
-import { UDP_BYTES } from "./responder.ts";
+import { MIN_UDP_BYTES, UDP_BYTES } from "./edns.ts";
 import type { Asker, Transactions } from "./serve.ts";
 import { Transfers, type TransferOptions } from "./transfer/transfers.ts";
 

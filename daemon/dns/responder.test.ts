@@ -11,7 +11,7 @@ import {
   parseDnsName,
   type DnsName,
 } from "../../protocol/dns/dns-name.ts";
-import { UDP_BYTES } from "./responder.ts";
+import { UDP_BYTES } from "./edns.ts";
 import { ZoneTree } from "./zone-tree.ts";
 
 const ZONE = `

@@ -5,14 +5,11 @@
  * stand in a zone as they are, are kept as bytes: the next question for the same is answered by a
  * copy with the id, the copied flags and the asker's own spelling of the name put in.
  *
- * Source: RFC 1035 section 4.1, RFC 2181 section 9 (truncation), RFC 6891, RFC 7873 (cookies),
- * RFC 8482 (ANY), RFC 8914 (errors), RFC 9471 (glue).
+ * Source: RFC 1035 section 4.1, RFC 7873 (cookies), RFC 8914 (errors).
  */
-import { CLASS, RCODE } from "../../protocol/dns/dns-code.ts";
+import { RCODE } from "../../protocol/dns/dns-code.ts";
 import { isWithin, type DnsName } from "../../protocol/dns/dns-name.ts";
-import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { HEADER_BYTES, MAX_MESSAGE_BYTES } from "../../protocol/dns/message.ts";
-import { MessageWriter } from "../../protocol/dns/message-writer.ts";
+import { MAX_MESSAGE_BYTES } from "../../protocol/dns/message.ts";
 import {
   checkCookie,
   CLIENT_COOKIE_BYTES,
@@ -20,32 +17,20 @@ import {
 } from "../../protocol/dns/server-cookie.ts";
 import { answerQuestion } from "./answer.ts";
 import type { Answer } from "./answer-sections.ts";
+import { AnswerWriter } from "./answer-writer.ts";
 import type { Client } from "./client.ts";
-import {
-  EXTENDED_ERROR,
-  MIN_UDP_BYTES,
-  OPT_BYTES,
-  OPTION,
-  OptionWriter,
-  type Edns,
-} from "./edns.ts";
-import { adapt, PreparedAnswers } from "./prepared-answers.ts";
-import { negativeTail, putTail, type NegativeTail } from "./negative-tail.ts";
-import { readQuery, type Question } from "./query.ts";
+import { EXTENDED_ERROR, MIN_UDP_BYTES, OPT_BYTES, OPTION, UDP_BYTES, type Edns } from "./edns.ts";
+import { PreparedAnswers } from "./prepared-answers.ts";
+import { negativeTail, type NegativeTail } from "./negative-tail.ts";
+import { readQuery, refusalOf, type Question } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { RRset } from "../core/zones/zone.ts";
 import type { ZoneTree } from "./zone-tree.ts";
 
-/** What we say we receive, and the most that we send over UDP (RFC 9715: no fragments). */
-export const UDP_BYTES = 1232;
 /** How long a connection may be idle, in units of 100 ms (RFC 7828 section 3.1). */
 const KEEPALIVE_100_MS = 100;
 
-const FLAG_RESPONSE = 0x80;
-const FLAG_AUTHORITATIVE = 0x04;
-const FLAG_TRUNCATED = 0x02;
 const FLAG_RECURSION_DESIRED = 0x01;
-const FLAG_RECURSION_AVAILABLE = 0x80;
 const FLAG_AUTHENTIC = 0x20;
 const FLAG_CHECKING_DISABLED = 0x10;
 /**
@@ -75,13 +60,6 @@ export interface ResponderOptions extends Identity {
 /** "request": not a question, see query.ts; "silence": nobody gets an answer to this. */
 export type Response = Uint8Array | "silence" | "request";
 
-interface Bare {
-  readonly rcode: number;
-  readonly question: Question | undefined;
-  readonly edns: Edns | undefined;
-  readonly truncated?: boolean;
-}
-
 /** A question for names of others. */
 export interface Wanted {
   readonly question: Question;
@@ -106,13 +84,9 @@ export class Responder {
   #secrets: readonly Uint8Array[] = [];
   #guarded: readonly DnsName[] = [];
   #forwards = false;
-  /** The answer that is made goes to somebody who may ask for names of others. */
-  #recurses = false;
   readonly #limit: RateLimit | undefined;
   readonly #clock: ResponderOptions["clock"];
-  readonly #buffer = new Uint8Array(MAX_MESSAGE_BYTES);
-  readonly #writer = new MessageWriter(this.#buffer);
-  readonly #options = new OptionWriter();
+  readonly #out = new AnswerWriter();
 
   constructor({ zones, limit, clock, ...identity }: ResponderOptions) {
     this.#tree = zones;
@@ -145,18 +119,18 @@ export class Responder {
     const query = readQuery(packet);
     if (query.kind === "silence" || query.kind === "request") return query.kind;
     const { edns } = query;
-    this.#recurses = this.#mayRecurse(client);
+    this.#out.recurses = this.#mayRecurse(client);
     const isKnown = this.#startOptions(edns, client);
     const question = query.kind === "question" ? query.question : query.echo;
     if (!isKnown) {
-      const cost = this.#recurses ? LAN_COST : 1;
+      const cost = this.#out.recurses ? LAN_COST : 1;
       const nowMs = this.#clock.monotonicMs();
       const allowance = this.#limit?.take(client.address, nowMs, cost) ?? "answer";
       if (allowance === "none") return "silence";
       if (allowance === "short") return this.#leadElsewhere(packet, question, edns);
     }
     if (query.kind === "refusal") {
-      return this.#bare(packet, { rcode: query.rcode, question: query.echo, edns });
+      return this.#out.bare(packet, { rcode: query.rcode, question: query.echo, edns });
     }
     return this.#answer(packet, query.question, edns, client);
   }
@@ -168,7 +142,7 @@ export class Responder {
       return undefined;
     }
     const { question, edns } = query;
-    if (refusalOf(question, client) !== undefined) return undefined;
+    if (refusalOf(question, client.carrier) !== undefined) return undefined;
     if (this.#guarded.some((apex) => isWithin(question.name, apex))) return undefined;
     const checkingDisabled = ((packet[3] ?? 0) & FLAG_CHECKING_DISABLED) !== 0;
     return { question, dnssecOk: edns?.dnssecOk === true, checkingDisabled };
@@ -179,10 +153,10 @@ export class Responder {
     const query = readQuery(packet);
     if (query.kind !== "question") return "silence";
     const { question, edns } = query;
-    this.#recurses = this.#mayRecurse(client);
+    this.#out.recurses = this.#mayRecurse(client);
     this.#startOptions(edns, client);
     if (edns !== undefined && made.error !== undefined) {
-      this.#options.addNumber(OPTION.ERROR, made.error);
+      this.#out.options.addNumber(OPTION.ERROR, made.error);
     }
     const bytes = this.#write(
       packet,
@@ -209,10 +183,10 @@ export class Responder {
       query.kind === "request" || query.kind === "question"
         ? query
         : { question: undefined, edns: undefined };
-    this.#recurses = false;
-    this.#options.clear();
-    if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.PROHIBITED);
-    return this.#bare(packet, { rcode: RCODE.REFUSED, question, edns });
+    this.#out.recurses = false;
+    this.#out.options.clear();
+    if (edns !== undefined) this.#out.options.addNumber(OPTION.ERROR, EXTENDED_ERROR.PROHIBITED);
+    return this.#out.bare(packet, { rcode: RCODE.REFUSED, question, edns });
   }
 
   #answer(
@@ -221,25 +195,26 @@ export class Responder {
     edns: Edns | undefined,
     client: Client,
   ): Response {
-    const refusal = refusalOf(question, client);
+    const refusal = refusalOf(question, client.carrier);
     if (refusal === "request") return refusal;
     if (refusal !== undefined) {
-      if (edns !== undefined) this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_SUPPORTED);
-      return this.#bare(packet, { rcode: refusal, question, edns });
+      if (edns !== undefined)
+        this.#out.options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_SUPPORTED);
+      return this.#out.bare(packet, { rcode: refusal, question, edns });
     }
     const bodyLimit = this.#room(edns, client);
     const kept = this.#prepared.find(packet, question, client.view);
     if (kept !== undefined && kept.length <= bodyLimit)
-      return this.#again(packet, kept, question, edns);
+      return this.#out.again(packet, kept, question, edns);
     const answer = answerQuestion(this.#tree, question.name, question.type, client.view);
     const isForOthers = answer.zone === undefined || answer.unresolved !== undefined;
-    if (isForOthers && this.#recurses && desiresRecursion(packet)) return "request";
+    if (isForOthers && this.#out.recurses && desiresRecursion(packet)) return "request";
     if (answer.zone === undefined) {
       if (this.#guarded.some((apex) => isWithin(question.name, apex))) return "request";
       if (edns !== undefined) {
-        this.#options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_AUTHORITATIVE);
+        this.#out.options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_AUTHORITATIVE);
       }
-      return this.#bare(packet, { rcode: answer.rcode, question, edns });
+      return this.#out.bare(packet, { rcode: answer.rcode, question, edns });
     }
     return (
       this.#deny(packet, question, edns, answer, bodyLimit, client) ??
@@ -250,7 +225,7 @@ export class Responder {
   /** What the answer may take without its OPT record, whose options are known. */
   #room(edns: Edns | undefined, { carrier }: Client): number {
     const limit = carrier === "tcp" ? MAX_MESSAGE_BYTES : udpLimit(edns);
-    return limit - (edns === undefined ? 0 : OPT_BYTES + this.#options.size);
+    return limit - (edns === undefined ? 0 : OPT_BYTES + this.#out.options.size);
   }
 
   /** A negative answer of ready bytes; undefined for all others, and for one that has no room. */
@@ -262,18 +237,16 @@ export class Responder {
     bodyLimit: number,
     { view }: Client,
   ): Uint8Array | undefined {
-    const { zone, answer, authority, rcode, authoritative } = made;
+    const { zone, answer, authority } = made;
     if (zone === undefined || answer.length > 0 || authority.length !== 1) return undefined;
     const soa = zone.negativeSoa[view];
     if (soa === undefined || authority[0]?.rrset !== soa) return undefined;
     const tail = this.#tails.get(soa) ?? negativeTail(soa);
     if (tail === undefined || question.end + tail.bytes.length > bodyLimit) return undefined;
     this.#tails.set(soa, tail);
-    this.#start(packet, question, MAX_MESSAGE_BYTES);
-    this.#writer.advance(putTail(this.#buffer, question.end, tail, question.name.length));
-    this.#finish(rcode, authoritative, false, [0, 1, 0]);
-    this.#prepared.keep(this.#buffer.subarray(0, this.#writer.size), question, made, view);
-    return this.#close(edns, rcode);
+    this.#out.deny(packet, question, tail, made);
+    this.#prepared.keep(this.#out.body, question, made, view);
+    return this.#out.close(edns, made.rcode);
   }
 
   /**
@@ -282,20 +255,20 @@ export class Responder {
    * @returns Whether the asker is known to receive what is sent to its address.
    */
   #startOptions(edns: Edns | undefined, { carrier, address }: Client): boolean {
-    this.#options.clear();
+    this.#out.options.clear();
     const isTcp = carrier === "tcp";
     if (edns === undefined || edns.version > 0) return isTcp;
-    if (edns.nsid && this.#siteName.length > 0) this.#options.add(OPTION.NSID, this.#siteName);
-    if (edns.keepalive && isTcp) this.#options.addNumber(OPTION.KEEPALIVE, KEEPALIVE_100_MS);
+    if (edns.nsid && this.#siteName.length > 0) this.#out.options.add(OPTION.NSID, this.#siteName);
+    if (edns.keepalive && isTcp) this.#out.options.addNumber(OPTION.KEEPALIVE, KEEPALIVE_100_MS);
     const [secret] = this.#secrets;
     if (edns.cookie === undefined || secret === undefined) return isTcp;
     const wallSeconds = Math.floor(this.#clock.wallMs() / 1000);
     const known = checkCookie(this.#secrets, edns.cookie, address, wallSeconds);
-    if (known === "good") this.#options.add(OPTION.COOKIE, edns.cookie);
+    if (known === "good") this.#out.options.add(OPTION.COOKIE, edns.cookie);
     else {
       const client = edns.cookie.subarray(0, CLIENT_COOKIE_BYTES);
       const server = makeServerCookie(secret, client, address, wallSeconds);
-      this.#options.add(OPTION.COOKIE, client, server);
+      this.#out.options.add(OPTION.COOKIE, client, server);
     }
     return isTcp || known !== "none";
   }
@@ -310,31 +283,10 @@ export class Responder {
     edns: Edns | undefined,
   ): Response {
     const hasCookie = edns?.version === 0 && edns.cookie !== undefined && this.#secrets.length > 0;
-    if (hasCookie) return this.#bare(packet, { rcode: RCODE.BADCOOKIE, question, edns });
-    this.#options.clear();
+    if (hasCookie) return this.#out.bare(packet, { rcode: RCODE.BADCOOKIE, question, edns });
+    this.#out.options.clear();
     const rcode = edns !== undefined && edns.version > 0 ? RCODE.BADVERS : RCODE.NOERROR;
-    return this.#bare(packet, { rcode, question, edns, truncated: true });
-  }
-
-  /** A header with a code and, where it was readable, the question. */
-  #bare(packet: Uint8Array, { rcode, question, edns, truncated = false }: Bare): Uint8Array {
-    this.#start(packet, question, MAX_MESSAGE_BYTES);
-    this.#finish(rcode, false, truncated, [0, 0, 0]);
-    return this.#close(edns, rcode);
-  }
-
-  /** A kept answer once more. */
-  #again(
-    packet: Uint8Array,
-    kept: Uint8Array,
-    question: Question,
-    edns: Edns | undefined,
-  ): Uint8Array {
-    this.#writer.reset(MAX_MESSAGE_BYTES, kept);
-    adapt(this.#buffer, packet, question);
-    const low = (this.#buffer[3] ?? 0) & ~FLAG_RECURSION_AVAILABLE;
-    this.#buffer[3] = low | (this.#recurses ? FLAG_RECURSION_AVAILABLE : 0);
-    return this.#close(edns, RCODE.NOERROR);
+    return this.#out.bare(packet, { rcode, question, edns, truncated: true });
   }
 
   #write(
@@ -343,91 +295,15 @@ export class Responder {
     edns: Edns | undefined,
     answer: Answer,
     bodyLimit: number,
-    client: Client,
+    { carrier, view }: Client,
   ): Uint8Array {
-    this.#start(packet, question, bodyLimit);
-    this.#writer.knowName(question.name, HEADER_BYTES);
-    const start = this.#writer.size;
-    const counts: [number, number, number] = [0, 0, 0];
-    const filled = this.#fill(answer, question, client, counts);
-    if (filled === "cut") {
-      // Nothing that could be taken for the whole answer stays.
-      this.#writer.rollback(start);
-      this.#finish(answer.rcode, answer.authoritative, true, [0, 0, 0]);
-    } else this.#finish(answer.rcode, answer.authoritative, false, counts);
+    const filled = this.#out.write(packet, question, answer, bodyLimit, carrier);
     // What others have to complete is asked for again by those who may have it completed.
-    const isHalf = this.#forwards && client.view === "lan" && answer.unresolved !== undefined;
+    const isHalf = this.#forwards && view === "lan" && answer.unresolved !== undefined;
     if (filled === "whole" && !isHalf) {
-      this.#prepared.keep(
-        this.#buffer.subarray(0, this.#writer.size),
-        question,
-        answer,
-        client.view,
-      );
+      this.#prepared.keep(this.#out.body, question, answer, view);
     }
-    return this.#close(edns, answer.rcode);
-  }
-
-  /** Writes the sections. "part": only what may be missing is; "cut": something else has no room. */
-  #fill(
-    answer: Answer,
-    question: Question,
-    { carrier }: Client,
-    counts: [number, number, number],
-  ): "whole" | "part" | "cut" {
-    // RFC 8482 section 4.1: over UDP one set is enough for ANY.
-    const one = question.type === TYPE.ANY && carrier === "udp";
-    for (const { owner, rrset } of one ? answer.answer.slice(0, 1) : answer.answer) {
-      if (!this.#writer.writeSet(owner, rrset)) return "cut";
-      counts[0] += rrset.rdata.length;
-    }
-    for (const { owner, rrset } of answer.authority) {
-      if (!this.#writer.writeSet(owner, rrset)) return "cut";
-      counts[1] += rrset.rdata.length;
-    }
-    let isWhole = true;
-    for (const { owner, rrset, required } of answer.additional) {
-      if (this.#writer.writeSet(owner, rrset)) counts[2] += rrset.rdata.length;
-      else if (required) return "cut";
-      else isWhole = false;
-    }
-    return isWhole ? "whole" : "part";
-  }
-
-  #start(packet: Uint8Array, question: Question | undefined, limit: number): void {
-    this.#writer.reset(limit, packet.subarray(0, question?.end ?? HEADER_BYTES));
-    this.#buffer.fill(0, 4, HEADER_BYTES);
-    this.#buffer[5] = question === undefined ? 0 : 1;
-  }
-
-  #finish(
-    rcode: number,
-    authoritative: boolean,
-    truncated: boolean,
-    counts: readonly [number, number, number],
-  ): void {
-    const head = this.#buffer;
-    let flags = FLAG_RESPONSE | ((head[2] ?? 0) & 0x79); // opcode and RD are copied
-    if (authoritative) flags |= FLAG_AUTHORITATIVE;
-    if (truncated) flags |= FLAG_TRUNCATED;
-    head[2] = flags;
-    const available = this.#recurses ? FLAG_RECURSION_AVAILABLE : 0;
-    head[3] = available | ((head[3] ?? 0) & FLAG_CHECKING_DISABLED) | (rcode & 15);
-    for (const [index, count] of counts.entries()) {
-      head[6 + index * 2] = count >> 8;
-      head[7 + index * 2] = count & 255;
-    }
-  }
-
-  /** RFC 6891 section 6.1.1: an OPT record in the answer to one, and only then. */
-  #close(edns: Edns | undefined, rcode: number): Uint8Array {
-    if (edns !== undefined) {
-      this.#writer.writeOpt(UDP_BYTES, rcode, edns.dnssecOk, this.#options.bytes);
-      const count = (((this.#buffer[10] ?? 0) << 8) | (this.#buffer[11] ?? 0)) + 1;
-      this.#buffer[10] = count >> 8;
-      this.#buffer[11] = count & 255;
-    }
-    return this.#buffer.subarray(0, this.#writer.size);
+    return this.#out.close(edns, answer.rcode);
   }
 }
 
@@ -435,20 +311,6 @@ const NOTHING = new Uint8Array();
 
 function desiresRecursion(packet: Uint8Array): boolean {
   return ((packet[2] ?? 0) & FLAG_RECURSION_DESIRED) !== 0;
-}
-
-/** Questions that no zone answers: a code; "request": a transfer; undefined: zones answer. */
-function refusalOf(
-  { type, class: asked }: Question,
-  { carrier }: Client,
-): number | "request" | undefined {
-  if (asked !== CLASS.IN) return RCODE.REFUSED;
-  // RFC 5936 section 4.2: "AXFR over UDP is not defined".
-  if (type === TYPE.AXFR && carrier === "udp") return RCODE.FORMERR;
-  if (type === TYPE.AXFR || type === TYPE.IXFR) return "request";
-  if (type === 0 || type === TYPE.OPT) return RCODE.FORMERR;
-  // RFC 6895 section 3.1: 128 to 255 are types of questions; beside ANY we know none.
-  return type >= 128 && type < 255 ? RCODE.NOTIMP : undefined;
 }
 
 function udpLimit(edns: Edns | undefined): number {

@@ -4,12 +4,15 @@ import { describe, it } from "node:test";
 import { OWNERS, RandomZoneState, ZONES } from "../../test-mesh/dns/random-zone-state.ts";
 import { zoneOfLines } from "../../test-mesh/dns/zone-lines.ts";
 import { SeededRandom } from "../../test-mesh/fakes/seeded-random.ts";
+import { decodeMessage } from "../../protocol/dns/decode-message.ts";
 import { parseDnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import { ZONE_VIEWS } from "../../protocol/dns/zone-view.ts";
+import type { DnsRecord } from "../../protocol/dns/message.ts";
+import { inAllViews, ZONE_VIEWS } from "../../protocol/dns/zone-view.ts";
 import { buildZones, ZoneBuilder } from "../core/zones/zone-build.ts";
 import { linesOf, type Zone } from "../core/zones/zone.ts";
 import { answerQuestion } from "./answer.ts";
+import { zoneStream } from "./transfer/zone-stream.ts";
 import { encodeDeltas, readDeltas } from "./udp/zone-snapshot.ts";
 import { ZoneTree, type ServedDelta } from "./zone-tree.ts";
 
@@ -152,5 +155,27 @@ describe("a tree under a change", () => {
     tree.apply([{ kind: "gone", apex }]);
     equal(tree.zoneOf(["example"], "public"), undefined);
     equal(asked(tree, "h0.d0.example."), undefined);
+  });
+});
+
+describe("a transfer of a zone that changes meanwhile", () => {
+  it("is of the moment at which it began, and ends with the SOA that it began with", () => {
+    const hosts = Array.from({ length: 3000 }, (_, at) => `h${at}.example. 60 IN A 192.0.2.1`);
+    const zone = zoneOfLines(["example. 300 IN SOA . . 1 2 3 4 5", ...hosts].join("\n"));
+    const names = new Map(zone.names);
+    const live = { ...zone, names };
+    const question = { name: zone.apex, type: TYPE.AXFR };
+    const messages = zoneStream(live, "public", { question, id: 1, reserveBytes: 0, edns: false });
+    const records: DnsRecord[] = [];
+    for (const bytes of messages) {
+      const message = decodeMessage(bytes);
+      if ("fault" in message) throw new Error(message.fault);
+      records.push(...message.answers);
+      names.clear();
+      live.soa = inAllViews(undefined);
+    }
+    equal(records.length, 3002);
+    deepEqual(records[0], records.at(-1));
+    equal(records.filter(({ type }) => type === TYPE.A).length, 3000);
   });
 });

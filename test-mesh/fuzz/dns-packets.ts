@@ -6,9 +6,9 @@
  * few networks, whose bytes are counted.
  */
 import { RateLimit } from "../../daemon/dns/rate-limit.ts";
-import { Responder, UDP_BYTES } from "../../daemon/dns/responder.ts";
+import { Responder } from "../../daemon/dns/responder.ts";
 import type { Carrier, Client } from "../../daemon/dns/client.ts";
-import { MIN_UDP_BYTES } from "../../daemon/dns/edns.ts";
+import { MIN_UDP_BYTES, UDP_BYTES } from "../../daemon/dns/edns.ts";
 import { readQuery } from "../../daemon/dns/query.ts";
 import { ZoneTree } from "../../daemon/dns/zone-tree.ts";
 import { CLASS, OPCODE } from "../../protocol/dns/dns-code.ts";

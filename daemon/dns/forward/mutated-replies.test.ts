@@ -10,7 +10,8 @@ import { TYPE } from "../../../protocol/dns/dns-type.ts";
 import { encodeMessage } from "../../../protocol/dns/encode-message.ts";
 import { leadsInside, withoutPrivate } from "../../core/forward/private-addresses.ts";
 import type { RRset } from "../../core/zones/zone.ts";
-import { Responder, UDP_BYTES } from "../responder.ts";
+import { UDP_BYTES } from "../edns.ts";
+import { Responder } from "../responder.ts";
 import { ZoneTree } from "../zone-tree.ts";
 import { readAttempt } from "./tls-upstream.ts";
 
