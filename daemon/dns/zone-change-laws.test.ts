@@ -175,7 +175,9 @@ describe("a transfer of a zone that changes meanwhile", () => {
       live.soa = inAllViews(undefined);
     }
     equal(records.length, 3002);
-    deepEqual(records[0], records.at(-1));
+    const [first, last] = [records[0], records.at(-1)].map((soa) => soa?.rdata.join());
+    equal(records[0]?.type, TYPE.SOA);
+    equal(first, last);
     equal(records.filter(({ type }) => type === TYPE.A).length, 3000);
   });
 });

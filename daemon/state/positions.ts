@@ -3,20 +3,8 @@
  */
 import type { CountedLog } from "../core/logs/counted-log.ts";
 import { encodeCbor } from "../../protocol/encoding/cbor.ts";
-import {
-  idBytes,
-  sha256,
-  toHex,
-  type EnvelopeId,
-  type LogId,
-  type SiteId,
-} from "../../protocol/ids.ts";
-import {
-  CLASS_GROUPS,
-  groupOf,
-  type ClassGroup,
-  type ClassName,
-} from "../../protocol/logs/record-class.ts";
+import { idBytes, sha256, toHex, type LogId } from "../../protocol/ids.ts";
+import { CLASS_GROUPS, groupOf, type ClassGroup } from "../../protocol/logs/record-class.ts";
 import { BUCKETS_PER_CLASS } from "../../protocol/messages/sync-message.ts";
 import type { LineageName } from "./held-log.ts";
 import type { LogPosition } from "./replica.ts";

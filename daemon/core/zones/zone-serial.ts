@@ -12,7 +12,7 @@
  * Source: RFC 1982 for the arithmetic of those who compare serials.
  */
 import { openForkProof } from "../../../protocol/statements/fork-proof-statement.ts";
-import { sha256, type EnvelopeId, type LogId, type SiteId } from "../../../protocol/ids.ts";
+import { sha256, type SiteId } from "../../../protocol/ids.ts";
 import type { ClassName } from "../../../protocol/logs/record-class.ts";
 import type { SerialStanding } from "../../../protocol/dns/zone-record.ts";
 import { isUnknown, type SignedStatement } from "../../../protocol/statements/statement.ts";
