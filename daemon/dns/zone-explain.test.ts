@@ -67,6 +67,11 @@ describe("explain", () => {
     equal(open.others[0]?.same, true);
     const nothing = await explain("none.mesh.example", "mesh");
     deepEqual([nothing.rcode, nothing.records[0]?.section], ["NXDOMAIN", "authority"]);
+    const elsewhere = await explain("www.else.example", "mesh");
+    deepEqual(
+      [elsewhere.rcode, elsewhere.zone, elsewhere.why],
+      ["REFUSED", null, ["No zone that the view mesh has holds www.else.example.: refused."]],
+    );
   });
 
   it("says which marks, verdicts and policies have steered an answer", async () => {

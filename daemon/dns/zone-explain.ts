@@ -193,7 +193,9 @@ function reasons(
   view: ZoneView,
   answer: readonly AnswerSet[],
 ): string[] {
-  if (served === undefined) return [`No zone of this mesh holds ${formatDnsName(name)}: refused.`];
+  if (served === undefined) {
+    return [`No zone that the view ${view} has holds ${formatDnsName(name)}: refused.`];
+  }
   const finding = searchZone(served, pathOf(name), type, view);
   const asked = `${formatDnsName(name)} ${formatType(type)}`;
   const why: string[] = [];
