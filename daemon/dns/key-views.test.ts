@@ -158,6 +158,23 @@ const transferOf = (name: string): Partial<DnsMessage> => ({
   questions: [{ name: parseDnsName(name), type: TYPE.AXFR, class: CLASS.IN }],
 });
 
+test("an alias that would stand beside records of another view is ignored", async () => {
+  const alias = (name: string): DnsRecord => ({
+    ...{ owner: parseDnsName(name), type: TYPE.CNAME, class: CLASS.IN, ttl: 60 },
+    rdata: parseRdata(TYPE.CNAME, "target.mesh.example."),
+  });
+  equal(await update("all", [record("both.mesh.example", CLASS.IN, "192.0.2.1", 60)]), 0);
+  equal(await update("mesh", [alias("both.mesh.example")]), RCODE.NOERROR);
+  deepEqual(written("both"), ["192.0.2.1 public"]);
+  equal(await update("lan", [alias("inner.mesh.example")]), RCODE.NOERROR);
+  equal(await update("all", [record("inner.mesh.example", CLASS.IN, "192.0.2.1", 60)]), 0);
+  deepEqual(written("inner"), ["target.mesh.example. lan"]);
+  // Addresses for some over an alias for all: those see the addresses.
+  equal(await update("all", [alias("over.mesh.example")]), RCODE.NOERROR);
+  equal(await update("mesh", [record("over.mesh.example", CLASS.IN, "10.0.0.1", 60)]), 0);
+  deepEqual(written("over"), ["10.0.0.1 mesh", "target.mesh.example. public"]);
+});
+
 test("a zone that the public does not see is updated by a key of its view only", async () => {
   const inner = parseDnsName("inner.example");
   const scope = { update: [{ names: "**.inner.example", types: [] }] };

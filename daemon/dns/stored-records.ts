@@ -58,6 +58,16 @@ function readOrSkip(entry: ViewEntry): ZoneRecord | undefined {
   }
 }
 
+/** Whether, with a record of the type at the place, some view would show an alias beside other records. */
+export function isBesideAlias(
+  type: number,
+  place: ViewPlace,
+  other: Pick<ZoneRecord, "type" | "view" | "site">,
+): boolean {
+  if ((other.type === TYPE.CNAME) === (type === TYPE.CNAME)) return false;
+  return type === TYPE.CNAME ? isSeenAt(other, place) : isSeenAt(place, other);
+}
+
 /**
  * What one person should not write; two at once still can, and zone-name.ts settles it.
  *
@@ -75,10 +85,7 @@ export function refuseConflict(
   here: readonly StoredRecord[],
 ): void {
   const name = formatDnsName(owner);
-  const other = here.find(({ record }) => {
-    if ((record.type === TYPE.CNAME) === (type === TYPE.CNAME)) return false;
-    return type === TYPE.CNAME ? isSeenAt(record, place) : isSeenAt(place, record);
-  });
+  const other = here.find(({ record }) => isBesideAlias(type, place, record));
   if (other !== undefined) {
     const there = formatType(other.record.type);
     const isElsewhere = placeText(other.record) !== placeText(place);

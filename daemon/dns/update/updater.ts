@@ -17,7 +17,7 @@ import type { DecodedMessage } from "../../../protocol/dns/decode-message.ts";
 import { sameName, type DnsName } from "../../../protocol/dns/dns-name.ts";
 import { zoneText, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
 import { placeOfKey } from "../../../protocol/dns/zone-key.ts";
-import { PUBLIC_PLACE, type ZoneView } from "../../../protocol/dns/zone-view.ts";
+import { placeText, PUBLIC_PLACE, type ZoneView } from "../../../protocol/dns/zone-view.ts";
 import { PleachError } from "../../../protocol/error.ts";
 import { sha256, toHex } from "../../../protocol/ids.ts";
 import { recordsOf, standingAt } from "../stored-records.ts";
@@ -125,7 +125,9 @@ export class Updater {
     const view = this.#options.view();
     const place = placeOfKey(right);
     const written = (owner: DnsName) => standingAt(recordsOf(view, zone, owner), place);
-    const draft = new ZoneDraft({ zone, place, written, serial: served.serial });
+    const elsewhere = (owner: DnsName) =>
+      recordsOf(view, zone, owner).filter(({ record }) => placeText(record) !== placeText(place));
+    const draft = new ZoneDraft({ zone, place, written, elsewhere, serial: served.serial });
     // Before the prerequisites, unlike RFC 2136 section 3.3: they would tell what is in the zone.
     if (!steps.every((step) => isAllowed(right, step, draft))) return this.#refuse(right);
     const prerequisites = readPrerequisites(message, zone);

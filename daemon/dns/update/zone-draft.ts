@@ -12,7 +12,7 @@ import { nameOffsets } from "../../../protocol/dns/rdata-names.ts";
 import { isSingleType, zoneRecordKey, type ZoneRecord } from "../../../protocol/dns/zone-record.ts";
 import type { ViewPlace } from "../../../protocol/dns/zone-view.ts";
 import { toHex } from "../../../protocol/ids.ts";
-import type { StoredRecord } from "../stored-records.ts";
+import { isBesideAlias, type StoredRecord } from "../stored-records.ts";
 import type { UpdateStep } from "./update-message.ts";
 
 export interface DraftOptions {
@@ -21,6 +21,8 @@ export interface DraftOptions {
   readonly place: ViewPlace;
   /** What somebody wrote at a name, at that place. */
   readonly written: (owner: DnsName) => readonly StoredRecord[];
+  /** What somebody wrote at a name, at any other place. */
+  readonly elsewhere: (owner: DnsName) => readonly StoredRecord[];
   /** The serial that is served. */
   readonly serial: number;
 }
@@ -75,11 +77,13 @@ export class ZoneDraft {
     const isAlias = type === TYPE.CNAME;
     if (at.now.some(({ record }) => (record.type === TYPE.CNAME) !== isAlias)) return;
     if (isApex && (isAlias || type === TYPE.DS)) return;
+    const { place, elsewhere } = this.#options;
+    if (elsewhere(owner).some(({ record }) => isBesideAlias(type, place, record))) return;
     if (type === TYPE.SOA) return this.#replaceSoa(at, { ttl, rdata }, isApex);
     const wanted = canonical(type, rdata);
     const same = at.now.filter(({ record }) => record.type === type);
     const there = same.find(({ record }) => canonical(type, record.rdata) === wanted);
-    const { zone, place } = this.#options;
+    const { zone } = this.#options;
     const made: ZoneRecord = there?.record ?? { zone, owner, type, ttl, rdata, ...place };
     const kept = isSingleType(type) ? [] : same.filter((held) => held !== there);
     at.now = [
