@@ -205,6 +205,17 @@ describe("options", () => {
     equal(read(by.respond(asked, "udp")).options.size, 0);
   });
 
+  it("tell a secondary how long it may go on with the zone, with its SOA record alone", () => {
+    const expire = { opt: [opt(option(9, new Uint8Array()))] };
+    for (const _ of ["as it is made", "as it is kept"]) {
+      const told = read(by.respond(question(expire), "udp")).options.get(OPTION.EXPIRE);
+      deepEqual(told, Uint8Array.of(0, 0x12, 0x75, 0));
+      equal(read(by.respond(question({ opt: [opt()] }), "udp")).options.size, 0);
+    }
+    const other = question({ ...expire, type: TYPE.NS });
+    equal(read(by.respond(other, "udp")).options.size, 0);
+  });
+
   it("of another version are not read, and of a malformed question are not lost", () => {
     const next = { ...opt(Uint8Array.of(0, 10, 0, 99)), ttl: 0x0001_0000 };
     equal(read(by.respond(question({ opt: [next] }), "udp")).rcode, RCODE.BADVERS);

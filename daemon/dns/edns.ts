@@ -29,6 +29,8 @@ export interface Edns {
   readonly nsid: boolean;
   /** Asks how long a connection may be idle (RFC 7828). */
   readonly keepalive: boolean;
+  /** Asks how long a secondary may go on with the zone (RFC 7314). */
+  readonly expire: boolean;
   /** 8 bytes of the asker's, or these and 8 to 32 of a server's; a view into the packet. */
   readonly cookie: Uint8Array | undefined;
 }
@@ -41,6 +43,7 @@ export interface Edns {
 export function readEdns(packet: Uint8Array, at: number, end: number): Edns | undefined {
   let nsid = false;
   let keepalive = false;
+  let expire = false;
   let cookie: Uint8Array | undefined;
   const version = packet[at + 5] ?? 0;
   // What follows in another version is not ours to read.
@@ -52,6 +55,7 @@ export function readEdns(packet: Uint8Array, at: number, end: number): Edns | un
     if (option > end) return undefined;
     if (code === OPTION.NSID) nsid = true;
     else if (code === OPTION.KEEPALIVE) keepalive = true;
+    else if (code === OPTION.EXPIRE) expire = true;
     // RFC 7873 section 5.2: of several the first counts.
     else if (code === OPTION.COOKIE && cookie === undefined) {
       cookie = packet.subarray(start, option);
@@ -64,6 +68,7 @@ export function readEdns(packet: Uint8Array, at: number, end: number): Edns | un
     dnssecOk: ((packet[at + 6] ?? 0) & 0x80) !== 0,
     nsid,
     keepalive,
+    expire,
     cookie,
   };
 }
@@ -78,7 +83,7 @@ function isCookieSize(sizeBytes: number): boolean {
 
 /** Collects the options of one answer after another, without allocating. */
 export class OptionWriter {
-  /** The longest: NSID of 255 bytes, a cookie, an error, a time-out. */
+  /** The longest: NSID of 255 bytes, a cookie, an error, a time-out, an expiry. */
   readonly #bytes = new Uint8Array(512);
   #size = 0;
 

@@ -8,6 +8,7 @@
  * Source: RFC 1035 section 4.1, RFC 7873 (cookies), RFC 8914 (errors).
  */
 import { RCODE } from "../../protocol/dns/dns-code.ts";
+import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { isWithin, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { MAX_MESSAGE_BYTES } from "../../protocol/dns/message.ts";
 import {
@@ -202,8 +203,9 @@ export class Responder {
         this.#out.options.addNumber(OPTION.ERROR, EXTENDED_ERROR.NOT_SUPPORTED);
       return this.#out.bare(packet, { rcode: refusal, question, edns });
     }
-    const bodyLimit = this.#room(edns, client);
-    const kept = this.#prepared.find(packet, question, client.view);
+    let bodyLimit = this.#room(edns, client);
+    const asksExpiry = edns?.expire === true && question.type === TYPE.SOA;
+    const kept = asksExpiry ? undefined : this.#prepared.find(packet, question, client.view);
     if (kept !== undefined && kept.length <= bodyLimit)
       return this.#out.again(packet, kept, question, edns);
     const answer = answerQuestion(this.#tree, question.name, question.type, client.view);
@@ -216,10 +218,20 @@ export class Responder {
       }
       return this.#out.bare(packet, { rcode: answer.rcode, question, edns });
     }
+    if (asksExpiry) {
+      this.#addExpiry(answer);
+      bodyLimit = this.#room(edns, client);
+    }
     return (
       this.#deny(packet, question, edns, answer, bodyLimit, client) ??
       this.#write(packet, question, edns, answer, bodyLimit, client)
     );
+  }
+
+  /** RFC 7314 section 3: a primary gives the field of its SOA record. */
+  #addExpiry({ answer }: Answer): void {
+    const soa = answer.find(({ rrset }) => rrset.type === TYPE.SOA)?.rrset.rdata[0];
+    if (soa !== undefined) this.#out.options.add(OPTION.EXPIRE, soa.subarray(-8, -4));
   }
 
   /** What the answer may take without its OPT record, whose options are known. */

@@ -81,6 +81,8 @@ export class Updater {
     if (known !== undefined) return known.code;
     const code = this.#serve(message, rights);
     this.#remembered.set(id, { code, atMs: nowMs });
+    // What could not be done now may be asked for again as it is.
+    void code.then((done) => (done === RCODE.SERVFAIL ? this.#remembered.delete(id) : false));
     return code;
   }
 
@@ -101,8 +103,9 @@ export class Updater {
       return RCODE.NOERROR;
     } catch (error) {
       log.error("an update could not be made", { error: String(error) });
-      // No right to the zone, no room, a value too long: nothing of the packet's form.
-      return error instanceof PleachError ? RCODE.REFUSED : RCODE.SERVFAIL;
+      // No right to the zone, a value too long: nothing of the packet's form. A full disk passes.
+      const isLasting = error instanceof PleachError && error.code !== "E-NO-SPACE";
+      return isLasting ? RCODE.REFUSED : RCODE.SERVFAIL;
     }
   }
 
