@@ -15,7 +15,9 @@ import { serialsOf, type ZoneSource } from "./zone-source.ts";
 import { ZoneTree } from "./zone-tree.ts";
 
 /** Building takes at most one part in so many of the time. */
-const REST_FACTOR = 20;
+const REST_FACTOR = 8;
+/** A change of another node comes in several entries that follow one another at once. */
+const FIRST_GATHER_MS = 5;
 const MIN_GATHER_MS = 100;
 const MAX_GATHER_MS = 2000;
 
@@ -96,8 +98,7 @@ export class ZonePublisher {
 
   #changed(): void {
     if (this.#cancel !== undefined) return;
-    const waitMs = Math.max(0, this.#nextMs - this.#clock.monotonicMs());
-    // Not within the call that tells of the change: its sender goes on first.
+    const waitMs = Math.max(FIRST_GATHER_MS, this.#nextMs - this.#clock.monotonicMs());
     this.#cancel = this.#clock.after(waitMs, () => {
       try {
         this.reload();
