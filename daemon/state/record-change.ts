@@ -17,9 +17,9 @@ import {
   type RecordVersion,
 } from "../../protocol/logs/record-version.ts";
 import type { Authority } from "../core/authority/authority.ts";
-import type { View } from "../core/logs/view.ts";
+import type { View, ViewEntry } from "../core/logs/view.ts";
 import type { ClassChanges } from "./own/plan-entries.ts";
-import type { Shelf } from "./shelf.ts";
+import type { Shelf, StandingVersion } from "./shelf.ts";
 import { StateError } from "./state-error.ts";
 
 /** One wish; `undefined` deletes. */
@@ -85,8 +85,15 @@ export function versionsFor(
   return [...Map.groupBy(changes, (change) => change.class)]
     .map(([recordClass, group]) => {
       const latest = new Map(group.map((change) => [change.key, change.value]));
+      const { shelf, siteId, view } = at;
+      const author = isSharedClass(recordClass) ? undefined : siteId;
+      const standing = shelf.standing(recordClass, new Set(latest.keys()), author, siteId);
       const records = [...latest].flatMap(([key, value]) => {
-        const version = versionFor(recordClass, key, value, { ...at, lamport: lamport + 1 });
+        const version = versionFor(value, {
+          lamport: lamport + 1,
+          shown: view.get(recordClass, key, author),
+          standing: standing.get(key) ?? [],
+        });
         if (version === undefined) return [];
         lamport = version.lamport;
         return [[key, version]] as const;
@@ -97,14 +104,14 @@ export function versionsFor(
 }
 
 function versionFor(
-  recordClass: RecordClass,
-  key: string,
   value: JsonValue | undefined,
-  at: Parameters<typeof versionsFor>[1],
+  at: {
+    readonly lamport: number;
+    readonly shown: ViewEntry | undefined;
+    readonly standing: readonly StandingVersion[];
+  },
 ): RecordVersion | undefined {
-  const author = isSharedClass(recordClass) ? undefined : at.siteId;
-  const shown = at.view.get(recordClass, key, author);
-  const standing = at.shelf.standing(recordClass, key, author, at.siteId);
+  const { shown, standing } = at;
   if (shown !== undefined && shown.conflicts.length === 0 && value !== undefined) {
     // What is shown while this site is suspended may be replaced already, out of sight.
     const isReplaced = standing.some(({ version }) => version.supersedes.includes(shown.versionId));

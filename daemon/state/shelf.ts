@@ -29,6 +29,11 @@ export interface CountingLog {
   readonly takenUp: TakenUp;
 }
 
+export interface StandingVersion {
+  readonly held: HeldLog;
+  readonly version: StoredVersion;
+}
+
 interface Judged {
   /** Up to where each log of the lineage is taken up. */
   readonly takenUp: ReadonlyMap<LogId, TakenUp>;
@@ -150,15 +155,37 @@ export class Shelf {
     return all;
   }
 
-  /** The same of one record: under this key, of all authors or of one. */
-  candidatesOf(recordClass: ClassName, key: string, author: SiteId | undefined): Candidate[] {
-    return this.lineagesOf(recordClass, author).flatMap((name) =>
-      this.speaking(name, "shown").flatMap(({ held, takenUp }) => {
-        const version = documentOf(held, "shown")?.records.get(key);
-        const isShown = version !== undefined && isBehind(version, takenUp);
-        return isShown ? [candidateOf(held, key, version)] : [];
-      }),
-    );
+  /** The same of some records: under these keys, of all authors or of one. */
+  candidatesOf(
+    recordClass: ClassName,
+    keys: ReadonlySet<string>,
+    author: SiteId | undefined,
+  ): ReadonlyMap<string, readonly Candidate[]> {
+    const found = new Map<string, Candidate[]>();
+    for (const name of this.lineagesOf(recordClass, author)) {
+      for (const { held, key, version } of this.#versionsAt(name, "shown", keys)) {
+        push(found, key, candidateOf(held, key, version));
+      }
+    }
+    return found;
+  }
+
+  /** The versions under these keys that one lineage contributes. */
+  *#versionsAt(
+    name: LineageName,
+    sight: Sight,
+    keys: ReadonlySet<string>,
+  ): Generator<{ held: HeldLog; key: string; version: StoredVersion }> {
+    for (const { held, takenUp } of this.speaking(name, sight)) {
+      const records = documentOf(held, sight)?.records;
+      if (records === undefined) continue;
+      // A site has hundreds of logs of a large zone, and a change of it thousands of keys.
+      const [fewer, more] = keys.size < records.size ? [keys, records] : [records, keys];
+      for (const key of fewer.keys()) {
+        const version = more.has(key) ? records.get(key) : undefined;
+        if (version !== undefined && isBehind(version, takenUp)) yield { held, key, version };
+      }
+    }
   }
 
   /** All lineages of an author. */
@@ -171,23 +198,24 @@ export class Shelf {
   }
 
   /**
-   * The versions of one key in all speaking logs of a class, or of one author.
+   * The versions under these keys in all speaking logs of a class, or of one author.
    *
    * @param self - What this site wrote stands also while others do not show it.
    */
   standing(
     recordClass: ClassName,
-    key: string,
+    keys: ReadonlySet<string>,
     author: SiteId | undefined,
     self: SiteId,
-  ): { held: HeldLog; version: StoredVersion }[] {
-    return this.lineagesOf(recordClass, author).flatMap((name) => {
+  ): ReadonlyMap<string, readonly StandingVersion[]> {
+    const found = new Map<string, StandingVersion[]>();
+    for (const name of this.lineagesOf(recordClass, author)) {
       const sight = name.includes(`/${self}/`) ? "counting" : "shown";
-      return this.speaking(name, sight).flatMap(({ held, takenUp }) => {
-        const version = documentOf(held, sight)?.records.get(key);
-        return version !== undefined && isBehind(version, takenUp) ? [{ held, version }] : [];
-      });
-    });
+      for (const { held, key, version } of this.#versionsAt(name, sight, keys)) {
+        push(found, key, { held, version });
+      }
+    }
+    return found;
   }
 
   /** Sites of which two logs of one part stand side by side: a cloned or restored box. */
@@ -259,6 +287,12 @@ export function candidateOf(held: HeldLog, key: string, version: StoredVersion):
 /** A snapshot in a tail carries over what was taken up: those versions stand elsewhere, or went. */
 export function isBehind(version: StoredVersion, takenUp: TakenUp): boolean {
   return version.seq > takenUp.seq && version.lamport > takenUp.lamport;
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
 }
 
 function seqOf(held: HeldLog, sight: Sight): number {

@@ -72,8 +72,14 @@ export class ViewCache {
     const valid = (candidates: readonly Candidate[]): Candidate[] =>
       candidates.filter(({ author, key }) => authority.mayWrite(author, recordClass, key));
     const ended = rights.candidates(recordClass);
+    const found = new Map(
+      [...Map.groupBy(changed?.values() ?? [], ({ author }) => author)].map(([author, names]) => {
+        const keys = new Set(names.map(({ key }) => key));
+        return [author, shelf.candidatesOf(recordClass, keys, author)];
+      }),
+    );
     const of = (name: RecordName): Candidate[] => [
-      ...valid(shelf.candidatesOf(recordClass, name.key, name.author)),
+      ...valid(found.get(name.author)?.get(name.key) ?? []),
       ...ended.filter(({ key, author }) => isOf(name, key, author)),
     ];
     const merged =

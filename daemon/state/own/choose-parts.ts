@@ -36,15 +36,16 @@ class Filling {
     return this.#costs.size === 0;
   }
 
-  has(key: string): boolean {
-    return this.#costs.has(key);
+  /** Whether the key stands here and its new version has room in place of the one before. */
+  keeps(key: string, cost: number): boolean {
+    const before = this.#costs.get(key);
+    return before !== undefined && this.#bytes - before + cost <= MAX_LIVE_BYTES;
   }
 
-  fits([key, version]: Change, cost: number): boolean {
-    const before = this.#costs.get(key);
-    if (before !== undefined) return this.#bytes - before + cost <= MAX_LIVE_BYTES;
-    const bytes = this.#bytes + this.#growthBytes + cost + growthOf(version);
-    return this.#costs.size < FILL_RECORDS && bytes <= FILL_BYTES;
+  /** Whether there is room for a key that does not stand here. */
+  hasRoom(costWithGrowth: number): boolean {
+    const bytes = this.#bytes + this.#growthBytes + costWithGrowth;
+    return bytes <= FILL_BYTES && this.#costs.size < FILL_RECORDS;
   }
 
   add(change: Change, cost: number): void {
@@ -56,27 +57,27 @@ class Filling {
   }
 }
 
+type VersionsIn = (
+  part: number,
+) => Iterable<{ readonly key: string; readonly version: StoredVersion }>;
+
 /**
+ * @param changes - Each key at most once.
  * @param versionsIn - What counts in a part now.
  * @returns The changes of each part that gets any, in their order.
  * @throws StateError E-STATE-FULL
  */
 export function chooseParts(
   changes: readonly Change[],
-  versionsIn: (part: number) => Iterable<{ readonly key: string; readonly version: StoredVersion }>,
+  versionsIn: VersionsIn,
 ): ReadonlyMap<number, readonly Change[]> {
-  const fillings = new Map<number, Filling>();
-  const filling = (part: number): Filling => {
-    const filled = fillings.get(part) ?? new Filling(versionsIn(part));
-    fillings.set(part, filled);
-    return filled;
-  };
+  const keys = new Set(changes.map(([key]) => key));
+  const parts = new Parts(keys, versionsIn);
   const chosen = new Map<number, readonly Change[]>();
   for (const change of changes) {
     const [key, version] = change;
     const cost = versionCost(key, version);
-    const part = partFor(change, cost, filling);
-    const filled = filling(part);
+    const [part, filled] = parts.partFor(change, cost);
     filled.add(change, cost);
     chosen.set(part, filled.changes);
   }
@@ -87,17 +88,42 @@ function growthOf({ supersedes }: Change[1]): number {
   return supersedes.length === 0 ? NAME_BYTES : 0;
 }
 
-function partFor(change: Change, cost: number, filling: (part: number) => Filling): number {
-  let fresh: number | undefined;
-  for (let part = 0; part <= MAX_PART; part++) {
-    const filled = filling(part);
-    if (filled.fits(change, cost)) {
-      if (filled.has(change[0])) return part;
-      fresh ??= part;
-    }
-    // Parts are filled in order, so an empty one is the end of those in use.
-    if (filled.isEmpty) break;
+/** The parts in use, and the first that is empty: parts are filled in order. */
+class Parts {
+  readonly #fillings: Filling[] = [];
+  /** Where those of the keys stand that stand anywhere. */
+  readonly #homes = new Map<string, number[]>();
+  readonly #keys: ReadonlySet<string>;
+  readonly #versionsIn: VersionsIn;
+
+  constructor(keys: ReadonlySet<string>, versionsIn: VersionsIn) {
+    this.#keys = keys;
+    this.#versionsIn = versionsIn;
   }
-  if (fresh !== undefined) return fresh;
-  throw new StateError("E-STATE-FULL", "This site has no room for more records of this class.");
+
+  partFor([key, version]: Change, cost: number): readonly [number, Filling] {
+    while (this.#fillings.at(-1)?.isEmpty !== true && this.#fillings.length <= MAX_PART) {
+      this.#look(this.#fillings.length);
+    }
+    for (const part of this.#homes.get(key) ?? []) {
+      const filling = this.#fillings[part];
+      if (filling?.keeps(key, cost) === true) return [part, filling];
+    }
+    const costWithGrowth = cost + growthOf(version);
+    const part = this.#fillings.findIndex((filling) => filling.hasRoom(costWithGrowth));
+    const filling = this.#fillings[part];
+    if (filling !== undefined) return [part, filling];
+    throw new StateError("E-STATE-FULL", "This site has no room for more records of this class.");
+  }
+
+  #look(part: number): void {
+    const held = [...this.#versionsIn(part)];
+    for (const key of new Set(held.map((each) => each.key))) {
+      if (!this.#keys.has(key)) continue;
+      const homes = this.#homes.get(key) ?? [];
+      homes.push(part);
+      this.#homes.set(key, homes);
+    }
+    this.#fillings.push(new Filling(held));
+  }
 }

@@ -49,14 +49,17 @@ export function lostOf(shelf: Shelf, siteId: SiteId, open: OpenLog): readonly Ch
   const held = shelf.get(open.log);
   const since = held !== undefined && shelf.counts(held) ? 0 : open.started;
   const standing = Map.groupBy(shelf.versionsOf(lineage, "counting"), ({ key }) => key);
-  return [...open.records()].filter(([key, version]) => {
+  const records = [...open.records()];
+  const deleted = records.filter(([, { value }]) => value === undefined).map(([key]) => key);
+  const left = shelf.standing(recordClass, new Set(deleted), author, siteId);
+  return records.filter(([key, version]) => {
     if (version.lamport <= since) return false;
     const named = { ...version, id: versionId(siteId, recordClass, key, version) };
     const others = (standing.get(key) ?? []).map((each) => each.version);
     if (others.some((other) => other.id === named.id || isNewer(other, named))) return false;
     // Nothing is lost with a deletion when there is nothing left to delete.
     const isDeletion = version.value === undefined;
-    return !isDeletion || shelf.standing(recordClass, key, author, siteId).length > 0;
+    return !isDeletion || left.has(key);
   });
 }
 

@@ -125,9 +125,10 @@ function forgetDeletions(
   taken: ReadonlySet<LogId>,
 ): void {
   const author = isSharedClass(recordClass) ? undefined : siteId;
-  for (const [key, version] of records) {
-    if (version.value !== undefined) continue;
-    const standing = shelf.standing(recordClass, key, author, siteId);
-    if (standing.every(({ held }) => taken.has(held.log))) records.delete(key);
+  const deleted = new Set<string>();
+  for (const [key, { value }] of records) if (value === undefined) deleted.add(key);
+  const standing = shelf.standing(recordClass, deleted, author, siteId);
+  for (const key of deleted) {
+    if (standing.get(key)?.every(({ held }) => taken.has(held.log)) ?? true) records.delete(key);
   }
 }
