@@ -1,8 +1,8 @@
 /**
  * The DNS server of a node: zones from the state, answered over UDP and TCP on each address.
  *
- * Needs a {@link ZoneSource}, the clock and the log. Between start and stop it answers from an
- * immutable version of the zones, which a change of the state replaces as a whole.
+ * Needs a {@link ZoneSource}, the clock and the log. Between start and stop it answers from the
+ * zones as they are, each change of the state as a whole.
  */
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zones/zone.ts";
@@ -21,10 +21,10 @@ import { UdpServer } from "./udp/udp-server.ts";
 import { UdpWorkers } from "./udp/udp-workers.ts";
 import { ZonePublisher } from "./zone-publisher.ts";
 import type { ZoneSource } from "./zone-source.ts";
+import { summaryOf, type ZoneSummary } from "./zone-summary.ts";
 import { ZoneTree } from "./zone-tree.ts";
 import type { DnsName } from "../../protocol/dns/dns-name.ts";
-import { zoneText } from "../../protocol/dns/zone-record.ts";
-import { ZONE_VIEWS, type ZoneView } from "../../protocol/dns/zone-view.ts";
+import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { viewOf, type ViewRule } from "./view-rules.ts";
 
 export interface DnsServerOptions {
@@ -58,15 +58,6 @@ export interface DnsServerOptions {
  */
 const ANSWERS_PER_SECOND = 200;
 
-export interface ZoneSummary {
-  readonly name: string;
-  readonly serial: number;
-  readonly records: number;
-  /** Those that have the zone. */
-  readonly views: readonly ZoneView[];
-  readonly warnings: readonly string[];
-}
-
 export class DnsServer {
   readonly #log: Logger;
   readonly #publisher: ZonePublisher;
@@ -79,6 +70,8 @@ export class DnsServer {
   readonly #identity: () => Identity;
   readonly #limit: { readonly answersPerSecond: number; readonly seed: number };
   #views: readonly ViewRule[];
+  /** They start while the zones are built; undefined: the main thread answers UDP. */
+  readonly #starting: Promise<UdpWorkers | undefined>;
   #workers: UdpWorkers | undefined;
   #isStarted = false;
   /** Ends when the last version of the zones is served by every thread. */
@@ -104,21 +97,37 @@ export class DnsServer {
       limit: new RateLimit({ perSecond: ANSWERS_PER_SECOND, seed }),
       clock,
     });
-    this.#publisher = new ZonePublisher(source, clock, this.#log, (tree, deltas) => {
-      void this.#serveChange(tree, deltas);
-    });
+    this.#starting = this.#startWorkers(options);
+    try {
+      this.#publisher = new ZonePublisher(source, clock, this.#log, (deltas) => {
+        // Before the start there are no zones anywhere that could change.
+        if (this.#isStarted) this.#serveChange(deltas);
+      });
+    } catch (error) {
+      // What failed first is what is told.
+      this.#starting.then((workers) => workers?.stop()).catch(() => undefined);
+      throw error;
+    }
   }
 
-  /** Resolves when every thread answers with a change. */
-  async #serveChange(tree: ZoneTree, deltas: readonly ZoneDelta[]): Promise<void> {
+  async #startWorkers(options: DnsServerOptions): Promise<UdpWorkers | undefined> {
+    const { threads = 0, passed = [] } = options;
+    if (threads === 0 || options.listen.length === 0) return undefined;
+    const [serve, log, views] = [this.#serve(), this.#log, this.#views];
+    const listen = matchSockets(options.listen, passed);
+    return UdpWorkers.start({ listen, views, threads, ...this.#limit, serve, log });
+  }
+
+  #serveChange(deltas: readonly ZoneDelta[]): void {
     const identity = this.#identity();
-    this.#responder.serve(tree);
-    this.#responder.identify(identity);
     this.#workers?.identify(identity);
-    // Before the start threads have no zones that could change.
-    if (this.#isStarted) this.#served = this.#workers?.serve(deltas) ?? Promise.resolve();
-    await this.#served;
-    for (const listener of this.#listeners) listener();
+    const served = this.#workers?.serve(deltas) ?? Promise.resolve();
+    // While the threads are at it.
+    this.#responder.serve(this.#publisher.tree);
+    this.#responder.identify(identity);
+    this.#served = served.then(() => {
+      for (const listener of this.#listeners) listener();
+    });
   }
 
   /**
@@ -146,16 +155,15 @@ export class DnsServer {
   async #listen({ listen, clock, threads = 0, passed = [] }: DnsServerOptions): Promise<void> {
     const serve = this.#serve();
     const log = this.#log;
-    const places = passed.length === 0 ? listen : matchSockets(listen, passed);
-    // What has waited in a socket that was passed is answered at once.
-    this.#responder.serve(this.#publisher.tree);
-    this.#responder.identify(this.#identity());
-    if (threads > 0 && places.length > 0) {
-      const options = { listen: places, views: this.#views, threads, ...this.#limit, serve, log };
-      this.#workers = await UdpWorkers.start(options);
-      if (this.#workers === undefined) log.warn("koffi does not load: the main thread answers UDP");
-    }
+    this.#workers = await this.#starting;
+    const places = matchSockets(listen, passed);
     if (this.#workers !== undefined) this.#servers.push(this.#workers);
+    else if (threads > 0 && places.length > 0) {
+      log.warn("koffi does not load: the main thread answers UDP");
+    }
+    // What has waited in a socket that was passed is answered at once.
+    this.#isStarted = true;
+    this.#serveChange(this.#publisher.zones.map(wholeZone));
     for (const [index, place] of places.entries()) {
       const bound = { ...place, port: this.#workers?.ports[index] ?? place.port };
       const { view } = place;
@@ -169,8 +177,7 @@ export class DnsServer {
       const { address, port } = bound;
       this.#listening.push(view === undefined ? { address, port } : { address, port, view });
     }
-    this.#isStarted = true;
-    await this.#serveChange(this.#publisher.tree, this.#publisher.zones.map(wholeZone));
+    await this.#served;
   }
 
   /** A packet must never end the daemon, whatever fault of ours it has found. */
@@ -246,13 +253,7 @@ export class DnsServer {
   }
 
   zones(): readonly ZoneSummary[] {
-    return this.#publisher.zones.map((zone) => ({
-      name: zoneText(zone.apex),
-      serial: zone.serial,
-      records: zone.lineCount,
-      views: ZONE_VIEWS.filter((view) => zone.soa[view] !== undefined),
-      warnings: zone.warnings,
-    }));
+    return this.#publisher.zones.map(summaryOf);
   }
 
   /** Tells of each new version of the zones, once it is served. Returns what ends the telling. */

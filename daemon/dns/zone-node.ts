@@ -14,6 +14,14 @@ import {
 } from "../../protocol/dns/zone-view.ts";
 import type { RRset, ServedName } from "../core/zones/zone.ts";
 
+/** A name on its way into a tree, with what was found out about it elsewhere. */
+export interface PlacedName extends ServedName {
+  /** Keys of the labels below the apex, the topmost first. */
+  readonly path?: readonly string[];
+  /** {@link marksOf} it. */
+  readonly marks?: number;
+}
+
 export interface ZoneNode {
   /** One of each type: few enough to look through. */
   readonly sets: PerView<readonly RRset[]>;
@@ -25,10 +33,11 @@ export interface ZoneNode {
 }
 
 /** One bit for each view. */
-const BIT: PerView<number> = { public: 1, mesh: 2, lan: 4 };
+export const BIT: PerView<number> = { public: 1, mesh: 2, lan: 4 };
 /** Where those of cuts and DNAMEs stand. */
 const CUT_SHIFT = 3;
 const DNAME_SHIFT = 6;
+const CUTS = 7 << CUT_SHIFT;
 
 const NO_SETS: PerView<readonly RRset[]> = inAllViews([]);
 
@@ -43,10 +52,15 @@ interface Below {
 }
 
 export class GrowingNode implements ZoneNode {
-  sets: PerView<readonly RRset[]> = NO_SETS;
+  #name: ServedName | undefined;
   /** In which views there are records, NS below the apex, DNAME: three bits each. */
   #marks = 0;
   #below: Below | undefined;
+
+  /** Names may be read from their bytes when they are asked for: it is the name that is kept. */
+  get sets(): PerView<readonly RRset[]> {
+    return this.#name?.served ?? NO_SETS;
+  }
 
   child(label: string, view: ZoneView): GrowingNode | undefined {
     const child = this.#below?.children.get(label);
@@ -68,7 +82,7 @@ export class GrowingNode implements ZoneNode {
    *
    * @param path - Keys of the labels below the apex, the topmost first.
    */
-  place(path: readonly string[], name: ServedName, level = 0): void {
+  place(path: readonly string[], name: PlacedName, level = 0): void {
     const label = path[level];
     if (label === undefined) return this.#fill(name, level === 0);
     this.#below ??= { children: new Map(), counts: [0, 0, 0] };
@@ -110,22 +124,15 @@ export class GrowingNode implements ZoneNode {
 
   #alone(): GrowingNode {
     const node = new GrowingNode();
-    node.sets = this.sets;
+    node.#name = this.#name;
     node.#marks = this.#marks;
     return node;
   }
 
-  #fill({ served, existsIn }: ServedName, isApex: boolean): void {
-    let marks = 0;
-    for (const view of ZONE_VIEWS) {
-      if (existsIn[view]) marks |= BIT[view];
-      for (const { type } of served[view]) {
-        if (type === TYPE.NS && !isApex) marks |= BIT[view] << CUT_SHIFT;
-        if (type === TYPE.DNAME) marks |= BIT[view] << DNAME_SHIFT;
-      }
-    }
-    this.#marks = marks;
-    this.sets = served;
+  #fill(name: PlacedName, isApex: boolean): void {
+    const marks = name.marks ?? marksOf(name);
+    this.#marks = isApex ? marks & ~CUTS : marks;
+    this.#name = name;
   }
 
   /** The views in which this name, or one below it, has records. */
@@ -138,6 +145,19 @@ export class GrowingNode implements ZoneNode {
     if (counts[2] > 0) views |= BIT.lan;
     return views;
   }
+}
+
+/** In which views there are records, NS and DNAME records: three bits each. */
+export function marksOf({ served, existsIn }: ServedName): number {
+  let marks = 0;
+  for (const view of ZONE_VIEWS) {
+    if (existsIn[view]) marks |= BIT[view];
+    for (const { type } of served[view]) {
+      if (type === TYPE.NS) marks |= BIT[view] << CUT_SHIFT;
+      if (type === TYPE.DNAME) marks |= BIT[view] << DNAME_SHIFT;
+    }
+  }
+  return marks;
 }
 
 export function setOfType(sets: readonly RRset[], type: number): RRset | undefined {

@@ -21,8 +21,7 @@ const FIRST_GATHER_MS = 5;
 const MIN_GATHER_MS = 100;
 const MAX_GATHER_MS = 2000;
 
-/** What is in the tree already: the changes that have brought it there. */
-type Publish = (tree: ZoneTree, deltas: readonly ZoneDelta[]) => void;
+type Publish = (deltas: readonly ZoneDelta[]) => void;
 
 export class ZonePublisher {
   readonly #source: ZoneSource;
@@ -31,6 +30,8 @@ export class ZonePublisher {
   readonly #publish: Publish;
   readonly #unsubscribe: () => void;
   readonly #tree = new ZoneTree();
+  /** The last change, while the tree lacks it. */
+  #ungrown: readonly ZoneDelta[] = [];
   #builder = new ZoneBuilder();
   #zones: readonly Zone[] = [];
   #nextMs = 0;
@@ -50,7 +51,11 @@ export class ZonePublisher {
     return this.#zones;
   }
 
+  /** Always the same one. It takes in a change when somebody asks for it, or before the next. */
   get tree(): ZoneTree {
+    const ungrown = this.#ungrown;
+    this.#ungrown = [];
+    this.#tree.apply(ungrown);
     return this.#tree;
   }
 
@@ -75,8 +80,9 @@ export class ZonePublisher {
       steering: steeringOf(inventory),
     };
     const deltas = this.#build(state);
-    this.#tree.apply(deltas);
-    this.#publish(this.#tree, deltas);
+    this.#tree.apply(this.#ungrown);
+    this.#ungrown = deltas;
+    this.#publish(deltas);
     const tookMs = this.#clock.monotonicMs() - started;
     const restMs = Math.min(Math.max(tookMs * REST_FACTOR, MIN_GATHER_MS), MAX_GATHER_MS);
     this.#nextMs = this.#clock.monotonicMs() + restMs;

@@ -6,9 +6,9 @@
 import { labelKeys, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { perView, type PerView, type ZoneView } from "../../protocol/dns/zone-view.ts";
-import type { RRset, ServedName, Zone } from "../core/zones/zone.ts";
+import type { RRset, Zone } from "../core/zones/zone.ts";
 import { wholeZone, type ZoneDelta } from "../core/zones/zone-delta.ts";
-import { GrowingNode, setOfType, type ZoneNode } from "./zone-node.ts";
+import { GrowingNode, setOfType, type PlacedName, type ZoneNode } from "./zone-node.ts";
 
 export interface ServedZone {
   readonly apex: DnsName;
@@ -22,7 +22,7 @@ export interface ServedZone {
 }
 
 /** A change of a zone, as far as a tree needs it. */
-export type ServedDelta = ZoneDelta<ServedName>;
+export type ServedDelta = ZoneDelta<PlacedName>;
 
 interface Branch {
   readonly children: Map<string, Branch>;
@@ -49,7 +49,7 @@ interface Prepared {
   /** What takes the place of the names that are there; undefined: they stay. */
   readonly root: GrowingNode | undefined;
   /** To be placed in what is there. */
-  readonly names: readonly { readonly path: NamePath; readonly name: ServedName }[];
+  readonly names: readonly { readonly path: NamePath; readonly name: PlacedName }[];
 }
 
 /** The zones that a server answers from. */
@@ -86,7 +86,8 @@ export class ZoneTree {
     const { apex, serial, whole, names } = delta;
     const zone = { apex, serial };
     const known = this.#at(path)?.zone?.root;
-    const pathBelow = (name: ServedName): NamePath => pathOf(name.owner).slice(path.length);
+    const pathBelow = (name: PlacedName): NamePath =>
+      name.path ?? pathOf(name.owner).slice(path.length);
     if (!whole && known !== undefined && names.length <= MAX_IN_PLACE) {
       const placed = names.map((name) => ({ path: pathBelow(name), name }));
       return { path, zone, root: undefined, names: placed };

@@ -192,14 +192,14 @@ export function lowerCase(name: DnsName): DnsName {
 export function nameKey(name: DnsName, above = 0): string {
   let from = 0;
   for (let left = above; left > 0 && name[from] !== 0; left--) from += (name[from] ?? 0) + 1;
-  return keyOf(name, from, name.length);
+  return labelKey(name, from, name.length);
 }
 
 /** The same for each label, from the leftmost on. */
 export function labelKeys(name: DnsName): string[] {
   const keys: string[] = [];
   for (let at = 0, size = name[0] ?? 0; size > 0; at += size + 1, size = name[at] ?? 0) {
-    keys.push(keyOf(name, at + 1, at + 1 + size));
+    keys.push(labelKey(name, at + 1, at + 1 + size));
   }
   return keys;
 }
@@ -207,7 +207,8 @@ export function labelKeys(name: DnsName): string[] {
 /** A key made here in one piece takes less room than one that is put together of its letters. */
 const scratch = Buffer.allocUnsafeSlow(256);
 
-function keyOf(bytes: Uint8Array, from: number, to: number): string {
+/** {@link nameKey} of a part of a name that lies among other bytes. */
+export function labelKey(bytes: Uint8Array, from: number, to: number): string {
   for (let at = from; at < to; at++) {
     const byte = bytes[at] ?? 0;
     scratch[at - from] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;

@@ -74,7 +74,7 @@ export class SiteZones {
     const source = zonesOf(state);
     this.#source = source;
     this.#clock = clock;
-    this.#publisher = new ZonePublisher(source, clock, silentLogger, (_tree, deltas) => {
+    this.#publisher = new ZonePublisher(source, clock, silentLogger, (deltas) => {
       const changed = deltas.flatMap((delta) => (delta.kind === "changed" ? delta : []));
       served.note(changed, state.logHeads());
     });

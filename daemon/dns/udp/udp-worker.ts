@@ -55,7 +55,7 @@ class UdpThread {
     this.#wakeFile = sockets.eventFile();
     this.#poll = sockets.batchCalls().poll;
     this.#wait = sockets.memory(POLL.size * (fds.length + 1));
-    for (const [index, fd] of [...fds, this.#wakeFile].entries()) {
+    for (const [index, fd] of [this.#wakeFile, ...fds].entries()) {
       this.#wait.bytes.writeInt32LE(fd, index * POLL.size);
       this.#wait.bytes.writeInt16LE(POLL.readable, index * POLL.size + POLL.events);
     }
@@ -114,7 +114,8 @@ class UdpThread {
   }
 
   #sleep(): void {
-    this.#poll(this.#wait.address, this.#fds.length + 1, SLEEP_MS);
+    // The bell comes first. Before there are zones questions stay where they are, and end no sleep.
+    this.#poll(this.#wait.address, this.#serves ? this.#fds.length + 1 : 1, SLEEP_MS);
     try {
       readSync(this.#wakeFile, new Uint8Array(8));
     } catch (error) {

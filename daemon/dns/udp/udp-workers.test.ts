@@ -5,11 +5,13 @@ import { describe, it } from "node:test";
 import { decode, encode } from "dns-packet";
 import { zoneOfLines } from "../../../test-mesh/dns/zone-lines.ts";
 import { silentLogger } from "../../observe/log.ts";
-import { parseDnsName } from "../../../protocol/dns/dns-name.ts";
+import { countLabels, parseDnsName } from "../../../protocol/dns/dns-name.ts";
 import { wholeZone } from "../../core/zones/zone-delta.ts";
 import type { Client } from "../client.ts";
 import type { Serve } from "../serve.ts";
 import { UdpWorkers, type UdpWorkersOptions } from "./udp-workers.ts";
+import { marksOf } from "../zone-node.ts";
+import { pathOf, type ServedDelta } from "../zone-tree.ts";
 import { encodeDeltas, readDeltas } from "./zone-snapshot.ts";
 
 const zone = (address: string) =>
@@ -20,6 +22,7 @@ www.example. 300 IN A ${address}
 www.example. 300 IN A 192.0.2.200
 sub.example. 300 IN NS ns.sub.example.
 *.wild.example. 60 IN TXT "a" "b"
+alias.example. 60 IN DNAME example.net.
 `);
 
 const nobody: Serve = {
@@ -76,13 +79,18 @@ describe("changes as bytes", () => {
     const steps = readDeltas(encodeDeltas(deltas));
     let step = steps.next();
     while (step.done !== true) step = steps.next();
-    const shown = deltas.map((delta) => {
-      if (delta.kind === "gone") return delta;
-      const { kind, apex, serial, whole, names } = delta;
-      const bare = names.map(({ owner, served, existsIn }) => ({ owner, served, existsIn }));
-      return { kind, apex, serial, whole, names: bare };
-    });
-    equal(JSON.stringify(step.value), JSON.stringify(shown));
+    const bare = (all: readonly ServedDelta[]) =>
+      all.map((delta) => {
+        if (delta.kind === "gone") return delta;
+        const { kind, apex, serial, whole, names } = delta;
+        const shown = names.map((name) => {
+          const { owner, served, existsIn } = name;
+          const path = name.path ?? pathOf(owner).slice(countLabels(apex));
+          return { owner, served, existsIn, path, marks: name.marks ?? marksOf(name) };
+        });
+        return { kind, apex, serial, whole, names: shown };
+      });
+    equal(JSON.stringify(bare(step.value)), JSON.stringify(bare(deltas)));
   });
 });
 
