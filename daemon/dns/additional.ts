@@ -29,14 +29,19 @@ interface Target {
   readonly served: ServedZone;
   /** Glue counts, and is required when it stands below the cut. */
   readonly referral: boolean;
+  /** In which the set was found. */
+  readonly view: ZoneView;
 }
 
-/** @param present - What the message has already; it is not repeated. */
+/**
+ * @param present - What the message has already; it is not repeated.
+ * @param viewOf - What the asker sees of a name.
+ */
 export function addressesFor(
   tree: ZoneTree,
   targets: readonly Target[],
   present: readonly AnswerSet[],
-  view: ZoneView,
+  viewOf: (path: NamePath) => ZoneView,
 ): AdditionalSet[] {
   if (targets.length === 0) return [];
   const added: AdditionalSet[] = [];
@@ -49,7 +54,7 @@ export function addressesFor(
       if (left-- <= 0) return added;
       const name = readDnsName(rdata, offset);
       if (name === undefined || name.length === 1) continue;
-      for (const found of addressesOf(tree, target, name, view)) {
+      for (const found of addressesOf(tree, target, name, viewOf)) {
         const key = setKey(name, found.rrset.type);
         if (known.has(key)) continue;
         known.add(key);
@@ -68,11 +73,12 @@ function addressesOf(
   tree: ZoneTree,
   target: Target,
   name: DnsName,
-  view: ZoneView,
+  viewOf: (path: NamePath) => ZoneView,
 ): AdditionalSet[] {
   const path = pathOf(name);
-  const served =
-    target.referral && isBelow(path, target.served) ? target.served : tree.zoneOf(path, view);
+  const isGlue = target.referral && isBelow(path, target.served);
+  const view = isGlue ? target.view : viewOf(path);
+  const served = isGlue ? target.served : tree.zoneOf(path, view);
   if (served === undefined) return [];
   const required = target.referral && isBelowName(path, pathOf(target.rrset.owner));
   return [TYPE.A, TYPE.AAAA].flatMap((type) => {

@@ -17,6 +17,7 @@ import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import type { RRset } from "../core/zones/zone.ts";
 import { addressesFor } from "./additional.ts";
 import { RCODE } from "../../protocol/dns/dns-code.ts";
+import type { KeyView } from "./client.ts";
 import type { Answer, AnswerSet } from "./answer-sections.ts";
 import { searchZone } from "./zone-search.ts";
 import { pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tree.ts";
@@ -25,7 +26,6 @@ import { pathOf, type NamePath, type ServedZone, type ZoneTree } from "./zone-tr
 const MAX_ALIASES = 16;
 
 interface Draft {
-  readonly view: ZoneView;
   readonly answer: AnswerSet[];
   readonly authority: AnswerSet[];
   /** Record sets whose targets' addresses may follow. */
@@ -33,6 +33,7 @@ interface Draft {
     readonly rrset: RRset;
     readonly served: ServedZone;
     readonly referral: boolean;
+    readonly view: ZoneView;
   }[];
   authoritative: boolean;
   rcode: number;
@@ -40,16 +41,19 @@ interface Draft {
   unresolved: DnsName | undefined;
 }
 
+/** @param keyed - What a key shows of its own zones, instead of the view. */
 export function answerQuestion(
   tree: ZoneTree,
   name: DnsName,
   type: number,
   view: ZoneView,
+  keyed?: KeyView,
 ): Answer {
   const path = pathOf(name);
-  const zone = responsible(tree, path, type, view);
+  const seen = (at: NamePath): ZoneView =>
+    keyed === undefined ? view : viewAt(tree, at, view, keyed);
+  const zone = responsible(tree, path, type, seen(placeOf(path, type)));
   const draft: Draft = {
-    view,
     answer: [],
     authority: [],
     targets: [],
@@ -61,17 +65,33 @@ export function answerQuestion(
   if (zone === undefined) {
     draft.rcode = RCODE.REFUSED;
     draft.authoritative = false;
-  } else follow(tree, draft, name, type);
+  } else follow(tree, draft, name, type, seen);
   return {
     rcode: draft.rcode,
     authoritative: draft.authoritative,
     answer: draft.answer,
     authority: draft.authority,
-    additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority], view),
+    additional: addressesFor(tree, draft.targets, [...draft.answer, ...draft.authority], seen),
     zone,
     synthesized: draft.synthesized,
     unresolved: draft.unresolved,
   };
+}
+
+/** DS stands in the zone above the name. */
+function placeOf(path: NamePath, type: number): NamePath {
+  return type === TYPE.DS ? path.slice(0, -1) : path;
+}
+
+/** The view of a name for whom a key shows more of some zones, or less. */
+function viewAt(tree: ZoneTree, path: NamePath, view: ZoneView, keyed: KeyView): ZoneView {
+  // What any view has, the most specific one has, too.
+  for (let served = tree.zoneOf(path, "lan"); served !== undefined;) {
+    const own = keyed(served.apex) ?? view;
+    if (tree.zoneOf(path, own) === served) return own;
+    served = tree.zoneOf(path, "lan", served.depth);
+  }
+  return view;
 }
 
 /** The zone that answers: the deepest, but for DS of an apex the one above it. */
@@ -86,16 +106,23 @@ function responsible(
   return tree.zoneOf(path, view, served.depth) ?? served;
 }
 
-function follow(tree: ZoneTree, draft: Draft, asked: DnsName, type: number): void {
+function follow(
+  tree: ZoneTree,
+  draft: Draft,
+  asked: DnsName,
+  type: number,
+  viewOf: (path: NamePath) => ZoneView,
+): void {
   const seen = new Set<string>();
   for (let name = asked; ;) {
     const path = pathOf(name);
-    const served = responsible(tree, path, type, draft.view);
+    const view = viewOf(placeOf(path, type));
+    const served = responsible(tree, path, type, view);
     if (served === undefined) {
       draft.unresolved = name;
       return;
     }
-    const next = step(draft, served, name, path, type);
+    const next = step(draft, served, name, path, type, view);
     // RFC 4035 section 3.1.4.1: DS belongs to the zone above, which is not served here.
     if (type === TYPE.DS && served.depth === path.length) draft.unresolved = name;
     if (next === undefined) return;
@@ -115,16 +142,17 @@ function step(
   name: DnsName,
   path: NamePath,
   type: number,
+  view: ZoneView,
 ): DnsName | undefined {
-  const finding = searchZone(served, path, type, draft.view);
+  const finding = searchZone(served, path, type, view);
   if (draft.answer.length === 0) draft.synthesized = finding.synthesized;
   switch (finding.kind) {
     case "records":
       for (const rrset of finding.rrsets) {
         draft.answer.push({ owner: name, rrset });
-        draft.targets.push({ rrset, served, referral: false });
+        draft.targets.push({ rrset, served, referral: false, view });
       }
-      addApexNs(draft, served);
+      addApexNs(draft, served, view);
       return undefined;
     case "cname":
       draft.answer.push({ owner: name, rrset: finding.rrset });
@@ -136,12 +164,12 @@ function step(
       if (draft.answer.length === 0) draft.authoritative = false;
       draft.unresolved = name;
       draft.authority.push({ owner: finding.ns.owner, rrset: finding.ns });
-      draft.targets.push({ rrset: finding.ns, served, referral: true });
+      draft.targets.push({ rrset: finding.ns, served, referral: true, view });
       return undefined;
     case "no-data":
     case "no-name": {
       if (finding.kind === "no-name") draft.rcode = RCODE.NXDOMAIN;
-      const soa = served.negativeSoa[draft.view];
+      const soa = served.negativeSoa[view];
       if (soa !== undefined) draft.authority.push({ owner: served.apex, rrset: soa });
       return undefined;
     }
@@ -149,11 +177,11 @@ function step(
 }
 
 /** The name servers of the zone, unless they are the answer. */
-function addApexNs(draft: Draft, served: ServedZone): void {
-  const ns = served.apexNs[draft.view];
+function addApexNs(draft: Draft, served: ServedZone, view: ZoneView): void {
+  const ns = served.apexNs[view];
   if (ns === undefined || draft.answer.some(({ rrset }) => rrset === ns)) return;
   draft.authority.push({ owner: ns.owner, rrset: ns });
-  draft.targets.push({ rrset: ns, served, referral: false });
+  draft.targets.push({ rrset: ns, served, referral: false, view });
 }
 
 /** RFC 6672 section 2.2: the DNAME itself, and a CNAME made of it for the asked name. */

@@ -1,4 +1,5 @@
 /** Who asks, and by which way: what cookies and limits go by. */
+import type { DnsName } from "../../protocol/dns/dns-name.ts";
 import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../protocol/ip-address.ts";
 
@@ -11,9 +12,15 @@ export interface Client {
   readonly port: number;
   /** What it gets to see. */
   readonly view: ZoneView;
-  /** False: a key shows it what the LAN sees, and it is no client of the LAN. */
-  readonly recursion?: boolean;
+  /** The key that has signed the question shows something else of its own zones. */
+  readonly keyed?: KeyView | undefined;
 }
+
+/**
+ * What a key shows of a zone, by its apex; undefined for a zone that the key is not for. A key makes
+ * nobody a client of the LAN: names of others, and zones of others, it shows nothing of.
+ */
+export type KeyView = (apex: DnsName) => ZoneView | undefined;
 
 /** Askers come again; their addresses are parsed once. Bounds what a flood of new ones keeps. */
 const MAX_KNOWN = 4096;

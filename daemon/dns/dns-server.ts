@@ -207,9 +207,8 @@ export class DnsServer {
           if (transactions === undefined) return yield responder.refuse(packet).slice();
           const { carrier, view } = client;
           const asker = { address: formatAddress(client.address), carrier, view };
-          yield* transactions.serve(packet, asker, (plain, shown) => {
-            // A key shows zones; names of others are for who is on the LAN.
-            const seen = { ...client, view: shown, recursion: view === "lan" };
+          yield* transactions.serve(packet, asker, (plain, keyed) => {
+            const seen = { ...client, keyed };
             const answer = responder.respond(plain, seen);
             if (answer === "request") return forward(plain, seen);
             return typeof answer === "string" ? undefined : answer.slice();
@@ -230,7 +229,7 @@ export class DnsServer {
     const found = await this.#forwarder.answer(
       { name: name.slice() as DnsName, type, dnssecOk, checkingDisabled },
       client.address,
-      (own, ofType) => answerQuestion(this.#publisher.tree, own, ofType, client.view),
+      (own, ofType) => answerQuestion(this.#publisher.tree, own, ofType, client.view, client.keyed),
     );
     const answer = this.#responder.complete(packet, client, found);
     return typeof answer === "string" ? undefined : answer.slice();

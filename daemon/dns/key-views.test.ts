@@ -6,9 +6,15 @@ import { siteIdOf } from "../../test-mesh/dns/static-source.ts";
 import { CLASS, OPCODE, RCODE } from "../../protocol/dns/dns-code.ts";
 import { decodeMessage, type DecodedMessage } from "../../protocol/dns/decode-message.ts";
 import { encodeMessage } from "../../protocol/dns/encode-message.ts";
-import { formatDnsName, parseDnsName } from "../../protocol/dns/dns-name.ts";
+import {
+  formatDnsName,
+  parentName,
+  parseDnsName,
+  readDnsName,
+  type DnsName,
+} from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
-import type { DnsMessage, DnsRecord } from "../../protocol/dns/message.ts";
+import { HEADER_BYTES, type DnsMessage, type DnsRecord } from "../../protocol/dns/message.ts";
 import { formatRdata, parseRdata } from "../../protocol/dns/rdata.ts";
 import { TsigSigner, type TsigKey } from "../../protocol/dns/tsig-mac.ts";
 import type { ViewPlace } from "../../protocol/dns/zone-view.ts";
@@ -82,8 +88,10 @@ async function ask(
 ): Promise<{ answers: DecodedMessage[]; views: string[] }> {
   const views: string[] = [];
   const answers: DecodedMessage[] = [];
-  const respond = (plain: Uint8Array, view: string): Uint8Array => {
-    views.push(view);
+  const respond = (plain: Uint8Array, keyed?: (apex: DnsName) => string | undefined) => {
+    const name = readDnsName(plain, HEADER_BYTES);
+    ok(name !== undefined);
+    views.push(keyed?.(parentName(name)) ?? asker.view);
     return Uint8Array.from(plain);
   };
   for await (const bytes of served.requests.transactions.serve(packet, asker, respond)) {

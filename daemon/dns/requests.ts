@@ -13,14 +13,13 @@ import {
   type DecodedMessage,
   type MessageOutline,
 } from "../../protocol/dns/decode-message.ts";
-import { isWithin, readDnsName, type DnsName } from "../../protocol/dns/dns-name.ts";
-import { HEADER_BYTES } from "../../protocol/dns/message.ts";
+import { sameName, type DnsName } from "../../protocol/dns/dns-name.ts";
 import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { algorithmOf, findTsig, type PlacedTsig } from "../../protocol/dns/tsig.ts";
 import { placeOfKey } from "../../protocol/dns/zone-key.ts";
-import type { ZoneView } from "../../protocol/dns/zone-view.ts";
 import { TsigSigner, verifyTsig, withTsigError } from "../../protocol/dns/tsig-mac.ts";
 import { bareAnswer } from "./bare-answer.ts";
+import type { KeyView } from "./client.ts";
 import type { LiveKey } from "./keys/key-ring.ts";
 import { MIN_UDP_BYTES, UDP_BYTES } from "./edns.ts";
 import type { Asker, Transactions } from "./serve.ts";
@@ -89,7 +88,7 @@ export class Requests implements Transactions {
     const rights = signature.kind === "signed" ? signature.key.rights : undefined;
     const asked = this.#transfers.asked(plain, asker, rights);
     if (asked === undefined) {
-      const answer = await respond(plain, seenBy(rights, plain) ?? asker.view);
+      const answer = await respond(plain, rights && seenBy(rights));
       if (answer !== undefined) yield signed(answer, signature, outline, asker, packet);
       return;
     }
@@ -149,13 +148,11 @@ export class Requests implements Transactions {
   }
 }
 
-/** What a key sees of the zone that a question is about; undefined when it has no right there. */
-function seenBy(rights: readonly ZoneKey[] | undefined, packet: Uint8Array): ZoneView | undefined {
-  if (rights === undefined) return undefined;
-  const name = readDnsName(packet, HEADER_BYTES);
-  const above = rights.filter(({ zone }) => name !== undefined && isWithin(name, zone));
-  const deepest = above.toSorted((a, b) => b.zone.length - a.zone.length)[0];
-  return deepest && placeOfKey(deepest).view;
+function seenBy(rights: readonly ZoneKey[]): KeyView {
+  return (apex) => {
+    const right = rights.find(({ zone }) => sameName(zone, apex));
+    return right && placeOfKey(right).view;
+  };
 }
 
 /** The request without its signature, as the responder reads it. */

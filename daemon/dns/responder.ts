@@ -173,8 +173,8 @@ export class Responder {
     return bytes;
   }
 
-  #mayRecurse({ view, recursion }: Client): boolean {
-    return this.#forwards && view === "lan" && recursion !== false;
+  #mayRecurse({ view }: Client): boolean {
+    return this.#forwards && view === "lan";
   }
 
   /** The answer to a "request" that nobody takes. */
@@ -205,10 +205,12 @@ export class Responder {
     }
     let bodyLimit = this.#room(edns, client);
     const asksExpiry = edns?.expire === true && question.type === TYPE.SOA;
-    const kept = asksExpiry ? undefined : this.#prepared.find(packet, question, client.view);
+    const { view, keyed } = client;
+    const isOnce = asksExpiry || keyed !== undefined;
+    const kept = isOnce ? undefined : this.#prepared.find(packet, question, view);
     if (kept !== undefined && kept.length <= bodyLimit)
       return this.#out.again(packet, kept, question, edns);
-    const answer = answerQuestion(this.#tree, question.name, question.type, client.view);
+    const answer = answerQuestion(this.#tree, question.name, question.type, view, keyed);
     const isForOthers = answer.zone === undefined || answer.unresolved !== undefined;
     if (isForOthers && this.#out.recurses && desiresRecursion(packet)) return "request";
     if (answer.zone === undefined) {
@@ -247,10 +249,11 @@ export class Responder {
     edns: Edns | undefined,
     made: Answer,
     bodyLimit: number,
-    { view }: Client,
+    { view, keyed }: Client,
   ): Uint8Array | undefined {
     const { zone, answer, authority } = made;
-    if (zone === undefined || answer.length > 0 || authority.length !== 1) return undefined;
+    if (keyed !== undefined || zone === undefined || answer.length > 0 || authority.length !== 1)
+      return undefined;
     const soa = zone.negativeSoa[view];
     if (soa === undefined || authority[0]?.rrset !== soa) return undefined;
     const tail = this.#tails.get(soa) ?? negativeTail(soa);
@@ -307,12 +310,12 @@ export class Responder {
     edns: Edns | undefined,
     answer: Answer,
     bodyLimit: number,
-    { carrier, view }: Client,
+    { carrier, view, keyed }: Client,
   ): Uint8Array {
     const filled = this.#out.write(packet, question, answer, bodyLimit, carrier);
     // What others have to complete is asked for again by those who may have it completed.
     const isHalf = this.#forwards && view === "lan" && answer.unresolved !== undefined;
-    if (filled === "whole" && !isHalf) {
+    if (filled === "whole" && !isHalf && keyed === undefined) {
       this.#prepared.keep(this.#out.body, question, answer, view);
     }
     return this.#out.close(edns, answer.rcode);

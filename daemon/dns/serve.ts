@@ -1,7 +1,7 @@
 /** What the sockets need of the one who answers, and what he needs of others. */
 import type { DnsName } from "../../protocol/dns/dns-name.ts";
 import type { ZoneView } from "../../protocol/dns/zone-view.ts";
-import type { Carrier, Client } from "./client.ts";
+import type { Carrier, Client, KeyView } from "./client.ts";
 import type { Response } from "./responder.ts";
 
 export interface Serve {
@@ -25,14 +25,15 @@ export interface Transactions {
    * for silence. Throws nothing that the packet has caused.
    *
    * @param packet - Only its header and the form of its records were looked at.
-   * @param respond - Answers a plain question as if it had come by itself from who sees the view.
+   * @param respond - Answers a plain question as if it had come by itself, from who sees of some
+   *   zones what a key shows.
    */
   serve(
     packet: Uint8Array,
     asker: Asker,
     respond: (
       packet: Uint8Array,
-      view: ZoneView,
+      keyed: KeyView | undefined,
     ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
   ): AsyncIterable<Uint8Array>;
   /** Apexes of zones that the public does not see; questions for their names come to `serve`. */
