@@ -39,7 +39,7 @@ export function answerLines(packet: DecodedPacket): string[] {
 function recordLine(record: Answer): string {
   if (record.type === "OPT") return "OPT";
   const ttl = record.ttl === undefined ? "" : ` ${record.ttl}`;
-  return `${record.name}.${ttl} ${record.type} ${dataText(record.data)}`;
+  return `${printable(record.name)}.${ttl} ${record.type} ${dataText(record.data)}`;
 }
 
 /** Whatever shape the decoder gives the data of a type. */
