@@ -42,6 +42,16 @@ export function formatAddress(address: Uint8Array): string {
   return address.length === 4 ? formatIpv4(address) : formatIpv6(address);
 }
 
+/**
+ * Text that is the same for all addresses that one customer of a provider has: of IPv6 the first 64
+ * bits, which a single machine may take any address in.
+ */
+export function networkKey(address: Uint8Array): string {
+  return formatAddress(
+    address.length === 4 ? address : address.map((byte, at) => (at < 8 ? byte : 0)),
+  );
+}
+
 /** Whether the address is of this machine itself: nobody else can send from it. */
 export function isLoopback(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;

@@ -11,15 +11,15 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ListenPlace } from "./inherited-sockets.ts";
 import { listenError } from "./listen.ts";
-import { addressBytes, type Client } from "./client.ts";
+import { addressBytes, networkKey, type Client } from "./client.ts";
 import { readQuery } from "./query.ts";
 import type { Serve } from "./serve.ts";
 
 /** RFC 7766 section 6.2.3 wants "on the order of a few seconds" at least. */
 const IDLE_MS = 10_000;
 const MAX_CONNECTIONS = 256;
-/** A resolver uses one or two; a household behind one address some more. */
-const MAX_CONNECTIONS_PER_ADDRESS = 32;
+/** A resolver uses one or two; a household behind one address or in one network some more. */
+const MAX_CONNECTIONS_PER_NETWORK = 32;
 /** RFC 7766 section 6.2.2: a limit on pipelined questions may be set by the bytes not yet taken. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 /** Questions of one connection that others are asked for at once. */
@@ -29,7 +29,7 @@ const NOTHING = Buffer.alloc(0);
 export class TcpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #perNetwork = new Map<string, number>();
   readonly #serve: Serve;
   readonly #viewOf: (address: Uint8Array) => ZoneView;
   readonly #clock: Clock;
@@ -68,23 +68,23 @@ export class TcpServer {
   }
 
   #accept(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
-    const count = (this.#perAddress.get(address) ?? 0) + 1;
-    if (count > MAX_CONNECTIONS_PER_ADDRESS) {
+    const bytes = addressBytes(socket.remoteAddress ?? "");
+    const network = networkKey(bytes);
+    const count = (this.#perNetwork.get(network) ?? 0) + 1;
+    if (count > MAX_CONNECTIONS_PER_NETWORK) {
       socket.destroy();
       return;
     }
-    this.#perAddress.set(address, count);
+    this.#perNetwork.set(network, count);
     this.#sockets.add(socket);
     socket.on("close", () => {
       this.#sockets.delete(socket);
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
+      const left = (this.#perNetwork.get(network) ?? 1) - 1;
+      if (left > 0) this.#perNetwork.set(network, left);
+      else this.#perNetwork.delete(network);
     });
     socket.on("error", () => socket.destroy());
-    const { remoteAddress = "", remotePort: port = 0 } = socket;
-    const bytes = addressBytes(remoteAddress);
+    const { remotePort: port = 0 } = socket;
     const client: Client = { carrier: "tcp", address: bytes, port, view: this.#viewOf(bytes) };
     new Connection(socket, client, this.#serve, this.#clock);
   }
