@@ -10,6 +10,8 @@ export type ParsedAddress = { readonly bytes: Uint8Array } | { readonly reason: 
 
 /** RFC 3986 section 3.2.2, `IPv4address`. */
 export function parseIpv4(text: string): ParsedAddress {
+  const plain = plainIpv4(text);
+  if (plain !== undefined) return { bytes: plain };
   const parts = text.split(".");
   if (parts.length !== 4) return { reason: `it has ${parts.length} of 4 parts` };
   const bytes = new Uint8Array(4);
@@ -23,6 +25,28 @@ export function parseIpv4(text: string): ParsedAddress {
     bytes[index] = value;
   }
   return { bytes };
+}
+
+/** An address without a fault, in a fraction of the time: a large zone has 100,000. */
+function plainIpv4(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4);
+  let [index, digits, value] = [0, 0, 0];
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (digits > 0 && value === 0) return undefined;
+      value = value * 10 + digit;
+      digits += 1;
+      if (value > 255) return undefined;
+    } else if (text[at] === "." && digits > 0 && index < 3) {
+      bytes[index] = value;
+      index += 1;
+      [digits, value] = [0, 0];
+    } else return undefined;
+  }
+  if (index < 3 || digits === 0) return undefined;
+  bytes[3] = value;
+  return bytes;
 }
 
 /** RFC 4291 section 2.2, dotted-quad ending included. */

@@ -45,6 +45,27 @@ describe("a domain name", () => {
     equal(formatDnsName(parseDnsName("@", zone)), "mesh.example.");
   });
 
+  it("is the same with plain characters as with escaped ones, above any origin", () => {
+    const plain = fc.stringMatching(/^[A-Za-z0-9_*-]{1,63}$/);
+    const labels = fc.array(plain, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(labels, anyName, fc.boolean(), (parts, origin, absolute) => {
+        const text = parts.join(".") + (absolute ? "." : "");
+        const escaped = text.replace(/[^.]/g, (character) => {
+          return `\\${String(character.charCodeAt(0)).padStart(3, "0")}`;
+        });
+        const read = (each: string): DnsName | string => {
+          try {
+            return parseDnsName(each, origin);
+          } catch (error) {
+            return String(error).replace(/^.*\(/, "");
+          }
+        };
+        deepEqual(read(text), read(escaped));
+      }),
+    );
+  });
+
   it("keeps a dot, a slash and any byte inside a label", () => {
     const name = parseDnsName("a\\.b.0\\/25.\\255.example.");
     equal(countLabels(name), 4);

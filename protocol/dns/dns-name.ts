@@ -35,6 +35,8 @@ export function parseDnsName(text: string, origin: DnsName = ROOT_NAME): DnsName
   if (text === "") {
     throw refuse(text, 'it is empty; "@" is the zone itself and "." the root');
   }
+  const plain = plainName(text, origin);
+  if (plain !== undefined) return plain;
   const labels: Uint8Array[] = [];
   let label: number[] = [];
   let at = 0;
@@ -58,6 +60,34 @@ export function parseDnsName(text: string, origin: DnsName = ROOT_NAME): DnsName
     throw refuse(text, `it takes ${own + end.length} bytes, at most ${MAX_NAME_BYTES} are allowed`);
   }
   return joinLabels(labels, end);
+}
+
+/** Of each character below 128 whether it stands for itself. */
+const PLAIN: readonly boolean[] = Array.from({ length: 128 }, (_, code) =>
+  /[A-Za-z0-9_*-]/.test(String.fromCharCode(code)),
+);
+
+/** Nearly all names are without escapes and faults; undefined: this one has to be looked at closer. */
+function plainName(text: string, origin: DnsName): DnsName | undefined {
+  const absolute = text.endsWith(".");
+  const end = absolute ? ROOT_NAME : origin;
+  const own = text.length + (absolute ? 0 : 1);
+  if (own + end.length > MAX_NAME_BYTES) return undefined;
+  const name = new Uint8Array(own + end.length);
+  // Where the label begins: in the text its first character, in the name its size.
+  let start = 0;
+  for (let at = 0; at < own; at++) {
+    const code = at === text.length ? 0x2e : text.charCodeAt(at);
+    if (code === 0x2e) {
+      const size = at - start;
+      if (size === 0 || size > MAX_LABEL_BYTES) return undefined;
+      name[start] = size;
+      start = at + 1;
+    } else if (PLAIN[code] === true) name[at + 1] = code;
+    else return undefined;
+  }
+  for (let at = 0; at < end.length; at++) name[own + at] = end[at] ?? 0;
+  return name as DnsName;
 }
 
 function closeLabel(text: string, label: readonly number[], index: number): Uint8Array {
@@ -176,7 +206,7 @@ export function countLabels(name: DnsName): number {
 
 /** A copy with ASCII letters in lower case (RFC 4343 section 3). Length bytes are below "A". */
 export function lowerCase(name: DnsName): DnsName {
-  const lower = Uint8Array.from(name);
+  const lower = new Uint8Array(name);
   for (let at = 0; at < lower.length; at++) {
     const byte = lower[at] ?? 0;
     if (byte >= 0x41 && byte <= 0x5a) lower[at] = byte + 0x20;

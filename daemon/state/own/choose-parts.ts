@@ -16,24 +16,45 @@ const FILL_RECORDS = MAX_LIVE_RECORDS * 0.9;
  */
 const NAME_BYTES = 66;
 
+/** One version that counts in a part. */
+interface PartVersion {
+  /** The log that it stands in. */
+  readonly held: object;
+  readonly key: string;
+  readonly version: StoredVersion;
+}
+
 /** What a part holds, with the changes that were given to it. */
 class Filling {
   readonly changes: Change[] = [];
+  /** Of the keys that are to change. */
   readonly #costs = new Map<string, number>();
+  /** How many keys stand here. */
+  #count: number;
   #bytes = 0;
   /** What the records will take beside that once each replaces one. */
   #growthBytes = 0;
 
-  constructor(held: Iterable<{ readonly key: string; readonly version: StoredVersion }>) {
-    for (const { key, version } of held) {
-      this.#costs.set(key, Math.max(version.costBytes, this.#costs.get(key) ?? 0));
+  constructor(versions: readonly PartVersion[], changing: ReadonlySet<string>) {
+    for (const { key, version } of versions) {
       this.#bytes += version.costBytes;
       this.#growthBytes += growthOf(version);
+      if (!changing.has(key)) continue;
+      this.#costs.set(key, Math.max(version.costBytes, this.#costs.get(key) ?? 0));
     }
+    const log = versions[0]?.held;
+    // A log has each key once; nearly always there is one.
+    const isOne = versions.every(({ held }) => held === log);
+    this.#count = isOne ? versions.length : new Set(versions.map(({ key }) => key)).size;
   }
 
   get isEmpty(): boolean {
-    return this.#costs.size === 0;
+    return this.#count === 0;
+  }
+
+  /** Those of the changing keys that stand here. */
+  get keys(): Iterable<string> {
+    return this.#costs.keys();
   }
 
   /** Whether the key stands here and its new version has room in place of the one before. */
@@ -45,21 +66,22 @@ class Filling {
   /** Whether there is room for a key that does not stand here. */
   hasRoom(costWithGrowth: number): boolean {
     const bytes = this.#bytes + this.#growthBytes + costWithGrowth;
-    return bytes <= FILL_BYTES && this.#costs.size < FILL_RECORDS;
+    return bytes <= FILL_BYTES && this.#count < FILL_RECORDS;
   }
 
   add(change: Change, cost: number): void {
     const [key, version] = change;
-    if (!this.#costs.has(key)) this.#growthBytes += growthOf(version);
+    if (!this.#costs.has(key)) {
+      this.#growthBytes += growthOf(version);
+      this.#count += 1;
+    }
     this.#bytes += cost - (this.#costs.get(key) ?? 0);
     this.#costs.set(key, cost);
     this.changes.push(change);
   }
 }
 
-type VersionsIn = (
-  part: number,
-) => Iterable<{ readonly key: string; readonly version: StoredVersion }>;
+type VersionsIn = (part: number) => Iterable<PartVersion>;
 
 /**
  * @param changes - Each key at most once.
@@ -117,13 +139,12 @@ class Parts {
   }
 
   #look(part: number): void {
-    const held = [...this.#versionsIn(part)];
-    for (const key of new Set(held.map((each) => each.key))) {
-      if (!this.#keys.has(key)) continue;
+    const filling = new Filling([...this.#versionsIn(part)], this.#keys);
+    for (const key of filling.keys) {
       const homes = this.#homes.get(key) ?? [];
       homes.push(part);
       this.#homes.set(key, homes);
     }
-    this.#fillings.push(new Filling(held));
+    this.#fillings.push(filling);
   }
 }
