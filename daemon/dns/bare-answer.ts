@@ -8,8 +8,8 @@ import { TYPE } from "../../protocol/dns/dns-type.ts";
 export const PLAIN_OPT: Uint8Array = Uint8Array.of(0, 0, TYPE.OPT, 4, 208, 0, 0, 0, 0, 0, 0);
 
 /** Whether an answer has to carry an OPT record. */
-export function asksEdns({ records }: MessageOutline): boolean {
-  return records.some(({ type, section }) => type === TYPE.OPT && section === "additionals");
+export function asksEdns({ opt }: MessageOutline): boolean {
+  return opt !== undefined;
 }
 
 /**

@@ -14,7 +14,6 @@ import {
   type MessageOutline,
 } from "../../protocol/dns/decode-message.ts";
 import { sameName, type DnsName } from "../../protocol/dns/dns-name.ts";
-import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { algorithmOf, findTsig, type PlacedTsig } from "../../protocol/dns/tsig.ts";
 import { placeOfKey } from "../../protocol/dns/zone-key.ts";
 import { TsigSigner, verifyTsig, withTsigError } from "../../protocol/dns/tsig-mac.ts";
@@ -100,7 +99,7 @@ export class Requests implements Transactions {
   }
 
   #signatureOf(packet: Uint8Array, outline: MessageOutline): Signature {
-    const tsig = findTsig(packet);
+    const tsig = findTsig(packet, outline);
     if (tsig === "none") return { kind: "none" };
     const refuse = (rcode: number): Uint8Array => bareAnswer(packet, outline, rcode);
     if (tsig === "malformed") return { kind: "refused", answer: refuse(RCODE.FORMERR) };
@@ -172,7 +171,7 @@ function signed(
 ): Uint8Array {
   if (signature.kind === "none") return answer;
   const { signer } = signature;
-  if (carrier === "tcp" || answer.length + signer.sizeBytes <= udpBytes(packet, outline)) {
+  if (carrier === "tcp" || answer.length + signer.sizeBytes <= udpBytes(outline)) {
     return signer.sign(answer);
   }
   const cut = bareAnswer(packet, outline, (answer[3] ?? 0) & 15);
@@ -180,8 +179,7 @@ function signed(
   return signer.sign(cut);
 }
 
-function udpBytes(packet: Uint8Array, { records }: MessageOutline): number {
-  const opt = records.find(({ type }) => type === TYPE.OPT);
+function udpBytes({ opt }: MessageOutline): number {
   if (opt === undefined) return MIN_UDP_BYTES;
   return Math.min(Math.max(opt.class, MIN_UDP_BYTES), UDP_BYTES);
 }

@@ -144,6 +144,40 @@ describe("a whole message", () => {
     equal(last?.end, wire.length);
   });
 
+  it("has an outline whose signatures, OPT and end are those of its records", () => {
+    const kind = fc.constantFrom<number>(TYPE.OPT, TYPE.TSIG, TYPE.A);
+    const owner = fc.constantFrom(".", "a.example.").map((text) => parseDnsName(text));
+    const some = fc.array(
+      fc.record({ owner, type: kind, rdata: fc.uint8Array({ minLength: 4, maxLength: 4 }) }),
+      { maxLength: 3 },
+    );
+    fc.assert(
+      fc.property(some, some, some, (answers, authorities, additionals) => {
+        const sections = [answers, authorities, additionals].map((section) =>
+          section.map((each) => ({ ...each, class: CLASS.IN, ttl: 0 })),
+        );
+        const [one = [], two = [], three = []] = sections;
+        const bytes = encodeMessage({
+          ...{ id: 1, opcode: 5, rcode: 0, response: false, authoritative: false },
+          ...{ truncated: false, recursionDesired: false, recursionAvailable: false },
+          ...{ reserved: false, authenticData: false, checkingDisabled: false, questions: [] },
+          ...{ answers: one, authorities: two, additionals: three },
+        });
+        const outline = outlineMessage(bytes ?? new Uint8Array());
+        ok(!("fault" in outline));
+        const { records } = outline;
+        equal(records.length, answers.length + authorities.length + additionals.length);
+        deepEqual(outline.last, records.at(-1));
+        equal(outline.signatures, records.filter(({ type }) => type === TYPE.TSIG).length);
+        deepEqual(
+          outline.opt,
+          records.find(({ type, section }) => type === TYPE.OPT && section === "additionals"),
+        );
+      }),
+      { seed: 8 },
+    );
+  });
+
   it("comes back from its bytes, and another decoder reads the same", () => {
     fc.assert(
       fc.property(messages, (message) => {

@@ -3,13 +3,14 @@
  *
  * Nothing is allocated by counts in the message before they are checked against its length, and
  * whatever the bytes are, the result is a message or the place of the first fault. An
- * {@link outlineMessage} costs one step a record and expands no name: enough to find a signature
- * and to check it before anything else is done for its sender.
+ * {@link outlineMessage} costs one step a record, expands no name and allocates nothing for a record:
+ * enough to find a signature and to check it before anything else is done for its sender.
  *
  * Source: RFC 1035 section 4.1; RFC 2136 for records without data; RFC 3597 for unknown types.
  */
 import { HEADER_BYTES, readHeader, type DnsHeader, type DnsMessage } from "./message.ts";
 import type { DnsQuestion, DnsRecord } from "./message.ts";
+import { TYPE } from "./dns-type.ts";
 import { readMessageName, skipMessageName } from "./message-name.ts";
 import { expandRdata } from "./rdata-names.ts";
 
@@ -35,8 +36,13 @@ export interface RecordSpan {
 export interface MessageOutline extends DnsHeader {
   /** Where each question starts. */
   readonly questions: readonly number[];
-  /** Of all sections, in the order of the message. */
+  /** Of all sections, in the order of the message. Made when it is read for the first time. */
   readonly records: readonly RecordSpan[];
+  readonly last: RecordSpan | undefined;
+  /** How many records are TSIG, wherever they stand. */
+  readonly signatures: number;
+  /** The first OPT record of the additional section. */
+  readonly opt: RecordSpan | undefined;
   /** Bytes behind the last record; a sound message has none. */
   readonly trailingBytes: number;
 }
@@ -76,16 +82,50 @@ export function outlineMessage(bytes: Uint8Array): MessageOutline | MessageFault
     questions.push(at);
     at = end;
   }
-  const records: RecordSpan[] = [];
+  const sectionOf = (index: number): Section =>
+    index < answers ? "answers" : index < answers + authorities ? "authorities" : "additionals";
+  const first = at;
+  let [last, opt, signatures] = [-1, -1, 0];
   for (let index = 0; index < total; index++) {
-    const section =
-      index < answers ? "answers" : index < answers + authorities ? "authorities" : "additionals";
-    const record = outlineRecord(bytes, at, section);
-    if (record === undefined) return { fault: "record", at };
+    // The root is what a packet of as many records as possible is full of.
+    const data = (bytes[at] === 0 ? at + 1 : (skipMessageName(bytes, at) ?? Infinity)) + 10;
+    const end = data > bytes.length ? data : data + readU16(bytes, data - 2);
+    if (end > bytes.length) return { fault: "record", at };
+    const type = readU16(bytes, data - 10);
+    if (type === TYPE.TSIG) signatures += 1;
+    if (type === TYPE.OPT && opt < 0 && index >= answers + authorities) opt = at;
+    last = at;
+    at = end;
+  }
+  let records: readonly RecordSpan[] | undefined;
+  return {
+    ...header,
+    questions,
+    get records() {
+      records ??= outlineRecords(bytes, first, total, sectionOf);
+      return records;
+    },
+    last: last < 0 ? undefined : outlineRecord(bytes, last, sectionOf(total - 1)),
+    signatures,
+    opt: opt < 0 ? undefined : outlineRecord(bytes, opt, "additionals"),
+    trailingBytes: bytes.length - at,
+  };
+}
+
+function outlineRecords(
+  bytes: Uint8Array,
+  first: number,
+  total: number,
+  sectionOf: (index: number) => Section,
+): readonly RecordSpan[] {
+  const records: RecordSpan[] = [];
+  for (let index = 0, at = first; index < total; index++) {
+    const record = outlineRecord(bytes, at, sectionOf(index));
+    if (record === undefined) throw new RangeError(`a record at ${at} was sound before`);
     records.push(record);
     at = record.end;
   }
-  return { ...header, questions, records, trailingBytes: bytes.length - at };
+  return records;
 }
 
 function outlineRecord(bytes: Uint8Array, start: number, section: Section): RecordSpan | undefined {

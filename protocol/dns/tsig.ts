@@ -44,16 +44,18 @@ export interface PlacedTsig extends Tsig {
  *
  * RFC 8945 section 5.1: it "MUST be the last record in the additional section", once.
  *
+ * @param outline - Of the message.
  * @returns "none", or "malformed" for what has to be answered with FORMERR: a message that cannot
  *   be read to its end, a second TSIG, one in another place, or one whose fields do not fit.
  */
-export function findTsig(message: Uint8Array): PlacedTsig | "none" | "malformed" {
-  const outline = outlineMessage(message);
+export function findTsig(
+  message: Uint8Array,
+  outline = outlineMessage(message),
+): PlacedTsig | "none" | "malformed" {
   if ("fault" in outline || outline.trailingBytes > 0) return "malformed";
-  const found = outline.records.filter(({ type }) => type === TYPE.TSIG);
-  if (found.length === 0) return "none";
-  const last = outline.records.at(-1);
-  if (found.length > 1 || last === undefined || found[0] !== last) return "malformed";
+  const { last, signatures } = outline;
+  if (signatures === 0) return "none";
+  if (signatures > 1 || last?.type !== TYPE.TSIG) return "malformed";
   // Section 4.2: class ANY, TTL 0.
   if (last.section !== "additionals" || last.class !== CLASS.ANY || last.ttl !== 0) {
     return "malformed";
