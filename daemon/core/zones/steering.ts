@@ -67,7 +67,11 @@ export function steer(
   for (const line of lines) {
     const service = steeredService(line);
     if (service === undefined) others.push(line);
-    else services.set(service, [...(services.get(service) ?? []), line]);
+    else {
+      const its = services.get(service);
+      if (its === undefined) services.set(service, [line]);
+      else its.push(line);
+    }
   }
   if (services.size === 0) return lines;
   const isAlone = others.length === 0 && services.size === 1;

@@ -166,13 +166,23 @@ function withoutSettled(
   const ends = settles || context.completeSoa !== undefined;
   if (!ends) return lines;
   const isDerived = new Set(derived);
+  // Hundreds of lines have a few places between them.
+  const atPlaces = new Map<string, ReadonlySet<ZoneLine>>();
+  const isShown = (line: ZoneLine): boolean => {
+    const { view, site } = line;
+    const place = `${view} ${site ?? ""}`;
+    const known = atPlaces.get(place);
+    const shown = known ?? new Set(shownIn(view, site, written, derived, context));
+    if (known === undefined) atPlaces.set(place, shown);
+    return shown.has(line);
+  };
   return lines.flatMap((line) => {
     if (line.type === TYPE.SOA && context.completeSoa !== undefined) {
       const shown = shownIn(line.view, line.site, written, derived, context);
       return [context.completeSoa(line, shown)];
     }
     if (line.type !== TYPE.CNAME && !isDerived.has(line)) return [line];
-    if (shownIn(line.view, line.site, written, derived, context).includes(line)) return [line];
+    if (isShown(line)) return [line];
     const name = formatDnsName(line.owner);
     if (!isDerived.has(line)) {
       warnings.push(`The CNAME of ${name} is left out: the name has other records.`);
