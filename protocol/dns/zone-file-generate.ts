@@ -31,7 +31,13 @@ export function* generateEntries(words: readonly FileWord[]): Generator<readonly
     throw refuse(`more than ${MAX_ENTRIES} records would come of it`, "Take several ranges.");
   }
   for (let number = from; number <= to; number += by) {
-    yield form.map((word) => fill(word, number));
+    const entry = form.map((word) => fill(word, number));
+    const [owner] = entry;
+    // In one another, a line of them could stand for billions of records.
+    if (owner?.raw.startsWith("$") === true && !owner.quoted) {
+      throw refuse(`${owner.raw} follows $GENERATE`, "It makes records only.");
+    }
+    yield entry;
   }
 }
 

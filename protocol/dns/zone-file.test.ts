@@ -180,6 +180,8 @@ describe("a mistake in a zone file", () => {
     ["$INCLUDE b", /^zone:1:10: \$INCLUDE cannot be followed here/],
     ["$GENERATE 5-1 a$ A 192.0.2.$", /^zone:1:11: "5-1" is not a range/],
     ["$GENERATE 1-70000 a$ 1 A 192.0.2.1", /^zone:1:11: more than 65536 records/],
+    ["$GENERATE 1-9 $$GENERATE 1-9 a 1 RRSIG x", /^zone:1:11: \$GENERATE follows \$GENERATE/],
+    ["$GENERATE 1-9 \\$INCLUDE a", /^zone:1:11: \$INCLUDE follows \$GENERATE/],
     ["a\u0001 1 A 192.0.2.1", /^zone:1:2: a control character.*\\001/],
   ];
   for (const [text, problem] of cases) {
