@@ -11,19 +11,53 @@ import { TYPE } from "../../protocol/dns/dns-type.ts";
 import { perView, ZONE_VIEWS, type PerView, type ZoneView } from "../../protocol/dns/zone-view.ts";
 import { RCODE } from "../../protocol/dns/dns-code.ts";
 import type { Answer } from "./answer-sections.ts";
+import { UDP_BYTES } from "./edns.ts";
 import type { Question } from "./query.ts";
 
 /** A stop for memory in each view, that zones of any size stay below in practice: 16 MiB of 1 kB. */
 const MAX_KEPT = 16_384;
+
+/** A longer one goes out by TCP only, where the time for it matters less than the memory. */
+const MAX_KEPT_BYTES = UDP_BYTES;
 
 /** Asked for every name by browsers and resolvers, so an empty answer is worth keeping. */
 const ASKED_ANYWAY: ReadonlySet<number> = new Set<number>([TYPE.A, TYPE.AAAA, TYPE.HTTPS]);
 
 export class PreparedAnswers {
   readonly #kept: PerView<Map<string, Uint8Array>> = perView(() => new Map());
+  readonly #cut: PerView<Map<string, { readonly bytes: Uint8Array; readonly limit: number }>> =
+    perView(() => new Map());
 
   get size(): number {
     return ZONE_VIEWS.reduce((sum, view) => sum + this.#kept[view].size, 0);
+  }
+
+  /** What is said instead where an earlier answer to the same had no more room, and had too little. */
+  findCut(
+    packet: Uint8Array,
+    question: Question,
+    view: ZoneView,
+    limit: number,
+  ): Uint8Array | undefined {
+    const cut = this.#cut[view].get(keyOf(packet, question));
+    return cut !== undefined && limit <= cut.limit ? cut.bytes : undefined;
+  }
+
+  /**
+   * Long sets are asked for by UDP again and again, and take the longest to find that they do not fit.
+   *
+   * @param bytes - The message without records, with TC, up to its OPT record.
+   * @param limit - What the whole answer had no room in, in bytes.
+   */
+  keepCut(
+    bytes: Uint8Array,
+    question: Question,
+    answer: Answer,
+    { view, limit }: { readonly view: ZoneView; readonly limit: number },
+  ): void {
+    const cut = this.#cut[view];
+    if (!isBounded(answer, question) || cut.size >= MAX_KEPT) return;
+    cut.set(keyOf(bytes, question), { bytes: bytes.slice(), limit });
   }
 
   /** The whole answer to an earlier question of the same name and type, without OPT. */
@@ -37,6 +71,7 @@ export class PreparedAnswers {
    */
   keep(bytes: Uint8Array, question: Question, answer: Answer, view: ZoneView): void {
     const kept = this.#kept[view];
+    if (bytes.length > MAX_KEPT_BYTES) return;
     if (!isBounded(answer, question) || kept.size >= MAX_KEPT) return;
     kept.set(keyOf(bytes, question), bytes.slice());
   }

@@ -207,9 +207,12 @@ export class Responder {
     const asksExpiry = edns?.expire === true && question.type === TYPE.SOA;
     const { view, keyed } = client;
     const isOnce = asksExpiry || keyed !== undefined;
-    const kept = isOnce ? undefined : this.#prepared.find(packet, question, view);
-    if (kept !== undefined && kept.length <= bodyLimit)
-      return this.#out.again(packet, kept, question, edns);
+    if (!isOnce) {
+      const kept = this.#prepared.find(packet, question, view);
+      const fits = kept !== undefined && kept.length <= bodyLimit;
+      const ready = fits ? kept : this.#prepared.findCut(packet, question, view, bodyLimit);
+      if (ready !== undefined) return this.#out.again(packet, ready, question, edns);
+    }
     const answer = answerQuestion(this.#tree, question.name, question.type, view, keyed);
     const isForOthers = answer.zone === undefined || answer.unresolved !== undefined;
     if (isForOthers && this.#out.recurses && desiresRecursion(packet)) return "request";
@@ -315,8 +318,12 @@ export class Responder {
     const filled = this.#out.write(packet, question, answer, bodyLimit, carrier);
     // What others have to complete is asked for again by those who may have it completed.
     const isHalf = this.#forwards && view === "lan" && answer.unresolved !== undefined;
-    if (filled === "whole" && !isHalf && keyed === undefined) {
-      this.#prepared.keep(this.#out.body, question, answer, view);
+    if (!isHalf && keyed === undefined) {
+      const body = this.#out.body;
+      if (filled === "whole") this.#prepared.keep(body, question, answer, view);
+      if (filled === "cut") {
+        this.#prepared.keepCut(body, question, answer, { view, limit: bodyLimit });
+      }
     }
     return this.#out.close(edns, answer.rcode);
   }
