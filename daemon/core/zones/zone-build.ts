@@ -144,7 +144,7 @@ export class ZoneBuilder {
 
   /** Has the names of services built again of which steering says something else than before. */
   #steer(steering: Steering): void {
-    const services = new Set([...this.#drafts.values()].flatMap((draft) => [...draft.services()]));
+    const services = new Set([...this.#drafts.values()].flatMap((draft) => [...draft.services]));
     const now = new Map([...services].map((service) => [service, steering.standing(service)]));
     const changed = new Set(
       [...now].flatMap(([service, text]) => (this.#standings.get(service) === text ? [] : service)),

@@ -24,6 +24,7 @@ export class ZoneDraft {
   readonly #written = new Map<string, readonly ZoneLine[]>();
   /** What follows from the inventory, by nameKey. */
   #derived: ReadonlyMap<string, readonly ZoneLine[]> = new Map();
+  #services: ReadonlySet<string> = new Set();
   readonly #dirty = new Set<string>();
   #zone: LiveZone | undefined;
 
@@ -86,18 +87,12 @@ export class ZoneDraft {
       if (textOf(this.#derived.get(key)) !== textOf(now.get(key))) this.#touch(key);
     }
     this.#derived = now;
+    this.#services = new Set(lines.flatMap((line) => steeredService(line) ?? []));
   }
 
   /** The services that names are steered by. */
-  services(): Set<string> {
-    const services = new Set<string>();
-    for (const lines of this.#derived.values()) {
-      for (const line of lines) {
-        const service = steeredService(line);
-        if (service !== undefined) services.add(service);
-      }
-    }
-    return services;
+  get services(): ReadonlySet<string> {
+    return this.#services;
   }
 
   /** Steering says something else of these services. */
